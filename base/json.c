@@ -1,0 +1,56 @@
+#include "json.h"
+
+#include <string.h>
+
+json_t *json_at(const json_t *root, const char *path)
+{
+    g_auto(GStrv) parts = g_strsplit(path, "/", -1);
+    const json_t *at = root;
+
+    for (char **part = parts; at != NULL && *part != NULL; part++)
+        at = json_object_get(at, *part);
+    return (json_t *)at;
+}
+
+const char *json_string_at(const json_t *root, const char *path)
+{
+    return json_string_value(json_at(root, path));
+}
+
+const char *json_member_string(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+char *json_text(const json_t *value)
+{
+    char *raw = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+    char *text = g_strdup(raw);
+
+    free(raw);
+    return text;
+}
+
+char *json_digest(const json_t *value)
+{
+    g_autofree char *text = json_text(value);
+
+    return g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+GPtrArray *json_sorted_keys(const json_t *object)
+{
+    GPtrArray *keys = g_ptr_array_new();
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)object, key, value)
+        g_ptr_array_add(keys, (void *)key);
+    g_ptr_array_sort(keys, compare_keys);
+    return keys;
+}

@@ -1,0 +1,27 @@
+/* Small helpers over jansson that the whole tree needs: owning pointers, lookups by path, one line of text. */
+#pragma once
+
+#include <glib.h>
+#include <jansson.h>
+
+/* g_autoptr(json_t) owns one reference. */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(json_t, json_decref)
+
+/* Value at a '/'-separated path below `root`, borrowed; NULL when any part is missing. Keys that hold a '/' are not
+ * reachable this way. */
+json_t *json_at(const json_t *root, const char *path);
+
+/* String at `path`, borrowed, or NULL when it is missing or no string. */
+const char *json_string_at(const json_t *root, const char *path);
+
+/* String member `key` of an object, borrowed, or NULL. The key may hold any character. */
+const char *json_member_string(const json_t *object, const char *key);
+
+/* Compact text with sorted keys: equal values give equal bytes. Newly allocated (g_free). */
+char *json_text(const json_t *value);
+
+/* SHA-256 in hex of json_text(value). Newly allocated. */
+char *json_digest(const json_t *value);
+
+/* Keys of an object, sorted by bytes. The keys are borrowed from the object. */
+GPtrArray *json_sorted_keys(const json_t *object);

@@ -1,0 +1,101 @@
+/* A plan: what differs between wanted and real, what it costs, and the ordered steps that close the gap (EN-20..24). Immutable once
+ * made; the same inputs give the same bytes. */
+#pragma once
+
+#include "driver.h"
+#include "validate.h"
+
+typedef enum {
+    ACTION_NONE,
+    ACTION_CREATE,
+    ACTION_UPDATE,
+    ACTION_DELETE,
+    ACTION_REPAIR, /* only the host differs: drift */
+    ACTION_ADOPT,  /* only ownership changes */
+    ACTION_MAX
+} Action;
+
+const char *action_to_string(Action action);
+
+/* One changed field of an object. */
+typedef struct {
+    char *path;     /* "config/limits.memory"; for drift the fact's path */
+    json_t *before; /* NULL: absent */
+    json_t *after;
+    Label label;
+    char *where;    /* FILE:LINE:COLUMN or NULL */
+    char *via;      /* "profile web" when the change comes by another object; else NULL */
+    gboolean drift; /* the host differs from what is stored */
+    gboolean pending; /* stored now, in force only after a restart (or more) that is not allowed */
+    gboolean secret;
+} PlanField;
+
+typedef struct {
+    char *key;
+    Action action;
+    Label label;       /* the highest of its fields that will be carried out */
+    Object *stored;    /* NULL when it is new */
+    Object *wanted;    /* NULL when it is deleted */
+    json_t *observed;  /* facts */
+    json_t *expected;  /* facts after the plan */
+    GPtrArray *fields; /* of PlanField * */
+    gboolean pending;
+} PlanObject;
+
+/* The phases of a transaction, in order; steps of a later one wait for all of an earlier one. */
+typedef enum {
+    PHASE_ADD,    /* additive steps, referenced objects first */
+    PHASE_DOWN,   /* disruptive removals, referring objects first */
+    PHASE_CHANGE, /* disruptive changes in place, referenced objects first */
+    PHASE_UP,     /* what PHASE_DOWN took down to change it comes up again */
+    PHASE_MAX
+} Phase;
+
+typedef struct {
+    Step step;        /* tx is empty until it is applied */
+    const FactRow *row;
+    gboolean staging; /* the staging half of a change */
+    gboolean purges;  /* leaves something parked */
+    Phase phase;
+    GArray *after;    /* of guint: indexes of steps that must be done first (same phase only) */
+} PlanStep;
+
+typedef struct {
+    GPtrArray *only, *exclude;     /* of char *: "instance/web", globs of OBJ; NULL: no selection */
+    const char *project;           /* for OBJ without project; NULL: "default" */
+    const char *set;               /* owner of what the input declares: "file:NAME"; NULL: keep, or "api" */
+    gboolean prune;                /* delete what the set owned and no longer declares */
+    gboolean adopt;                /* objects owned by others are taken over */
+    gboolean allow_replace;        /* replace and rebuild */
+    GPtrArray *allow_replace_only; /* of char *: globs; NULL with allow_replace: all */
+    gboolean forbid_restart;       /* restarts stay pending (--allow-restart none) */
+    GPtrArray *allow_restart_only; /* of char *: globs; NULL: all */
+    gboolean no_park;              /* deletes are final at once and listed as irreversible */
+    gboolean force;                /* rollback takes conflicts */
+} PlanOptions;
+
+typedef struct {
+    GPtrArray *objects;      /* of PlanObject *, in order of carrying out; those without any change are left out */
+    GPtrArray *steps;        /* of PlanStep * */
+    GPtrArray *warnings;     /* of char * */
+    GPtrArray *irreversible; /* of char * */
+    GPtrArray *blocked;      /* of char *: why it cannot be applied (refused keys, protection) */
+    Snapshot *base;          /* the stored model it was made from */
+    Snapshot *next;          /* the model after it */
+    gint64 revision;         /* of base */
+    guint examined;          /* objects looked at */
+    char *hash;              /* over everything above: EN-21 plan_hash */
+    char *source;            /* owner recorded for the generation; NULL */
+} Plan;
+
+void plan_free(Plan *plan);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Plan, plan_free)
+
+/* Nothing to do: no field, no step, no pending row. `pending` rows alone do not make a change. */
+gboolean plan_is_empty(const Plan *plan);
+
+/* Human form (EN-20): riskiest first, one line a field, counts and irreversible steps at the end. `colour` adds SGR codes. */
+char *plan_text(const Plan *plan, gboolean colour);
+
+/* JSON form (EN-21). */
+json_t *plan_json(const Plan *plan);
