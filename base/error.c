@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-G_DEFINE_QUARK(berth-error-quark, berth_error)
+G_DEFINE_QUARK(berth - error - quark, berth_error)
 
 static const struct {
     int exit_status;
@@ -69,6 +69,6 @@ gboolean error_errno(GError **error, int errnum, const char *format, ...)
     va_start(args, format);
     what = g_strdup_vprintf(format, args);
     va_end(args);
-    return error_set(error, errnum == EPERM || errnum == EACCES ? ERR_PERMISSION : ERR_FAILED, "%s: %s", what,
-                     g_strerror(errnum));
+    return error_set(error, errnum == EPERM || errnum == EACCES ? ERR_PERMISSION : ERR_FAILED,
+                     "%s: %s", what, g_strerror(errnum));
 }

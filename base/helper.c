@@ -31,6 +31,7 @@ char *helper_path(const char *name, GError **error)
     installed = g_build_filename(BERTH_LIBEXECDIR, name, NULL);
     if (access(installed, X_OK) == 0)
         return g_steal_pointer(&installed);
-    error_set(error, ERR_FAILED, "helper program %s not found (looked beside %s and in %s)", name, self, BERTH_LIBEXECDIR);
+    error_set(error, ERR_FAILED, "helper program %s not found (looked beside %s and in %s)", name,
+              self, BERTH_LIBEXECDIR);
     return NULL;
 }

@@ -2,9 +2,33 @@
 
 #include <string.h>
 
+char *json_path_part(const char *key)
+{
+    GString *part = g_string_new(key);
+
+    g_string_replace(part, "%", "%25", 0);
+    g_string_replace(part, "/", "%2F", 0);
+    return g_string_free(part, FALSE);
+}
+
+char **json_path_split(const char *path)
+{
+    char **parts = g_strsplit(path, "/", -1);
+
+    for (char **part = parts; *part != NULL; part++) {
+        char *plain = strchr(*part, '%') != NULL ? g_uri_unescape_string(*part, NULL) : NULL;
+
+        if (plain != NULL) {
+            g_free(*part);
+            *part = plain;
+        }
+    }
+    return parts;
+}
+
 json_t *json_at(const json_t *root, const char *path)
 {
-    g_auto(GStrv) parts = g_strsplit(path, "/", -1);
+    g_auto(GStrv) parts = json_path_split(path);
     const json_t *at = root;
 
     for (char **part = parts; at != NULL && *part != NULL; part++)
@@ -49,7 +73,7 @@ GPtrArray *json_sorted_keys(const json_t *object)
     const char *key;
     json_t *value;
 
-    json_object_foreach((json_t *)object, key, value)
+    json_object_foreach ((json_t *)object, key, value)
         g_ptr_array_add(keys, (void *)key);
     g_ptr_array_sort(keys, compare_keys);
     return keys;

@@ -7,8 +7,13 @@
 /* g_autoptr(json_t) owns one reference. */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(json_t, json_decref)
 
-/* Value at a '/'-separated path below `root`, borrowed; NULL when any part is missing. Keys that hold a '/' are not
- * reachable this way. */
+/* A key as one part of a '/'-separated path: '%' and '/' escaped as in URLs. Newly allocated. */
+char *json_path_part(const char *key);
+
+/* The parts of a path, unescaped. Newly allocated (g_strfreev). */
+char **json_path_split(const char *path);
+
+/* Value at a path of json_path_part()s below `root`, borrowed; NULL when any part is missing. */
 json_t *json_at(const json_t *root, const char *path);
 
 /* String at `path`, borrowed, or NULL when it is missing or no string. */

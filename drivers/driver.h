@@ -9,6 +9,8 @@
  * Facts are compared as JSON values. A member whose name starts with '$' is an argument: it travels with the step and is never
  * compared; `observe` does not return any. A fact that is absent is absent from the object (never JSON null).
  *
+ * Paths into facts are '/'-separated parts of json_path_part(). An empty object means the same as an absent one.
+ *
  * Facts must be enough for another process to do or undo the step after a crash: an `ensure` reads its Step and the host, never
  * the model. */
 #pragma once

@@ -22,6 +22,9 @@ struct Host {
     char *seed;   /* see Context.seed */
 };
 
+/* Fills the common part of a host of any sort; for makers of hosts. */
+void host_init(Host *host, const HostOps *ops, const char *dir);
+
 /* The real host below a state directory. `dir` need not exist yet; nothing is written. */
 Host *host_real_new(const char *dir);
 

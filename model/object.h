@@ -27,7 +27,7 @@ struct Object {
     json_t *generated; /* drawn once: flat map of config-like keys ("ipv4.address", "volatile.eth0.hwaddr") */
     char *owner;       /* "file:NAME" or "api" (EN-43) */
     char *file;        /* the file that the origins are in; NULL when the object does not come from a file */
-    GArray *origins;   /* of Origin, sorted by path; NULL when unknown */
+    GArray *origins;   /* of Origin; NULL when unknown */
 };
 
 /* A new object with one reference. `spec` and `generated` are stolen (NULL generated becomes {}). */
@@ -59,5 +59,5 @@ const char *object_config_or_default(const Object *object, const char *key);
 /* "FILE:LINE:COLUMN" of a field, falling back to its nearest enclosing path; NULL when unknown. Newly allocated. */
 char *object_where(const Object *object, const char *path);
 
-/* Remembers where a field was written; paths may be added in any order before the first object_where. */
+/* Remembers where a field was written; only before the object is shared. */
 void object_add_origin(Object *object, const char *path, guint line, guint column);

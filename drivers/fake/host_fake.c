@@ -1,0 +1,207 @@
+/* A host in memory. Facts change by steps alone, through the same rows and the same pure code as on
+ * a real host: what is faked is only the last inch. Data that a step removes is parked by
+ * transaction, and comes back by the same rule as on disk. */
+#include <string.h>
+
+#include "error.h"
+#include "host.h"
+
+typedef struct {
+    Host host;
+    GMutex mutex;    /* steps run in worker threads */
+    json_t *objects; /* key -> facts */
+    json_t *parked;  /* "TX KEY PATH" -> value */
+    json_t *staged;  /* the same, for stage */
+} FakeHost;
+
+static FakeHost *fake_of(Host *host)
+{
+    return (FakeHost *)host;
+}
+
+/* A deep copy without '$' arguments: what a host would show. */
+static json_t *strip_arguments(const json_t *value)
+{
+    json_t *copy;
+    const char *key;
+    json_t *member;
+
+    if (!json_is_object(value))
+        return json_deep_copy(value);
+    copy = json_object();
+    json_object_foreach ((json_t *)value, key, member) {
+        if (key[0] != '$')
+            json_object_set_new(copy, key, strip_arguments(member));
+    }
+    return copy;
+}
+
+static json_t *fake_facts(Host *host, GError **error)
+{
+    return json_pack("{s:s, s:s, s:[i,i,i,i], s:I, s:[s,s], s:[s,s], s:{s:{s:[s]}}, s:[s], "
+                     "s:{s:[i,i], s:[i,i]}, s:{}}",
+                     "boot_id", "fake-boot", "machine_id", "fake-machine", "cpus", 0, 1, 2, 3,
+                     "memory", (json_int_t)8 << 30, "architectures", "x86_64", "i686",
+                     "storage_drivers", "dir", "btrfs", "interfaces", "eth0", "addresses",
+                     "192.0.2.2/24", "routes", "192.0.2.0/24", "ids", "uid", 1000000, 1000000000,
+                     "gid", 1000000, 1000000000, "cgroup");
+}
+
+/* What cannot be read from a file is made up from the spec, the same each time. */
+static gboolean fake_resolve(Host *host, const Context *context, const Object *object,
+                             json_t *generated, GError **error)
+{
+    if (object->id.kind == KIND_IMAGE) {
+        g_autofree char *fingerprint = json_digest(json_object_get(object->spec, "source"));
+
+        json_object_set_new(generated, "fingerprint", json_string(fingerprint));
+        json_object_set_new(generated, "architecture", json_string("x86_64"));
+        json_object_set_new(generated, "type", json_string("container"));
+    }
+    return TRUE;
+}
+
+static json_t *fake_observe(Host *host, const Context *context, const Object *object,
+                            GError **error)
+{
+    FakeHost *fake = fake_of(host);
+    json_t *facts;
+    json_t *copy;
+
+    g_mutex_lock(&fake->mutex);
+    facts = json_object_get(fake->objects, object->key);
+    copy = facts != NULL ? json_deep_copy(facts) : json_object();
+    g_mutex_unlock(&fake->mutex);
+    return copy;
+}
+
+/* Sets `value` (borrowed; NULL deletes) at `path`, making and removing enclosing objects on the
+ * way. */
+static void set_at(json_t *object, char **parts, const json_t *value)
+{
+    json_t *below;
+
+    if (parts[1] == NULL) {
+        if (value == NULL)
+            json_object_del(object, parts[0]);
+        else
+            json_object_set_new(object, parts[0], strip_arguments(value));
+        return;
+    }
+    below = json_object_get(object, parts[0]);
+    if (below == NULL) {
+        if (value == NULL)
+            return;
+        below = json_object();
+        json_object_set_new(object, parts[0], below);
+    }
+    set_at(below, parts + 1, value);
+}
+
+static gboolean fake_ensure(Host *host, const FactRow *row, const Step *step, GError **error)
+{
+    FakeHost *fake = fake_of(host);
+    g_auto(GStrv) parts = json_path_split(step->path);
+    g_autofree char *slot = g_strdup_printf("%s %s %s", step->tx, step->key, step->path);
+    json_t *facts;
+
+    g_mutex_lock(&fake->mutex);
+    facts = json_object_get(fake->objects, step->key);
+    if (facts == NULL) {
+        facts = json_object();
+        json_object_set_new(fake->objects, step->key, facts);
+    }
+    if (row->purge != NULL && step->to == NULL && step->from != NULL)
+        json_object_set_new(fake->parked, slot, strip_arguments(step->from));
+    else if (row->purge != NULL && step->to != NULL)
+        json_object_del(fake->parked, slot);
+    json_object_del(fake->staged, slot);
+    set_at(facts, parts, step->to);
+    if (json_object_size(facts) == 0)
+        json_object_del(fake->objects, step->key);
+    g_mutex_unlock(&fake->mutex);
+    return TRUE;
+}
+
+static gboolean fake_stage(Host *host, const FactRow *row, const Step *step, GError **error)
+{
+    FakeHost *fake = fake_of(host);
+    g_autofree char *slot = g_strdup_printf("%s %s %s", step->tx, step->key, step->path);
+
+    g_mutex_lock(&fake->mutex);
+    json_object_set_new(fake->staged, slot, strip_arguments(step->to));
+    g_mutex_unlock(&fake->mutex);
+    return TRUE;
+}
+
+static gboolean fake_unstage(Host *host, const FactRow *row, const Step *step, GError **error)
+{
+    FakeHost *fake = fake_of(host);
+    g_autofree char *slot = g_strdup_printf("%s %s %s", step->tx, step->key, step->path);
+
+    g_mutex_lock(&fake->mutex);
+    json_object_del(fake->staged, slot);
+    g_mutex_unlock(&fake->mutex);
+    return TRUE;
+}
+
+static gboolean fake_purge(Host *host, const FactRow *row, const Step *step, GError **error)
+{
+    FakeHost *fake = fake_of(host);
+    g_autofree char *slot = g_strdup_printf("%s %s %s", step->tx, step->key, step->path);
+
+    g_mutex_lock(&fake->mutex);
+    json_object_del(fake->parked, slot);
+    g_mutex_unlock(&fake->mutex);
+    return TRUE;
+}
+
+static gboolean fake_barrier(Host *host, GError **error)
+{
+    return TRUE;
+}
+
+static void fake_free(Host *host)
+{
+    FakeHost *fake = fake_of(host);
+
+    json_decref(fake->objects);
+    json_decref(fake->parked);
+    json_decref(fake->staged);
+    g_mutex_clear(&fake->mutex);
+    g_free(fake);
+}
+
+static const HostOps fake_ops = {
+    .facts = fake_facts,
+    .resolve = fake_resolve,
+    .observe = fake_observe,
+    .ensure = fake_ensure,
+    .stage = fake_stage,
+    .unstage = fake_unstage,
+    .purge = fake_purge,
+    .barrier = fake_barrier,
+    .free = fake_free,
+};
+
+Host *host_fake_new(const char *dir)
+{
+    FakeHost *fake = g_new0(FakeHost, 1);
+
+    host_init(&fake->host, &fake_ops, dir);
+    g_mutex_init(&fake->mutex);
+    fake->objects = json_object();
+    fake->parked = json_object();
+    fake->staged = json_object();
+    return &fake->host;
+}
+
+json_t *host_fake_facts(Host *host, const char *key)
+{
+    return json_object_get(fake_of(host)->objects, key);
+}
+
+json_t *host_fake_all(Host *host)
+{
+    return fake_of(host)->objects;
+}

@@ -1,0 +1,203 @@
+#include "host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "error.h"
+
+/* The seed makes drawn values (MACs, subnets) the same on every plan of one state directory on one
+ * machine, without anything having been written yet. */
+static char *make_seed(const char *dir)
+{
+    g_autofree char *machine = NULL;
+    g_autofree char *text = NULL;
+
+    if (!g_file_get_contents("/etc/machine-id", &machine, NULL, NULL))
+        machine = g_strdup(g_get_host_name());
+    text = g_strdup_printf("%s:%s", g_strstrip(machine), dir);
+    return g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
+}
+
+static json_t *real_facts(Host *host, GError **error)
+{
+    g_autoptr(json_t) facts = json_object();
+
+    for (int kind = 0; kind < KIND_MAX; kind++) {
+        if (DRIVERS[kind] != NULL && DRIVERS[kind]->host_facts != NULL &&
+            !DRIVERS[kind]->host_facts(host, facts, error))
+            return NULL;
+    }
+    return g_steal_pointer(&facts);
+}
+
+static gboolean real_resolve(Host *host, const Context *context, const Object *object,
+                             json_t *generated, GError **error)
+{
+    const Driver *driver = DRIVERS[object->id.kind];
+
+    return driver == NULL || driver->resolve == NULL ||
+           driver->resolve(host, context, object, generated, error);
+}
+
+static json_t *real_observe(Host *host, const Context *context, const Object *object,
+                            GError **error)
+{
+    const Driver *driver = DRIVERS[object->id.kind];
+
+    return driver != NULL ? driver->observe(host, context, object, error) : json_object();
+}
+
+static gboolean real_ensure(Host *host, const FactRow *row, const Step *step, GError **error)
+{
+    return row->ensure(host, step, error);
+}
+
+static gboolean real_stage(Host *host, const FactRow *row, const Step *step, GError **error)
+{
+    return row->stage(host, step, error);
+}
+
+static gboolean real_unstage(Host *host, const FactRow *row, const Step *step, GError **error)
+{
+    return row->unstage(host, step, error);
+}
+
+static gboolean real_purge(Host *host, const FactRow *row, const Step *step, GError **error)
+{
+    return row->purge == NULL || row->purge(host, step, error);
+}
+
+static gboolean sync_path(const char *path, GError **error)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    gboolean synced;
+
+    if (fd < 0)
+        return TRUE; /* nothing was written there */
+    synced = syncfs(fd) == 0 || error_errno(error, errno, "sync %s", path);
+    close(fd);
+    return synced;
+}
+
+/* One syncfs for the state directory and one for each pool, which may be file systems of their own.
+ */
+static gboolean real_barrier(Host *host, GError **error)
+{
+    g_autofree char *pools = g_build_filename(host->dir, "storage-pools", NULL);
+    g_autoptr(GDir) folder = NULL;
+    const char *name;
+
+    if (!sync_path(host->dir, error))
+        return FALSE;
+    folder = g_dir_open(pools, 0, NULL);
+    while (folder != NULL && (name = g_dir_read_name(folder)) != NULL) {
+        g_autofree char *path = g_build_filename(pools, name, NULL);
+
+        if (!sync_path(path, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static void real_free(Host *host)
+{
+    g_free(host);
+}
+
+static const HostOps real_ops = {
+    .facts = real_facts,
+    .resolve = real_resolve,
+    .observe = real_observe,
+    .ensure = real_ensure,
+    .stage = real_stage,
+    .unstage = real_unstage,
+    .purge = real_purge,
+    .barrier = real_barrier,
+    .free = real_free,
+};
+
+void host_init(Host *host, const HostOps *ops, const char *dir)
+{
+    host->ops = ops;
+    host->dir = g_canonicalize_filename(dir, NULL);
+    host->seed = make_seed(host->dir);
+}
+
+Host *host_real_new(const char *dir)
+{
+    Host *host = g_new0(Host, 1);
+
+    host_init(host, &real_ops, dir);
+    return host;
+}
+
+void host_free(Host *host)
+{
+    if (host == NULL)
+        return;
+    g_clear_pointer(&host->dir, g_free);
+    g_clear_pointer(&host->seed, g_free);
+    host->ops->free(host);
+}
+
+json_t *host_facts(Host *host, GError **error)
+{
+    return host->ops->facts(host, error);
+}
+
+gboolean host_resolve(Host *host, const Context *context, const Object *object, json_t *generated,
+                      GError **error)
+{
+    return host->ops->resolve(host, context, object, generated, error);
+}
+
+json_t *host_observe(Host *host, const Context *context, const Object *object, GError **error)
+{
+    return host->ops->observe(host, context, object, error);
+}
+
+/* A step whose name no driver of this build knows cannot be carried out or undone: after a
+ * downgrade, for example. */
+static const FactRow *row_of(const Step *step, GError **error)
+{
+    const FactRow *row = driver_row_by_name(step->name);
+
+    if (row == NULL)
+        error_set(error, ERR_FAILED, "%s: no driver of this build knows the step %s", step->key,
+                  step->name);
+    return row;
+}
+
+gboolean host_ensure(Host *host, const Step *step, GError **error)
+{
+    const FactRow *row = row_of(step, error);
+
+    return row != NULL && host->ops->ensure(host, row, step, error);
+}
+
+gboolean host_stage(Host *host, const Step *step, GError **error)
+{
+    const FactRow *row = row_of(step, error);
+
+    return row != NULL && host->ops->stage(host, row, step, error);
+}
+
+gboolean host_unstage(Host *host, const Step *step, GError **error)
+{
+    const FactRow *row = row_of(step, error);
+
+    return row != NULL && host->ops->unstage(host, row, step, error);
+}
+
+gboolean host_purge(Host *host, const Step *step, GError **error)
+{
+    const FactRow *row = row_of(step, error);
+
+    return row != NULL && host->ops->purge(host, row, step, error);
+}
+
+gboolean host_barrier(Host *host, GError **error)
+{
+    return host->ops->barrier(host, error);
+}

@@ -1,0 +1,199 @@
+#include "refs.h"
+
+#include <string.h>
+
+#include "expand.h"
+
+static void reference_clear(gpointer data)
+{
+    g_free(((Reference *)data)->path);
+}
+
+static void add(GArray *references, const Row *row, const char *name, const char *path)
+{
+    const Kind *kind = kind_by_name(row->ref);
+    Reference reference;
+
+    if (kind == NULL || name == NULL || *name == '\0')
+        return;
+    for (guint i = 0; row->values != NULL && row->values[i] != NULL; i++) {
+        if (strcmp(row->values[i], name) == 0)
+            return; /* a word such as "none", not a name */
+    }
+    reference = (Reference){kind->id, name, g_strdup(path)};
+    g_array_append_val(references, reference);
+}
+
+static void add_fields(GArray *references, const Row *rows, const json_t *object,
+                       const char *prefix)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach ((json_t *)object, key, value) {
+        const Row *row = row_find(rows, key);
+        g_autofree char *path = g_strdup_printf("%s%s", prefix, key);
+
+        if (row == NULL)
+            continue;
+        if (row->fields != NULL && json_is_object(value)) {
+            g_autofree char *below = g_strdup_printf("%s/", path);
+
+            add_fields(references, row->fields, value, below);
+        } else if (row->ref != NULL && json_is_string(value)) {
+            add(references, row, json_string_value(value), path);
+        } else if (row->ref != NULL && json_is_array(value)) {
+            json_t *item;
+            size_t i;
+
+            json_array_foreach (value, i, item)
+                add(references, row, json_string_value(item), path);
+        }
+    }
+}
+
+GArray *refs_of_spec(const Object *object)
+{
+    const Kind *kind = object_kind(object);
+    GArray *references = g_array_new(FALSE, FALSE, sizeof(Reference));
+    const char *name;
+    json_t *device;
+
+    g_array_set_clear_func(references, reference_clear);
+    add_fields(references, kind->fields, object->spec, "");
+    if (kind->config != NULL)
+        add_fields(references, kind->config, json_object_get(object->spec, "config"), "config/");
+    json_object_foreach (json_object_get(object->spec, "devices"), name, device) {
+        const DeviceType *type = device_type_of(NULL, object->id.project, device, NULL);
+        g_autofree char *prefix = g_strdup_printf("devices/%s/", name);
+
+        if (type != NULL)
+            add_fields(references, type->rows, device, prefix);
+    }
+    return references;
+}
+
+const Object *refs_find_image(const Snapshot *snapshot, const char *project, const char *name)
+{
+    const char *owner = snapshot_project_for(snapshot, KIND_IMAGE, project);
+    const Object *image = snapshot_find(snapshot, KIND_IMAGE, owner, name);
+    const Object *by_prefix = NULL;
+    guint matches = 0;
+
+    if (image != NULL)
+        return image;
+    for (guint i = 0; i < snapshot_size(snapshot); i++) {
+        const Object *object = snapshot_at(snapshot, i);
+        const char *fingerprint;
+        json_t *alias;
+        size_t at;
+
+        if (object->id.kind != KIND_IMAGE || strcmp(object->id.project, owner) != 0)
+            continue;
+        json_array_foreach (json_object_get(object->spec, "aliases"), at, alias) {
+            if (g_strcmp0(json_string_value(alias), name) == 0)
+                return object;
+        }
+        fingerprint = json_member_string(object->generated, "fingerprint");
+        if (fingerprint != NULL && g_str_has_prefix(fingerprint, name)) {
+            by_prefix = object;
+            matches++;
+        }
+    }
+    return matches == 1 ? by_prefix : NULL;
+}
+
+const Object *refs_resolve(const Snapshot *snapshot, const Object *object,
+                           const Reference *reference)
+{
+    if (reference->kind == KIND_IMAGE)
+        return refs_find_image(snapshot, object->id.project, reference->name);
+    return snapshot_resolve(snapshot, reference->kind, object->id.project, reference->name);
+}
+
+typedef struct {
+    GPtrArray *keys;
+    GHashTable *seen;
+} KeySet;
+
+static void key_add(KeySet *set, const char *key)
+{
+    if (key == NULL || g_hash_table_contains(set->seen, key))
+        return;
+    g_ptr_array_add(set->keys, g_strdup(key));
+    g_hash_table_add(set->seen, set->keys->pdata[set->keys->len - 1]);
+}
+
+static void add_device_references(const Snapshot *snapshot, const Object *instance, KeySet *set)
+{
+    g_auto(Expanded) expanded = {0};
+    const char *name;
+    json_t *device;
+
+    expand_instance(snapshot, instance, &expanded);
+    json_object_foreach (expanded.devices, name, device) {
+        const DeviceType *type = device_type_of(NULL, instance->id.project, device, NULL);
+        g_autoptr(GArray) found = g_array_new(FALSE, FALSE, sizeof(Reference));
+
+        g_array_set_clear_func(found, reference_clear);
+        if (type != NULL)
+            add_fields(found, type->rows, device, "");
+        for (guint i = 0; i < found->len; i++) {
+            const Object *target =
+                refs_resolve(snapshot, instance, &g_array_index(found, Reference, i));
+
+            key_add(set, target != NULL ? target->key : NULL);
+        }
+    }
+}
+
+/* `after` holds OBJ in text: KIND/NAME. */
+static void add_after(const Snapshot *snapshot, const Object *object, KeySet *set)
+{
+    json_t *item;
+    size_t i;
+
+    json_array_foreach (json_object_get(object->spec, "after"), i, item) {
+        g_auto(GStrv) parts = g_strsplit(json_string_value(item), "/", 2);
+        const Kind *kind = parts[0] != NULL ? kind_by_name(parts[0]) : NULL;
+        const Object *target;
+
+        if (kind == NULL || parts[1] == NULL)
+            continue;
+        target = snapshot_resolve(snapshot, kind->id, object->id.project, parts[1]);
+        key_add(set, target != NULL ? target->key : NULL);
+    }
+}
+
+GPtrArray *refs_keys(const Snapshot *snapshot, const Object *object)
+{
+    g_autoptr(GArray) references = refs_of_spec(object);
+    KeySet set = {g_ptr_array_new_with_free_func(g_free),
+                  g_hash_table_new(g_str_hash, g_str_equal)};
+
+    if (*object->id.project != '\0') {
+        const Object *project = snapshot_find(snapshot, KIND_PROJECT, "", object->id.project);
+
+        key_add(&set, project != NULL ? project->key : NULL);
+    }
+    for (guint i = 0; i < references->len; i++) {
+        const Object *target =
+            refs_resolve(snapshot, object, &g_array_index(references, Reference, i));
+
+        key_add(&set, target != NULL ? target->key : NULL);
+    }
+    if (object->id.kind == KIND_INSTANCE) {
+        g_autoptr(GPtrArray) profiles = expand_profiles(object);
+
+        for (guint i = 0; i < profiles->len; i++) {
+            const Object *profile =
+                snapshot_resolve(snapshot, KIND_PROFILE, object->id.project, profiles->pdata[i]);
+
+            key_add(&set, profile != NULL ? profile->key : NULL);
+        }
+        add_device_references(snapshot, object, &set);
+    }
+    add_after(snapshot, object, &set);
+    g_hash_table_unref(set.seen);
+    return set.keys;
+}

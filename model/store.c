@@ -1,0 +1,353 @@
+#include "store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "file.h"
+
+#define STORE_FORMAT 1
+
+struct Store {
+    char *dir;
+    sqlite3 *db;
+    int lock_fd;
+    Snapshot *snapshot;
+    gint64 revision;
+};
+
+static const char SCHEMA[] =
+    "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE IF NOT EXISTS objects (key TEXT PRIMARY KEY, spec TEXT NOT NULL, generated TEXT "
+    "NOT NULL, owner TEXT NOT NULL,"
+    " revision INTEGER NOT NULL, created INTEGER NOT NULL, changed INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE IF NOT EXISTS generations (id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER "
+    "NOT NULL, cause TEXT NOT NULL,"
+    " source TEXT NOT NULL, result TEXT NOT NULL, plan TEXT) STRICT;"
+    "CREATE TABLE IF NOT EXISTS changes (generation INTEGER NOT NULL, key TEXT NOT NULL, before "
+    "TEXT, after TEXT,"
+    " PRIMARY KEY (generation, key)) STRICT;"
+    "CREATE INDEX IF NOT EXISTS changes_by_key ON changes (key, generation);"
+    "CREATE TABLE IF NOT EXISTS transactions (tx TEXT PRIMARY KEY, state TEXT NOT NULL, boot TEXT "
+    "NOT NULL, time INTEGER NOT NULL,"
+    " cause TEXT NOT NULL) STRICT;"
+    "CREATE TABLE IF NOT EXISTS steps (tx TEXT NOT NULL, position INTEGER NOT NULL, step TEXT NOT "
+    "NULL, state TEXT NOT NULL,"
+    " PRIMARY KEY (tx, position)) STRICT;"
+    "CREATE TABLE IF NOT EXISTS parked (id INTEGER PRIMARY KEY AUTOINCREMENT, tx TEXT NOT NULL, "
+    "key TEXT NOT NULL, step TEXT NOT NULL,"
+    " object TEXT, since INTEGER NOT NULL, until INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE IF NOT EXISTS conditions (key TEXT NOT NULL, type TEXT NOT NULL, status INTEGER "
+    "NOT NULL, reason TEXT NOT NULL,"
+    " generation INTEGER NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (key, type)) STRICT;";
+
+static gboolean exec(sqlite3 *db, const char *sql, GError **error)
+{
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        return error_set(error, ERR_FAILED, "state database: %s", sqlite3_errmsg(db));
+    return TRUE;
+}
+
+json_t *store_object_to_json(const Object *object)
+{
+    return json_pack("{s:O, s:O, s:s}", "spec", object->spec, "generated", object->generated,
+                     "owner", object->owner);
+}
+
+static Object *object_from_parts(const char *key, json_t *spec, json_t *generated,
+                                 const char *owner)
+{
+    g_auto(GStrv) parts = g_strsplit(key, "/", 4);
+    const Kind *kind = g_strv_length(parts) == 4 ? kind_by_name(parts[0]) : NULL;
+    Object *object;
+
+    if (kind == NULL || spec == NULL) {
+        json_decref(spec);
+        json_decref(generated);
+        return NULL;
+    }
+    object = object_new(kind->id, parts[1], parts[2], parts[3], spec, generated);
+    g_free(object->owner);
+    object->owner = g_strdup(owner);
+    return object;
+}
+
+Object *store_object_from_json(const char *key, const json_t *value)
+{
+    const char *owner = json_member_string(value, "owner");
+
+    if (!json_is_object(value))
+        return NULL;
+    return object_from_parts(key, json_deep_copy(json_object_get(value, "spec")),
+                             json_deep_copy(json_object_get(value, "generated")),
+                             owner != NULL ? owner : "api");
+}
+
+/* Project default and profile default exist before anybody declares them (PJ-06, PF-09). */
+static Snapshot *with_defaults(Snapshot *snapshot)
+{
+    g_autoptr(GPtrArray) missing = g_ptr_array_new_with_free_func((GDestroyNotify)object_unref);
+    Snapshot *completed;
+
+    if (snapshot_find(snapshot, KIND_PROJECT, "", "default") == NULL)
+        g_ptr_array_add(missing, object_new(KIND_PROJECT, "", "", "default",
+                                            json_pack("{s:{}}", "config"), NULL));
+    if (snapshot_find(snapshot, KIND_PROFILE, "default", "default") == NULL)
+        g_ptr_array_add(missing, object_new(KIND_PROFILE, "default", "", "default",
+                                            json_pack("{s:{}, s:{}}", "config", "devices"), NULL));
+    if (missing->len == 0)
+        return snapshot;
+    completed = snapshot_change(snapshot, missing, NULL);
+    snapshot_unref(snapshot);
+    return completed;
+}
+
+static gboolean load(Store *store, GError **error)
+{
+    g_autoptr(GPtrArray) objects = g_ptr_array_new_with_free_func((GDestroyNotify)object_unref);
+    g_autoptr(SqlStatement) revision = NULL;
+    g_autoptr(SqlStatement) statement = NULL;
+    gboolean row;
+
+    revision =
+        sql_prepare(store->db, error, "SELECT value FROM meta WHERE name = 'revision'", NULL);
+    if (revision == NULL || !sql_next(revision, &row, error))
+        return FALSE;
+    store->revision = row ? sql_int(revision, 0) : 0;
+
+    statement = sql_prepare(store->db, error,
+                            "SELECT key, spec, generated, owner FROM objects ORDER BY key", NULL);
+    if (statement == NULL)
+        return FALSE;
+    for (;;) {
+        Object *object;
+
+        if (!sql_next(statement, &row, error))
+            return FALSE;
+        if (!row)
+            break;
+        object =
+            object_from_parts(sql_text(statement, 0), json_loads(sql_text(statement, 1), 0, NULL),
+                              json_loads(sql_text(statement, 2), 0, NULL), sql_text(statement, 3));
+        if (object == NULL)
+            return error_set(error, ERR_FAILED,
+                             "state database: object %s cannot be read by this build",
+                             sql_text(statement, 0));
+        g_ptr_array_add(objects, object);
+    }
+    g_clear_pointer(&store->snapshot, snapshot_unref);
+    store->snapshot = with_defaults(snapshot_change(NULL, objects, NULL));
+    return TRUE;
+}
+
+static gboolean take_lock(Store *store, gboolean wait, GError **error)
+{
+    g_autofree char *path = g_build_filename(store->dir, "lock", NULL);
+
+    store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (store->lock_fd < 0)
+        return error_errno(error, errno, "open %s", path);
+    while (flock(store->lock_fd, wait ? LOCK_EX : LOCK_EX | LOCK_NB) != 0) {
+        if (errno == EWOULDBLOCK)
+            return error_set(error, ERR_BUSY,
+                             "another berth program is changing %s; try again when it is done",
+                             store->dir);
+        if (errno != EINTR)
+            return error_errno(error, errno, "lock %s", path);
+    }
+    return TRUE;
+}
+
+static gboolean check_format(Store *store, GError **error)
+{
+    g_autoptr(SqlStatement) statement =
+        sql_prepare(store->db, error, "SELECT value FROM meta WHERE name = 'format'", NULL);
+    gboolean row;
+
+    if (statement == NULL || !sql_next(statement, &row, error))
+        return FALSE;
+    if (row && sql_int(statement, 0) > STORE_FORMAT)
+        return error_set(error, ERR_FAILED,
+                         "%s was written by a newer berth (format %" G_GINT64_FORMAT
+                         "); upgrade berth",
+                         store->dir, sql_int(statement, 0));
+    return row || sql_run(store->db, error, "INSERT INTO meta VALUES ('format', ?1)", "i",
+                          (gint64)STORE_FORMAT);
+}
+
+static gboolean open_database(Store *store, gboolean write, GError **error)
+{
+    g_autofree char *path = g_build_filename(store->dir, "berth.db", NULL);
+
+    if (!write && !file_exists(path)) {
+        store->snapshot = with_defaults(snapshot_new());
+        return TRUE;
+    }
+    if (write) { /* config may hold secrets: nobody else reads it */
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+        if (fd < 0)
+            return error_errno(error, errno, "open %s", path);
+        close(fd);
+    }
+    /* A reader of a WAL database needs the shared memory file, so it opens for writing where it
+     * may. */
+    if (sqlite3_open_v2(path, &store->db,
+                        write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE,
+                        NULL) != SQLITE_OK)
+        return error_set(error, errno == EACCES ? ERR_PERMISSION : ERR_FAILED, "open %s: %s", path,
+                         sqlite3_errmsg(store->db));
+    sqlite3_busy_timeout(store->db, 10000);
+    if (!write)
+        return exec(store->db, "PRAGMA query_only = 1", error) && load(store, error);
+    if (!exec(store->db, "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = 1", error))
+        return FALSE;
+    return exec(store->db, SCHEMA, error) && check_format(store, error) && load(store, error);
+}
+
+Store *store_open(const char *dir, gboolean write, gboolean wait, GError **error)
+{
+    g_autoptr(Store) store = g_new0(Store, 1);
+
+    store->dir = g_strdup(dir);
+    store->lock_fd = -1;
+    /* 0711: instances' processes look up their own files below it (DESIGN 5). */
+    if (write && (!file_make_directory(dir, 0711, error) || !take_lock(store, wait, error)))
+        return NULL;
+    if (!open_database(store, write, error))
+        return NULL;
+    return g_steal_pointer(&store);
+}
+
+void store_close(Store *store)
+{
+    if (store == NULL)
+        return;
+    g_clear_pointer(&store->snapshot, snapshot_unref);
+    sqlite3_close(store->db);
+    if (store->lock_fd >= 0)
+        close(store->lock_fd);
+    g_free(store->dir);
+    g_free(store);
+}
+
+sqlite3 *store_database(Store *store)
+{
+    return store->db;
+}
+
+const Snapshot *store_snapshot(Store *store)
+{
+    return store->snapshot;
+}
+
+gint64 store_revision(Store *store)
+{
+    return store->revision;
+}
+
+gboolean store_begin(Store *store, gboolean durable, GError **error)
+{
+    return exec(store->db, durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL",
+                error) &&
+           exec(store->db, "BEGIN IMMEDIATE", error);
+}
+
+gboolean store_end(Store *store, gboolean keep, GError **error)
+{
+    return exec(store->db, keep ? "COMMIT" : "ROLLBACK", error);
+}
+
+static char *object_text(const Object *object)
+{
+    g_autoptr(json_t) value = object != NULL ? store_object_to_json(object) : NULL;
+
+    return value != NULL ? json_text(value) : NULL;
+}
+
+static gboolean record_change(Store *store, gint64 generation, const char *key, const Object *after,
+                              GError **error)
+{
+    g_autofree char *before_text = object_text(snapshot_get(store->snapshot, key));
+    g_autofree char *after_text = object_text(after);
+
+    if (g_strcmp0(before_text, after_text) == 0)
+        return TRUE;
+    return sql_run(store->db, error, "INSERT OR REPLACE INTO changes VALUES (?1, ?2, ?3, ?4)",
+                   "isss", generation, key, before_text, after_text);
+}
+
+static gboolean put_object(Store *store, const Object *object, GError **error)
+{
+    g_autofree char *spec = json_text(object->spec);
+    g_autofree char *generated = json_text(object->generated);
+    gint64 now = g_get_real_time() / G_USEC_PER_SEC;
+
+    return sql_run(store->db, error,
+                   "INSERT INTO objects VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT (key) DO "
+                   "UPDATE SET spec = ?2, "
+                   "generated = ?3, owner = ?4, revision = ?5, changed = ?6",
+                   "ssssii", object->key, spec, generated, object->owner, store->revision + 1, now);
+}
+
+gboolean store_commit(Store *store, const Commit *commit, gint64 *ret_generation, GError **error)
+{
+    g_autofree char *plan = commit->plan != NULL ? json_text(commit->plan) : NULL;
+    gint64 generation;
+
+    if (!sql_run(store->db, error,
+                 "INSERT INTO generations (time, cause, source, result, plan) VALUES (?1, ?2, ?3, "
+                 "?4, ?5)",
+                 "issss", g_get_real_time() / G_USEC_PER_SEC, commit->cause,
+                 commit->source != NULL ? commit->source : "api", commit->result, plan))
+        return FALSE;
+    generation = sqlite3_last_insert_rowid(store->db);
+    for (guint i = 0; i < commit->remove->len; i++) {
+        const char *key = commit->remove->pdata[i];
+
+        if (!record_change(store, generation, key, NULL, error) ||
+            !sql_run(store->db, error, "DELETE FROM objects WHERE key = ?1", "s", key) ||
+            !sql_run(store->db, error, "DELETE FROM conditions WHERE key = ?1", "s", key))
+            return FALSE;
+    }
+    for (guint i = 0; i < commit->put->len; i++) {
+        const Object *object = commit->put->pdata[i];
+
+        if (!record_change(store, generation, object->key, object, error) ||
+            !put_object(store, object, error))
+            return FALSE;
+    }
+    if (!sql_run(store->db, error, "INSERT OR REPLACE INTO meta VALUES ('revision', ?1)", "i",
+                 store->revision + 1))
+        return FALSE;
+    *ret_generation = generation;
+    return TRUE;
+}
+
+void store_publish(Store *store, const Commit *commit)
+{
+    Snapshot *next = with_defaults(snapshot_change(store->snapshot, commit->put, commit->remove));
+
+    snapshot_unref(store->snapshot);
+    store->snapshot = next;
+    store->revision++;
+}
+
+gboolean store_set_condition(Store *store, const char *key, const char *type, gboolean status,
+                             const char *reason, GError **error)
+{
+    if (!status && strcmp(type, "Ready") != 0)
+        return sql_run(store->db, error, "DELETE FROM conditions WHERE key = ?1 AND type = ?2",
+                       "ss", key, type);
+    return sql_run(store->db, error,
+                   "INSERT INTO conditions VALUES (?1, ?2, ?3, ?4, (SELECT coalesce(max(id), 0) "
+                   "FROM generations), ?5) "
+                   "ON CONFLICT (key, type) DO UPDATE SET since = CASE WHEN status = ?3 THEN since "
+                   "ELSE ?5 END, "
+                   "status = ?3, reason = ?4, generation = excluded.generation",
+                   "ssisi", key, type, (gint64)status, reason, g_get_real_time() / G_USEC_PER_SEC);
+}
