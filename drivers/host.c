@@ -100,6 +100,15 @@ static gboolean real_barrier(Host *host, GError **error)
     return TRUE;
 }
 
+static char *real_boot_id(Host *host)
+{
+    char *text = NULL;
+
+    if (!g_file_get_contents("/proc/sys/kernel/random/boot_id", &text, NULL, NULL))
+        return g_strdup("unknown");
+    return g_strstrip(text);
+}
+
 static void real_free(Host *host)
 {
     g_free(host);
@@ -113,6 +122,7 @@ static const HostOps real_ops = {
     .stage = real_stage,
     .unstage = real_unstage,
     .purge = real_purge,
+    .boot_id = real_boot_id,
     .barrier = real_barrier,
     .free = real_free,
 };
@@ -200,4 +210,9 @@ gboolean host_purge(Host *host, const Step *step, GError **error)
 gboolean host_barrier(Host *host, GError **error)
 {
     return host->ops->barrier(host, error);
+}
+
+char *host_boot_id(Host *host)
+{
+    return host->ops->boot_id(host);
 }

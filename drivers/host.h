@@ -1,25 +1,29 @@
-/* The host that a transaction works on: the seam between the engine and the world. The real host dispatches to the drivers; the
- * fake one keeps facts in memory; tests wrap either to make the n-th operation fail or to kill the process there. */
+/* The host that a transaction works on: the seam between the engine and the world. The real host
+ * dispatches to the drivers; the fake one keeps facts in memory; tests wrap either to make the n-th
+ * operation fail or to kill the process there. */
 #pragma once
 
 #include "driver.h"
 
 typedef struct {
     json_t *(*facts)(Host *host, GError **error);
-    gboolean (*resolve)(Host *host, const Context *context, const Object *object, json_t *generated, GError **error);
+    gboolean (*resolve)(Host *host, const Context *context, const Object *object, json_t *generated,
+                        GError **error);
     json_t *(*observe)(Host *host, const Context *context, const Object *object, GError **error);
     gboolean (*ensure)(Host *host, const FactRow *row, const Step *step, GError **error);
     gboolean (*stage)(Host *host, const FactRow *row, const Step *step, GError **error);
     gboolean (*unstage)(Host *host, const FactRow *row, const Step *step, GError **error);
     gboolean (*purge)(Host *host, const FactRow *row, const Step *step, GError **error);
-    gboolean (*barrier)(Host *host, GError **error); /* syncfs of every file system that disk steps wrote */
+    char *(*boot_id)(Host *host);
+    gboolean (*barrier)(Host *host,
+                        GError **error); /* syncfs of every file system that disk steps wrote */
     void (*free)(Host *host);
 } HostOps;
 
 struct Host {
     const HostOps *ops;
-    char *dir;    /* state directory, absolute, no trailing slash */
-    char *seed;   /* see Context.seed */
+    char *dir;  /* state directory, absolute, no trailing slash */
+    char *seed; /* see Context.seed */
 };
 
 /* Fills the common part of a host of any sort; for makers of hosts. */
@@ -30,7 +34,8 @@ Host *host_real_new(const char *dir);
 
 /* The fake host: facts in memory, changed by nothing but steps. Same rows, same pure code. */
 Host *host_fake_new(const char *dir);
-/* The fake's facts of one object, borrowed and mutable, for tests that make drift; NULL when none. */
+/* The fake's facts of one object, borrowed and mutable, for tests that make drift; NULL when none.
+ */
 json_t *host_fake_facts(Host *host, const char *key);
 /* All facts by key, borrowed: the fingerprint of the fake host. */
 json_t *host_fake_all(Host *host);
@@ -40,14 +45,18 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Host, host_free)
 
 /* Host-wide facts that pure code may use:
  *   boot_id, machine_id, cpus [n...], memory (bytes), architectures [..], storage_drivers [..],
- *   interfaces {NAME: {"addresses": [cidr...], "master": NAME?, "ours": bool}}, routes [cidr...] (not default, not ours),
- *   ids {"uid": [base, size], "gid": [base, size]}, cgroup {CONTROLLER: "v1"|"v2"} */
+ *   interfaces {NAME: {"addresses": [cidr...], "master": NAME?, "ours": bool}}, routes [cidr...]
+ * (not default, not ours), ids {"uid": [base, size], "gid": [base, size]}, cgroup {CONTROLLER:
+ * "v1"|"v2"} */
 json_t *host_facts(Host *host, GError **error);
 
-gboolean host_resolve(Host *host, const Context *context, const Object *object, json_t *generated, GError **error);
+gboolean host_resolve(Host *host, const Context *context, const Object *object, json_t *generated,
+                      GError **error);
 json_t *host_observe(Host *host, const Context *context, const Object *object, GError **error);
 gboolean host_ensure(Host *host, const Step *step, GError **error);
 gboolean host_stage(Host *host, const Step *step, GError **error);
 gboolean host_unstage(Host *host, const Step *step, GError **error);
 gboolean host_purge(Host *host, const Step *step, GError **error);
+/* Which boot of the machine this is: kernel facts of another one are gone. Newly allocated. */
+char *host_boot_id(Host *host);
 gboolean host_barrier(Host *host, GError **error);

@@ -5,6 +5,7 @@
 #include "document.h"
 #include "host.h"
 #include "plan.h"
+#include "transaction.h"
 
 typedef struct Engine Engine;
 
@@ -37,10 +38,6 @@ Plan *engine_plan_change(Engine *engine, const GPtrArray *objects, const GPtrArr
 Plan *engine_plan_rollback(Engine *engine, gint64 number, gboolean to, const PlanOptions *options, GError **error);
 /* Plan that brings a parked object back (EN-31). */
 Plan *engine_plan_undelete(Engine *engine, const char *key, const PlanOptions *options, GError **error);
-
-/* Progress of an apply: called in the owner thread as steps change state. */
-typedef enum { STEP_WAITING, STEP_RUNNING, STEP_DONE, STEP_FAILED, STEP_UNDONE, STEP_UNDO_FAILED } StepState;
-typedef void (*ProgressFunction)(void *data, const Step *step, StepState state, guint done, guint total);
 
 typedef struct {
     const char *cause;      /* "cli apply", for history */

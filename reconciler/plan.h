@@ -2,7 +2,8 @@
  * made; the same inputs give the same bytes. */
 #pragma once
 
-#include "driver.h"
+#include "step.h"
+#include "error.h"
 #include "validate.h"
 
 typedef enum {
@@ -42,24 +43,6 @@ typedef struct {
     gboolean pending;
 } PlanObject;
 
-/* The phases of a transaction, in order; steps of a later one wait for all of an earlier one. */
-typedef enum {
-    PHASE_ADD,    /* additive steps, referenced objects first */
-    PHASE_DOWN,   /* disruptive removals, referring objects first */
-    PHASE_CHANGE, /* disruptive changes in place, referenced objects first */
-    PHASE_UP,     /* what PHASE_DOWN took down to change it comes up again */
-    PHASE_MAX
-} Phase;
-
-typedef struct {
-    Step step;        /* tx is empty until it is applied */
-    const FactRow *row;
-    gboolean staging; /* the staging half of a change */
-    gboolean purges;  /* leaves something parked */
-    Phase phase;
-    GArray *after;    /* of guint: indexes of steps that must be done first (same phase only) */
-} PlanStep;
-
 typedef struct {
     GPtrArray *only, *exclude;     /* of char *: "instance/web", globs of OBJ; NULL: no selection */
     const char *project;           /* for OBJ without project; NULL: "default" */
@@ -79,7 +62,8 @@ typedef struct {
     GPtrArray *steps;        /* of PlanStep * */
     GPtrArray *warnings;     /* of char * */
     GPtrArray *irreversible; /* of char * */
-    GPtrArray *blocked;      /* of char *: why it cannot be applied (refused keys, protection) */
+    GPtrArray *blocked;      /* of char *: why it cannot be applied (protection, fields that cannot change) */
+    ErrorCode blocked_code;  /* of the first of them */
     Snapshot *base;          /* the stored model it was made from */
     Snapshot *next;          /* the model after it */
     gint64 revision;         /* of base */

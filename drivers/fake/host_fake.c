@@ -156,6 +156,11 @@ static gboolean fake_purge(Host *host, const FactRow *row, const Step *step, GEr
     return TRUE;
 }
 
+static char *fake_boot_id(Host *host)
+{
+    return g_strdup("fake-boot");
+}
+
 static gboolean fake_barrier(Host *host, GError **error)
 {
     return TRUE;
@@ -180,6 +185,7 @@ static const HostOps fake_ops = {
     .stage = fake_stage,
     .unstage = fake_unstage,
     .purge = fake_purge,
+    .boot_id = fake_boot_id,
     .barrier = fake_barrier,
     .free = fake_free,
 };

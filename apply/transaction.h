@@ -1,0 +1,56 @@
+/* A plan being carried out: journal, steps side by side, verify, barrier, commit, purge; on failure
+ * undo, last in first out. Opaque between its calls, so that tests can interleave two of them step
+ * by step. */
+#pragma once
+
+#include "host.h"
+#include "journal.h"
+
+typedef struct Transaction Transaction;
+
+/* Called in the owner thread as steps change state. */
+typedef void (*ProgressFunction)(void *data, const Step *step, StepState state, guint done,
+                                 guint total);
+
+typedef struct {
+    Store *store;
+    Host *host;
+    const GPtrArray *steps; /* of PlanStep * */
+    Commit commit;          /* borrowed */
+    GHashTable *needs;   /* key -> GPtrArray of keys that it refers to; only read with keep_going */
+    gboolean keep_going; /* what does not depend on a failed object is kept (EN exit 5) */
+    guint parallel;      /* 0: by the number of CPUs; 1: in the calling thread */
+    gint64 timeout_seconds; /* 0: none */
+    gint64 park_seconds;    /* how long parked data is kept after the commit */
+    volatile gint *cancel;  /* may be NULL; non-zero undoes */
+    ProgressFunction progress;
+    void *progress_data;
+    /* Compares what the steps set with the host; `failed` (a set of keys) is left out. */
+    gboolean (*verify)(void *data, GHashTable *failed, GError **error);
+    void *verify_data;
+} TransactionRequest;
+
+typedef struct {
+    gint64 generation;
+    guint steps_done;
+    GPtrArray *failed; /* of char *: "object: error", with keep_going */
+    GPtrArray
+        *restarted;      /* of char *: objects whose processes an undo had to start again (LAW-3) */
+    GPtrArray *warnings; /* of char *: purges that have to be tried again */
+} TransactionResult;
+
+void transaction_result_clear(TransactionResult *result);
+
+/* All of it. On failure everything is undone: ERR_ROLLED_BACK with the first cause, or
+ * ERR_ROLLBACK_INCOMPLETE with every undo failure as well; an error before the first step keeps its
+ * own code. */
+gboolean transaction_run(const TransactionRequest *request, TransactionResult *ret_result,
+                         GError **error);
+
+/* The parts, for tests. `request` must outlive the transaction. */
+Transaction *transaction_open(const TransactionRequest *request, GError **error);
+gboolean transaction_do(Transaction *transaction, guint position, GError **error);
+gboolean transaction_commit(Transaction *transaction, GError **error);
+/* Undoes what was begun; `cause` (taken over) is the first error. Always sets `error`. */
+void transaction_undo(Transaction *transaction, GError *cause, GError **error);
+void transaction_free(Transaction *transaction, TransactionResult *ret_result);
