@@ -1,7 +1,30 @@
 /* Files that must be there after a crash, and paths that must not lead out of where they start. */
 #pragma once
 
+#include <errno.h>
 #include <glib.h>
+#include <unistd.h>
+
+/* A file descriptor that closes itself: `g_auto(Fd) fd = open(...)`. -1 is none; errno is kept. */
+typedef int Fd;
+
+static inline void fd_close(int fd)
+{
+    int saved = errno;
+
+    close(fd);
+    errno = saved;
+}
+G_DEFINE_AUTO_CLEANUP_FREE_FUNC(Fd, fd_close, -1)
+
+/* Hands the descriptor over to the caller. */
+static inline int fd_steal(Fd *fd)
+{
+    int taken = *fd;
+
+    *fd = -1;
+    return taken;
+}
 
 /* Writes a file by way of a temporary one beside it, fsync, rename, fsync of the directory. Unchanged content is not written
  * (LAW-2). `ret_changed` may be NULL. */

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <gio/gio.h>
+/* libc has a header of this name too; whoever looks for that one gets both. */
+#include_next <spawn.h>
 
 typedef struct {
     const char *const *env;   /* NULL: PATH, LANG=C.UTF-8 only; otherwise the whole environment, NULL-terminated */
