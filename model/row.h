@@ -50,8 +50,8 @@ typedef enum {
 } RowFlags;
 
 struct Row {
-    /* The key. One '*' stands for a part of its own: "user.*", "bgp.peers.*.address", "volatile.*.hwaddr". A '*' at the
-     * end matches the rest of the key, one within matches up to the next dot. */
+    /* The key. One '*' stands for a part of its own: "user.*", "bgp.peers.*.address", "volatile.*.hwaddr". It matches one or
+     * more characters, dots among them (device names may hold dots). */
     const char *key;
     const Type *type;
     const char *fallback;       /* default as written in the manual, NULL when none */

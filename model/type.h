@@ -68,6 +68,34 @@ extern const Type TYPE_LIST;       /* SHAPE_LIST of strings */
 extern const Type TYPE_MAP;        /* SHAPE_MAP */
 extern const Type TYPE_OBJECT;     /* SHAPE_OBJECT with Row.fields */
 extern const Type TYPE_OBJECTS;    /* SHAPE_OBJECTS with Row.fields */
+extern const Type TYPE_OBJECT_NAMES; /* SHAPE_LIST of KIND/NAME */
+extern const Type TYPE_ADDRESSES4; /* comma list of addresses */
+extern const Type TYPE_ADDRESSES6;
+extern const Type TYPE_NAMESERVERS; /* comma list of addresses of either family */
+extern const Type TYPE_SUBNETS;    /* comma list UPLINK:NETWORK/LEN (PJ-172) */
+extern const Type TYPE_HOST_PORT;  /* address, name or wildcard, with or without port (SV-28) */
+extern const Type TYPE_PATHS;      /* comma list of absolute paths */
+extern const Type TYPE_ID_RANGES;  /* comma list of N or A-B (PJ-170) */
+extern const Type TYPE_ARCHITECTURE; /* IMG-A01..A13 */
+extern const Type TYPE_COMPRESSION;  /* "none" or a program with options (SV-13) */
+extern const Type TYPE_OCTAL;      /* file mode */
+extern const Type TYPE_HEX4;       /* USB or PCI id: four lower-case hex digits */
+extern const Type TYPE_PCI;        /* PCI address */
+extern const Type TYPE_PROXY;      /* D-PROXY-01 */
+extern const Type TYPE_VLANS;      /* comma list of VLAN ids and ranges (D-NIC-BR-23) */
 
 /* Truth of an LXD boolean text; FALSE for anything that is not one (I-013). */
 gboolean type_is_true(const char *text);
+
+/* The items of a comma list, blanks around them removed; an empty text has none. Newly allocated. */
+char **type_items(const char *text);
+
+/* The name that berth uses for an architecture's spelling ("amd64" -> "x86_64", IMG-A13), or NULL when it knows none. */
+const char *type_architecture(const char *text);
+
+/* One canonical text per comma list, for comparing lists by meaning: items trimmed. */
+gboolean type_same_items(const char *a, const char *b);
+
+/* Runs `check` on each item of a comma list. */
+gboolean type_check_items(const Row *row, const char *text, gboolean (*check)(const Row *, const char *, GError **),
+                          GError **error);
