@@ -31,6 +31,13 @@ void problem_add(Problems *problems, Severity severity, const Object *object, co
 void problem_add_at(Problems *problems, Severity severity, const char *file, guint line, guint column, const char *path,
                     const char *format, ...) G_GNUC_PRINTF(7, 8);
 
+/* Adds a problem from its parts; `where` and `text` are stolen. For code that knows the label before there is an object. */
+void problem_take(Problems *problems, Severity severity, const char *object, const char *path, char *where, char *text);
+/* So many are kept already that a further one is only counted: no need to look for the nearest name. */
+gboolean problems_are_full(const Problems *problems);
+/* "FILE:LINE:COLUMN", "FILE" when the line is 0, NULL when the file is. Newly allocated. */
+char *problem_place(const char *file, guint line, guint column);
+
 /* "FILE:LINE:COL: instance/web: config.limits.memory: TEXT", one line without newline. Newly allocated. */
 char *problem_text(const Problem *problem);
 

@@ -1,0 +1,31 @@
+/* One object's body -> an Object: walks a node by the rows of its kind, turns scalars into the
+ * shapes that the rows ask for, drops what is empty or the default, resolves the short spellings,
+ * and remembers where each field was written (EN-03, PS-05). */
+#pragma once
+
+#include "tree.h"
+
+typedef struct {
+    const char *file; /* what messages call it; NULL for values that come as JSON */
+    const char
+        *folder; /* relative paths of image files are relative to it; NULL: they stay as they are */
+    const char *project; /* of objects that name none; NULL is "default" */
+    gboolean foreign;    /* a body made by a server (REST, `show` text): computed fields are dropped
+                            instead of refused, ${ is text */
+    Problems *problems;
+} BodySource;
+
+/* Builds the object that `node` describes. `name` is its name when the body has none (NULL: the
+ * body must have it). NULL with problems when the object cannot be told; other mistakes are
+ * problems too, and what is wrong is left out of the object. */
+Object *body_object(const BodySource *source, const Kind *kind, const char *name, const Node *node);
+
+/* Adds a problem at a node: an error, or with `severity` something else. */
+void body_problem(const BodySource *source, Severity severity, const char *label, const char *path,
+                  const Node *node, const char *format, ...) G_GNUC_PRINTF(6, 7);
+
+/* Looks for ${...} in a text of a state file. Returns the text with $${ turned to ${, newly
+ * allocated; NULL with a problem when a variable or secret is used, which this build refuses
+ * (EN-04, EN-05). */
+char *body_plain_text(const BodySource *source, const char *label, const char *path,
+                      const Node *node);
