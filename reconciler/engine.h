@@ -1,5 +1,6 @@
-/* The engine: one way from wanted state to a verified host (EN-36). Opens a state directory, finishes what a crash left, plans,
- * applies, and keeps generations. Used by the command line in-process, later by the daemon's owner thread. */
+/* The engine: one way from wanted state to a verified host (EN-36). Opens a state directory,
+ * finishes what a crash left, plans, applies, and keeps generations. Used by the command line
+ * in-process, later by the daemon's owner thread. */
 #pragma once
 
 #include "document.h"
@@ -10,12 +11,14 @@
 typedef struct Engine Engine;
 
 typedef enum {
-    ENGINE_READ_ONLY = 1 << 0, /* writes nothing; does not create the state directory; recovery is not run */
-    ENGINE_NO_WAIT = 1 << 1,   /* ERR_BUSY at once when another berth program holds the state lock */
+    ENGINE_READ_ONLY =
+        1 << 0, /* writes nothing; does not create the state directory; recovery is not run */
+    ENGINE_NO_WAIT = 1 << 1, /* ERR_BUSY at once when another berth program holds the state lock */
 } EngineFlags;
 
-/* Opens `host->dir`. Without ENGINE_READ_ONLY the state lock is taken (waiting unless NO_WAIT), and an interrupted transaction is
- * undone or its purge finished first (LAW-4). A directory that does not exist is an empty store. The host is borrowed. */
+/* Opens `host->dir`. Without ENGINE_READ_ONLY the state lock is taken (waiting unless NO_WAIT), and
+ * an interrupted transaction is undone or its purge finished first (LAW-4). A directory that does
+ * not exist is an empty store. The host is borrowed. */
 Engine *engine_open(Host *host, EngineFlags flags, GError **error);
 void engine_close(Engine *engine);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Engine, engine_close)
@@ -30,14 +33,18 @@ const char *engine_recovered(Engine *engine);
 /* Plan towards what `input` says (EN-20..26). Does not write to the host. */
 Plan *engine_plan(Engine *engine, const Input *input, const PlanOptions *options, GError **error);
 /* Plan that deletes `keys` (of char *), and what must go with them refuses by name. */
-Plan *engine_plan_delete(Engine *engine, const GPtrArray *keys, const PlanOptions *options, GError **error);
-/* Plan of `objects` put in and `keys` taken out: what every other way ends in. */
-Plan *engine_plan_change(Engine *engine, const GPtrArray *objects, const GPtrArray *keys, const PlanOptions *options,
+Plan *engine_plan_delete(Engine *engine, const GPtrArray *keys, const PlanOptions *options,
                          GError **error);
-/* Plan that reverts generation `number` (EN-46); `to` restores the objects of one source as they were after it. */
-Plan *engine_plan_rollback(Engine *engine, gint64 number, gboolean to, const PlanOptions *options, GError **error);
+/* Plan of `objects` put in and `keys` taken out: what every other way ends in. */
+Plan *engine_plan_change(Engine *engine, const GPtrArray *objects, const GPtrArray *keys,
+                         const PlanOptions *options, GError **error);
+/* Plan that reverts generation `number` (EN-46); `to` restores the objects of one source as they
+ * were after it. */
+Plan *engine_plan_rollback(Engine *engine, gint64 number, gboolean to, const PlanOptions *options,
+                           GError **error);
 /* Plan that brings a parked object back (EN-31). */
-Plan *engine_plan_undelete(Engine *engine, const char *key, const PlanOptions *options, GError **error);
+Plan *engine_plan_undelete(Engine *engine, const char *key, const PlanOptions *options,
+                           GError **error);
 
 typedef struct {
     const char *cause;      /* "cli apply", for history */
@@ -47,25 +54,28 @@ typedef struct {
     gint64 park_seconds;    /* how long parked data is kept after commit; 0: purged at once */
     ProgressFunction progress;
     void *progress_data;
-    volatile gint *cancel;  /* non-zero: undo (EN 'Ctrl-C') */
+    volatile gint *cancel; /* non-zero: undo (EN 'Ctrl-C') */
 } ApplyOptions;
 
 typedef struct {
-    gint64 generation;      /* 0: nothing was committed */
+    gint64 generation; /* 0: nothing was committed */
     guint steps_done;
-    GPtrArray *pending;     /* of char *: rows whose restart, rebuild or replace was not allowed */
-    GPtrArray *restarted;   /* of char *: objects that a rollback had to start again */
-    GPtrArray *failed;      /* of char *: with keep_going, objects that failed, with their error */
+    GPtrArray *pending;   /* of char *: rows whose restart, rebuild or replace was not allowed */
+    GPtrArray *restarted; /* of char *: objects that a rollback had to start again */
+    GPtrArray *failed;    /* of char *: with keep_going, objects that failed, with their error */
+    GPtrArray *warnings;  /* of char *: what could not be purged yet */
     gint64 milliseconds;
 } ApplyResult;
 
 void apply_result_clear(ApplyResult *result);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ApplyResult, apply_result_clear)
 
-/* Carries a plan out: journal, steps, verify, barrier, commit, purge. On failure everything is undone and the error is
- * ERR_ROLLED_BACK or ERR_ROLLBACK_INCOMPLETE with the first cause and every undo failure in its text. After success it plans
- * again by itself (LAW-1). ERR_CONFLICT when the model moved since the plan was made. */
-gboolean engine_apply(Engine *engine, const Plan *plan, const ApplyOptions *options, ApplyResult *ret_result, GError **error);
+/* Carries a plan out: journal, steps, verify, barrier, commit, purge. On failure everything is
+ * undone and the error is ERR_ROLLED_BACK or ERR_ROLLBACK_INCOMPLETE with the first cause and every
+ * undo failure in its text. After success it plans again by itself (LAW-1). ERR_CONFLICT when the
+ * model moved since the plan was made. */
+gboolean engine_apply(Engine *engine, const Plan *plan, const ApplyOptions *options,
+                      ApplyResult *ret_result, GError **error);
 
 /* Ownership without any change to the host (EN-50, EN-43). `owner` "api" releases. */
 gboolean engine_own(Engine *engine, const GPtrArray *keys, const char *owner, GError **error);
@@ -77,12 +87,16 @@ json_t *engine_generation(Engine *engine, gint64 number, GError **error);
 /* Field differences between two generations' models: [{key, path, before, after}]. */
 json_t *engine_diff(Engine *engine, gint64 from, gint64 to, GError **error);
 
-/* Conditions (EN-48) of one object or all (NULL): [{object, type, status, reason, generation, since}]. */
+/* Conditions (EN-48) of one object or all (NULL): [{object, type, status, reason, generation,
+ * since}]. */
 json_t *engine_conditions(Engine *engine, const char *key, GError **error);
 
-/* Parked data: [{key, path, tx, since, until}]; purge deletes what is due, or all of `key`, or everything with `all`. */
+/* Parked data: [{key, path, tx, since, until}]; purge deletes what is due, or all of `key`, or
+ * everything with `all`. */
 json_t *engine_parked(Engine *engine, GError **error);
-gboolean engine_purge(Engine *engine, const char *key, gboolean all, guint *ret_count, GError **error);
+gboolean engine_purge(Engine *engine, const char *key, gboolean all, guint *ret_count,
+                      GError **error);
 
-/* Facts of one object as the host shows them now, and as they should be (for status and explain). */
+/* Facts of one object as the host shows them now, and as they should be (for status and explain).
+ */
 json_t *engine_observe(Engine *engine, const Object *object, json_t **ret_expected, GError **error);

@@ -1,9 +1,9 @@
-/* A plan: what differs between wanted and real, what it costs, and the ordered steps that close the gap (EN-20..24). Immutable once
- * made; the same inputs give the same bytes. */
+/* A plan: what differs between wanted and real, what it costs, and the ordered steps that close the
+ * gap (EN-20..24). Immutable once made; the same inputs give the same bytes. */
 #pragma once
 
-#include "step.h"
 #include "error.h"
+#include "step.h"
 #include "validate.h"
 
 typedef enum {
@@ -24,9 +24,9 @@ typedef struct {
     json_t *before; /* NULL: absent */
     json_t *after;
     Label label;
-    char *where;    /* FILE:LINE:COLUMN or NULL */
-    char *via;      /* "profile web" when the change comes by another object; else NULL */
-    gboolean drift; /* the host differs from what is stored */
+    char *where;      /* FILE:LINE:COLUMN or NULL */
+    char *via;        /* "profile web" when the change comes by another object; else NULL */
+    gboolean drift;   /* the host differs from what is stored */
     gboolean pending; /* stored now, in force only after a restart (or more) that is not allowed */
     gboolean secret;
 } PlanField;
@@ -44,11 +44,11 @@ typedef struct {
 } PlanObject;
 
 typedef struct {
-    GPtrArray *only, *exclude;     /* of char *: "instance/web", globs of OBJ; NULL: no selection */
-    const char *project;           /* for OBJ without project; NULL: "default" */
-    const char *set;               /* owner of what the input declares: "file:NAME"; NULL: keep, or "api" */
-    gboolean prune;                /* delete what the set owned and no longer declares */
-    gboolean adopt;                /* objects owned by others are taken over */
+    GPtrArray *only, *exclude; /* of char *: "instance/web", globs of OBJ; NULL: no selection */
+    const char *project;       /* for OBJ without project; NULL: "default" */
+    const char *set; /* owner of what the input declares: "file:NAME"; NULL: keep, or "api" */
+    gboolean prune;  /* delete what the set owned and no longer declares */
+    gboolean adopt;  /* objects owned by others are taken over */
     gboolean allow_replace;        /* replace and rebuild */
     GPtrArray *allow_replace_only; /* of char *: globs; NULL with allow_replace: all */
     gboolean forbid_restart;       /* restarts stay pending (--allow-restart none) */
@@ -58,18 +58,20 @@ typedef struct {
 } PlanOptions;
 
 typedef struct {
-    GPtrArray *objects;      /* of PlanObject *, in order of carrying out; those without any change are left out */
-    GPtrArray *steps;        /* of PlanStep * */
-    GPtrArray *warnings;     /* of char * */
+    GPtrArray *objects;  /* of PlanObject *, in order of carrying out; those without any change are
+                            left out */
+    GPtrArray *steps;    /* of PlanStep * */
+    GPtrArray *warnings; /* of char * */
     GPtrArray *irreversible; /* of char * */
-    GPtrArray *blocked;      /* of char *: why it cannot be applied (protection, fields that cannot change) */
-    ErrorCode blocked_code;  /* of the first of them */
-    Snapshot *base;          /* the stored model it was made from */
-    Snapshot *next;          /* the model after it */
-    gint64 revision;         /* of base */
-    guint examined;          /* objects looked at */
-    char *hash;              /* over everything above: EN-21 plan_hash */
-    char *source;            /* owner recorded for the generation; NULL */
+    GPtrArray
+        *blocked; /* of char *: why it cannot be applied (protection, fields that cannot change) */
+    ErrorCode blocked_code; /* of the first of them */
+    Snapshot *base;         /* the stored model it was made from */
+    Snapshot *next;         /* the model after it */
+    gint64 revision;        /* of base */
+    guint examined;         /* objects looked at */
+    char *hash;             /* over everything above: EN-21 plan_hash */
+    char *source;           /* owner recorded for the generation; NULL */
 } Plan;
 
 void plan_free(Plan *plan);
@@ -78,7 +80,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Plan, plan_free)
 /* Nothing to do: no field, no step, no pending row. `pending` rows alone do not make a change. */
 gboolean plan_is_empty(const Plan *plan);
 
-/* Human form (EN-20): riskiest first, one line a field, counts and irreversible steps at the end. `colour` adds SGR codes. */
+/* Human form (EN-20): riskiest first, one line a field, counts and irreversible steps at the end.
+ * `colour` adds SGR codes. */
 char *plan_text(const Plan *plan, gboolean colour);
 
 /* JSON form (EN-21). */

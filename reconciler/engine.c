@@ -1,0 +1,170 @@
+#include "engine_private.h"
+
+#include <string.h>
+
+#include "error.h"
+#include "facts.h"
+#include "recover.h"
+
+/* After an undo the host must be what the committed model says; what is not is put right once
+ * (DESIGN 4, 'Recovery'). */
+static gboolean settle(Engine *engine, const GPtrArray *keys, GError **error)
+{
+    PlanOptions options = {0};
+    ApplyOptions apply = {.cause = "recovery"};
+    g_auto(ApplyResult) result = {0};
+    g_autoptr(Plan) plan = engine_plan_wanted(engine, wanted_new(), keys, &options, error);
+
+    if (plan == NULL)
+        return FALSE;
+    return plan_is_empty(plan) || engine_apply(engine, plan, &apply, &result, error);
+}
+
+Engine *engine_open(Host *host, EngineFlags flags, GError **error)
+{
+    g_autoptr(Engine) engine = g_new0(Engine, 1);
+    g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
+
+    engine->host = host;
+    engine->writes = (flags & ENGINE_READ_ONLY) == 0;
+    engine->store = store_open(host->dir, engine->writes, (flags & ENGINE_NO_WAIT) == 0, error);
+    if (engine->store == NULL)
+        return NULL;
+    if (engine->writes && (!recover_run(engine->store, host, keys, &engine->recovered, error) ||
+                           (keys->len > 0 && !settle(engine, keys, error))))
+        return NULL;
+    return g_steal_pointer(&engine);
+}
+
+void engine_close(Engine *engine)
+{
+    if (engine == NULL)
+        return;
+    store_close(engine->store);
+    g_free(engine->recovered);
+    g_free(engine);
+}
+
+const Snapshot *engine_stored(Engine *engine)
+{
+    return store_snapshot(engine->store);
+}
+
+Host *engine_host(Engine *engine)
+{
+    return engine->host;
+}
+
+const char *engine_recovered(Engine *engine)
+{
+    return engine->recovered;
+}
+
+Plan *engine_plan_wanted(Engine *engine, Wanted *wanted, const GPtrArray *examine,
+                         const PlanOptions *options, GError **error)
+{
+    Plan *plan = planner_make(engine->host, store_snapshot(engine->store),
+                              store_revision(engine->store), wanted, examine, options, error);
+
+    wanted_free(wanted);
+    return plan;
+}
+
+Plan *engine_plan(Engine *engine, const Input *input, const PlanOptions *options, GError **error)
+{
+    g_autoptr(Wanted) wanted = wanted_new();
+
+    if (!wanted_add_input(wanted, store_snapshot(engine->store), input, options, error))
+        return NULL;
+    return engine_plan_wanted(engine, g_steal_pointer(&wanted), NULL, options, error);
+}
+
+Plan *engine_plan_change(Engine *engine, const GPtrArray *objects, const GPtrArray *keys,
+                         const PlanOptions *options, GError **error)
+{
+    Wanted *wanted = wanted_new();
+    const Snapshot *base = store_snapshot(engine->store);
+
+    for (guint i = 0; objects != NULL && i < objects->len; i++)
+        wanted_put(wanted, base, objects->pdata[i], options->set);
+    for (guint i = 0; keys != NULL && i < keys->len; i++)
+        wanted_remove(wanted, base, keys->pdata[i]);
+    return engine_plan_wanted(engine, wanted, NULL, options, error);
+}
+
+Plan *engine_plan_delete(Engine *engine, const GPtrArray *keys, const PlanOptions *options,
+                         GError **error)
+{
+    g_autoptr(GPtrArray) selected = g_ptr_array_new();
+
+    for (guint i = 0; i < keys->len; i++) {
+        if (wanted_selected(options, keys->pdata[i]))
+            g_ptr_array_add(selected, keys->pdata[i]);
+    }
+    return engine_plan_change(engine, NULL, selected, options, error);
+}
+
+json_t *engine_observe(Engine *engine, const Object *object, json_t **ret_expected, GError **error)
+{
+    const Driver *driver = DRIVERS[object->id.kind];
+    g_autoptr(json_t) facts = NULL;
+    g_autoptr(json_t) observed = NULL;
+    g_autoptr(json_t) expected = NULL;
+    Context context;
+
+    if (driver == NULL) {
+        if (ret_expected != NULL)
+            *ret_expected = json_object();
+        return json_object();
+    }
+    facts = host_facts(engine->host, error);
+    if (facts == NULL)
+        return NULL;
+    context =
+        (Context){store_snapshot(engine->store), facts, engine->host->dir, engine->host->seed};
+    observed = host_observe(engine->host, &context, object, error);
+    if (observed == NULL)
+        return NULL;
+    expected = driver->expect(&context, object, observed, error);
+    if (expected == NULL)
+        return NULL;
+    if (ret_expected != NULL)
+        *ret_expected = facts_without_arguments(expected);
+    return g_steal_pointer(&observed);
+}
+
+gboolean engine_own(Engine *engine, const GPtrArray *keys, const char *owner, GError **error)
+{
+    g_autoptr(GPtrArray) put = g_ptr_array_new_with_free_func((GDestroyNotify)object_unref);
+    g_autoptr(GPtrArray) none = g_ptr_array_new();
+    Commit commit = {put,   none,   strcmp(owner, "api") == 0 ? "release" : "adopt",
+                     owner, "done", NULL};
+    gint64 generation;
+
+    for (guint i = 0; i < keys->len; i++) {
+        const Object *object = snapshot_get(store_snapshot(engine->store), keys->pdata[i]);
+        g_autofree char *label = object_key_label(keys->pdata[i]);
+        Object *owned;
+
+        if (object == NULL)
+            return error_set(error, ERR_NOT_FOUND, "%s does not exist", label);
+        if (strcmp(object->owner, owner) == 0)
+            continue;
+        owned = object_with(object, NULL, NULL);
+        g_free(owned->owner);
+        owned->owner = g_strdup(owner);
+        g_ptr_array_add(put, owned);
+    }
+    if (put->len == 0)
+        return TRUE;
+    if (!store_begin(engine->store, TRUE, error))
+        return FALSE;
+    if (!store_commit(engine->store, &commit, &generation, error)) {
+        store_end(engine->store, FALSE, NULL);
+        return FALSE;
+    }
+    if (!store_end(engine->store, TRUE, error))
+        return FALSE;
+    store_publish(engine->store, &commit);
+    return TRUE;
+}

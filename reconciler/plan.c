@@ -1,0 +1,148 @@
+#include "plan.h"
+
+#include <string.h>
+
+#include "planner.h"
+
+const char *action_to_string(Action action)
+{
+    static const char *const names[ACTION_MAX] = {"none",   "create", "update",
+                                                  "delete", "repair", "adopt"};
+
+    return names[action];
+}
+
+void plan_free(Plan *plan)
+{
+    if (plan == NULL)
+        return;
+    g_ptr_array_unref(plan->objects);
+    g_ptr_array_unref(plan->steps);
+    g_ptr_array_unref(plan->warnings);
+    g_ptr_array_unref(plan->irreversible);
+    g_ptr_array_unref(plan->blocked);
+    snapshot_unref(plan->base);
+    snapshot_unref(plan->next);
+    g_free(plan->hash);
+    g_free(plan->source);
+    g_free(plan);
+}
+
+gboolean plan_is_empty(const Plan *plan)
+{
+    if (plan->steps->len > 0)
+        return FALSE;
+    for (guint i = 0; i < plan->objects->len; i++) {
+        if (((const PlanObject *)plan->objects->pdata[i])->action != ACTION_NONE)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static json_t *strings_to_json(const GPtrArray *strings)
+{
+    json_t *list = json_array();
+
+    for (guint i = 0; i < strings->len; i++)
+        json_array_append_new(list, json_string(strings->pdata[i]));
+    return list;
+}
+
+static json_t *masked(const PlanField *field, const json_t *value)
+{
+    if (value == NULL)
+        return json_null();
+    return field->secret ? json_string("(secret)") : json_incref((json_t *)value);
+}
+
+static json_t *field_to_json(const PlanField *field, const char *owner)
+{
+    json_t *value =
+        json_pack("{s:s, s:o, s:o, s:s, s:s, s:s?}", "path", field->path, "before",
+                  masked(field, field->before), "after", masked(field, field->after), "label",
+                  label_to_string(field->label), "owner", owner, "source", field->where);
+
+    if (field->via != NULL)
+        json_object_set_new(value, "via", json_string(field->via));
+    if (field->drift)
+        json_object_set_new(value, "drift", json_true());
+    if (field->pending)
+        json_object_set_new(value, "pending", json_true());
+    return value;
+}
+
+static json_t *object_to_json(const PlanObject *object)
+{
+    const Object *any = object->wanted != NULL ? object->wanted : object->stored;
+    json_t *fields = json_array();
+    json_t *value;
+
+    for (guint i = 0; i < object->fields->len; i++)
+        json_array_append_new(fields, field_to_json(object->fields->pdata[i], any->owner));
+    value = json_pack("{s:s, s:s, s:s, s:s, s:[s], s:s, s:s, s:o}", "key", object->key, "kind",
+                      object_kind(any)->name, "project", any->id.project, "name", any->id.name,
+                      "actions", action_to_string(object->action), "label",
+                      label_to_string(object->label), "owner", any->owner, "fields", fields);
+    if (object->pending)
+        json_object_set_new(value, "pending", json_true());
+    if (object->stored != NULL && object->wanted != NULL &&
+        strcmp(object->stored->key, object->wanted->key) != 0)
+        json_object_set_new(value, "renamed_from", json_string(object->stored->id.name));
+    return value;
+}
+
+static json_t *step_to_json(const PlanStep *step)
+{
+    static const char *const phases[PHASE_MAX] = {"add", "down", "change", "up"};
+    json_t *after = json_array();
+    g_autofree char *from = step->step.from != NULL ? json_digest(step->step.from) : NULL;
+    g_autofree char *to = step->step.to != NULL ? json_digest(step->step.to) : NULL;
+
+    for (guint i = 0; i < step->after->len; i++)
+        json_array_append_new(after, json_integer(g_array_index(step->after, guint, i)));
+    /* Facts can hold secrets and are long: a plan shows digests of them. */
+    return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?, s:o}", "name", step->step.name, "key",
+                     step->step.key, "path", step->step.path, "phase", phases[step->phase], "from",
+                     from, "to", to, "after", after);
+}
+
+/* All but the hash. The model's revision and the digests of what was observed stand where a clock
+ * would make two equal plans differ. */
+static json_t *plan_body(const Plan *plan)
+{
+    json_t *objects = json_array();
+    json_t *steps = json_array();
+    g_autoptr(GChecksum) observed = g_checksum_new(G_CHECKSUM_SHA256);
+
+    for (guint i = 0; i < plan->objects->len; i++) {
+        const PlanObject *object = plan->objects->pdata[i];
+        g_autofree char *digest =
+            object->observed != NULL ? json_digest(object->observed) : g_strdup("");
+
+        json_array_append_new(objects, object_to_json(object));
+        g_checksum_update(observed, (const guchar *)digest, -1);
+    }
+    for (guint i = 0; i < plan->steps->len; i++)
+        json_array_append_new(steps, step_to_json(plan->steps->pdata[i]));
+    return json_pack(
+        "{s:i, s:{s:I, s:s}, s:o, s:o, s:o, s:o, s:o}", "format_version", 1, "observed_at",
+        "revision", (json_int_t)plan->revision, "facts", g_checksum_get_string(observed), "objects",
+        objects, "steps", steps, "warnings", strings_to_json(plan->warnings), "irreversible",
+        strings_to_json(plan->irreversible), "blocked", strings_to_json(plan->blocked));
+}
+
+void plan_seal(Plan *plan)
+{
+    g_autoptr(json_t) body = plan_body(plan);
+
+    g_free(plan->hash);
+    plan->hash = json_digest(body);
+}
+
+json_t *plan_json(const Plan *plan)
+{
+    json_t *body = plan_body(plan);
+
+    json_object_set_new(body, "plan_hash", json_string(plan->hash));
+    return body;
+}

@@ -1,0 +1,506 @@
+#include "planner.h"
+
+#include <string.h>
+
+#include "facts.h"
+#include "fields.h"
+
+/* One object under examination: facts on both sides. */
+typedef struct {
+    const Object *stored; /* NULL: new */
+    const Object *wanted; /* NULL: goes */
+    json_t *observed;     /* with the '$' arguments of what is stored */
+    json_t *expected;     /* with what is not allowed held back */
+    json_t *was_expected; /* of what is stored: the measure of drift; NULL when it is new */
+    GPtrArray *changes;   /* of FactChange * */
+    GPtrArray *held;      /* of FactRow *: whose change is not allowed */
+} Subject;
+
+static void subject_free(gpointer data)
+{
+    Subject *subject = data;
+
+    json_decref(subject->observed);
+    json_decref(subject->expected);
+    json_decref(subject->was_expected);
+    if (subject->changes != NULL)
+        g_ptr_array_unref(subject->changes);
+    g_ptr_array_unref(subject->held);
+    g_free(subject);
+}
+
+static void plan_object_free(gpointer data)
+{
+    PlanObject *object = data;
+
+    g_free(object->key);
+    object_unref(object->stored);
+    object_unref(object->wanted);
+    json_decref(object->observed);
+    json_decref(object->expected);
+    g_ptr_array_unref(object->fields);
+    g_free(object);
+}
+
+static Plan *plan_new(const Snapshot *base, gint64 revision)
+{
+    Plan *plan = g_new0(Plan, 1);
+
+    plan->objects = g_ptr_array_new_with_free_func(plan_object_free);
+    plan->steps = g_ptr_array_new_with_free_func((GDestroyNotify)plan_step_free);
+    plan->warnings = g_ptr_array_new_with_free_func(g_free);
+    plan->irreversible = g_ptr_array_new_with_free_func(g_free);
+    plan->blocked = g_ptr_array_new_with_free_func(g_free);
+    plan->base = snapshot_ref(base);
+    plan->revision = revision;
+    return plan;
+}
+
+/* ---- observing ---- */
+
+typedef struct {
+    Host *host;
+    const GPtrArray *objects, *contexts;
+    json_t **facts;
+    GError **errors;
+} Observing;
+
+static void observe_one(gpointer data, gpointer user_data)
+{
+    Observing *observing = user_data;
+    guint i = GPOINTER_TO_UINT(data) - 1;
+
+    observing->facts[i] = host_observe(observing->host, observing->contexts->pdata[i],
+                                       observing->objects->pdata[i], &observing->errors[i]);
+}
+
+/* Below this many objects a thread costs more than it brings. */
+#define OBSERVE_ALONE 8
+
+GPtrArray *planner_observe(Host *host, const GPtrArray *objects, const GPtrArray *contexts,
+                           GError **error)
+{
+    g_autoptr(GPtrArray) result = g_ptr_array_new_with_free_func((GDestroyNotify)json_decref);
+    g_autofree json_t **facts = g_new0(json_t *, objects->len + 1);
+    g_autofree GError **errors = g_new0(GError *, objects->len + 1);
+    Observing observing = {host, objects, contexts, facts, errors};
+    GThreadPool *pool = NULL;
+
+    if (objects->len > OBSERVE_ALONE)
+        pool =
+            g_thread_pool_new(observe_one, &observing, (gint)g_get_num_processors(), FALSE, NULL);
+    for (guint i = 0; i < objects->len; i++) {
+        if (pool != NULL)
+            g_thread_pool_push(pool, GUINT_TO_POINTER(i + 1), NULL);
+        else
+            observe_one(GUINT_TO_POINTER(i + 1), &observing);
+    }
+    if (pool != NULL)
+        g_thread_pool_free(pool, FALSE, TRUE);
+    for (guint i = 0; i < objects->len; i++) {
+        if (facts[i] != NULL)
+            g_ptr_array_add(result, facts[i]);
+        if (errors[i] != NULL && error != NULL && *error == NULL) {
+            g_autofree char *label = object_label(objects->pdata[i]);
+
+            g_propagate_prefixed_error(error, g_steal_pointer(&errors[i]), "%s: ", label);
+        }
+        g_clear_error(&errors[i]);
+    }
+    return result->len == objects->len ? g_steal_pointer(&result) : NULL;
+}
+
+/* ---- what is allowed ---- */
+
+static gboolean is_allowed(const PlanOptions *options, Label label, const char *key)
+{
+    switch (label) {
+    case LABEL_RESTART:
+        return !options->forbid_restart && (options->allow_restart_only == NULL ||
+                                            wanted_matches(options->allow_restart_only, key));
+    case LABEL_REBUILD:
+    case LABEL_REPLACE:
+        return options->allow_replace && (options->allow_replace_only == NULL ||
+                                          wanted_matches(options->allow_replace_only, key));
+    default:
+        return TRUE;
+    }
+}
+
+/* The facts that differ; a change whose cost is not allowed is held back, and what remains is
+ * compared again. */
+static gboolean compare_facts(Planner *planner, const Driver *driver, const char *key,
+                              Subject *subject, GError **error)
+{
+    for (;;) {
+        gboolean again = FALSE;
+
+        g_clear_pointer(&subject->changes, g_ptr_array_unref);
+        subject->changes = facts_diff(driver, subject->observed, subject->expected, error);
+        if (subject->changes == NULL)
+            return FALSE;
+        for (guint i = 0; i < subject->changes->len && !again; i++) {
+            const FactChange *change = subject->changes->pdata[i];
+            g_autoptr(json_t) held = NULL;
+            json_t *copy;
+
+            if (change->from == NULL || change->to == NULL ||
+                is_allowed(planner->options, change->row->label, key))
+                continue;
+            held = facts_hold_back(driver, change->row, change->path, change->from, change->to);
+            copy = json_deep_copy(subject->expected);
+            facts_set(copy, change->path, held);
+            g_ptr_array_add(subject->held, (gpointer)change->row);
+            json_decref(subject->expected);
+            subject->expected = copy;
+            again = TRUE;
+        }
+        if (!again)
+            return TRUE;
+    }
+}
+
+static Subject *subject_new(Planner *planner, const char *key, const json_t *observed,
+                            GError **error)
+{
+    const char *old = g_hash_table_lookup(planner->wanted->renamed, key);
+    const Object *stored = snapshot_get(planner->base, old != NULL ? old : key);
+    const Object *wanted = snapshot_get(planner->plan->next, key);
+    const Driver *driver = DRIVERS[wanted != NULL ? wanted->id.kind : stored->id.kind];
+    Subject *subject = g_new0(Subject, 1);
+    gboolean made = TRUE;
+
+    subject->stored = stored;
+    subject->wanted = wanted;
+    subject->held = g_ptr_array_new();
+    subject->observed = json_deep_copy(observed);
+    if (driver != NULL) {
+        if (stored != NULL) {
+            subject->was_expected = driver->expect(&planner->before, stored, observed, error);
+            made = subject->was_expected != NULL;
+        }
+        if (made) {
+            subject->expected = wanted != NULL
+                                    ? driver->expect(&planner->after, wanted, observed, error)
+                                    : json_object();
+            made = subject->expected != NULL;
+        }
+        if (made && subject->was_expected != NULL) {
+            json_decref(subject->observed);
+            subject->observed = facts_with_arguments(observed, subject->was_expected);
+        }
+        made = made && compare_facts(planner, driver, key, subject, error);
+    }
+    if (!made) {
+        g_autofree char *label = object_key_label(key);
+
+        g_prefix_error(error, "%s: ", label);
+        g_clear_pointer(&subject, subject_free);
+    }
+    return subject;
+}
+
+/* ---- from differences to plan objects ---- */
+
+static gboolean has_label(const GPtrArray *rows, Label label)
+{
+    for (guint i = 0; i < rows->len; i++) {
+        if (((const FactRow *)rows->pdata[i])->label == label)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* What the plan shows of the host: the part of the facts that differs, without arguments. */
+static PlanField *fact_field(const FactChange *change, gboolean drift)
+{
+    g_autoptr(json_t) from = change->from != NULL ? facts_without_arguments(change->from) : NULL;
+    g_autoptr(json_t) to = change->to != NULL ? facts_without_arguments(change->to) : NULL;
+    PlanField *field = plan_field_new(
+        change->path, from, to,
+        change->from != NULL && change->to != NULL ? change->row->label : LABEL_LIVE);
+
+    field->drift = drift;
+    return field;
+}
+
+/* A fact that already differs from what is stored has drifted; another one follows from an edit
+ * elsewhere. */
+static void add_fact_fields(const Driver *driver, const Subject *subject, GPtrArray *fields)
+{
+    for (guint i = 0; i < subject->changes->len; i++) {
+        const FactChange *change = subject->changes->pdata[i];
+        gboolean drift = !facts_equal(json_at(subject->observed, change->path),
+                                      json_at(subject->was_expected, change->path));
+
+        if (drift || fields->len == 0)
+            g_ptr_array_add(fields, fact_field(change, drift));
+    }
+}
+
+/* Drawn values that are part of what users see ("ipv4.address"), not volatile ones. */
+static void add_drawn_fields(const Object *wanted, GPtrArray *fields)
+{
+    g_autoptr(GPtrArray) keys = json_sorted_keys(wanted->generated);
+
+    for (guint i = 0; i < keys->len; i++) {
+        const char *key = keys->pdata[i];
+        g_autofree char *path = g_strdup_printf("config/%s", key);
+        PlanField *field;
+
+        if (key[0] == '$' || g_str_has_prefix(key, "volatile.") ||
+            row_find(object_kind(wanted)->config, key) == NULL)
+            continue;
+        field = plan_field_new(path, NULL, json_object_get(wanted->generated, key), LABEL_NONE);
+        field->via = g_strdup("drawn");
+        g_ptr_array_add(fields, field);
+    }
+}
+
+static GPtrArray *subject_fields(const Planner *planner, const Subject *subject)
+{
+    const Object *stored = subject->stored;
+    const Object *wanted = subject->wanted;
+    const Object *any = wanted != NULL ? wanted : stored;
+    GPtrArray *fields;
+
+    if (any->id.kind == KIND_INSTANCE && stored != NULL && wanted != NULL)
+        fields = fields_diff_expanded(planner->base, stored, planner->plan->next, wanted);
+    else
+        fields = fields_diff(stored, wanted);
+    if (stored == NULL && object_kind(wanted)->config != NULL)
+        add_drawn_fields(wanted, fields);
+    if (stored != NULL && wanted != NULL && DRIVERS[any->id.kind] != NULL)
+        add_fact_fields(DRIVERS[any->id.kind], subject, fields);
+    for (guint i = 0; i < fields->len; i++) {
+        PlanField *field = fields->pdata[i];
+
+        if (wanted != NULL && !field->drift && field->via == NULL)
+            field->where = object_where(wanted, field->path);
+        field->pending = field->label >= LABEL_RESTART && has_label(subject->held, field->label);
+    }
+    return fields;
+}
+
+static Action subject_action(const Subject *subject, const GPtrArray *fields)
+{
+    gboolean edited = FALSE;
+
+    if (subject->stored == NULL)
+        return ACTION_CREATE;
+    if (subject->wanted == NULL)
+        return ACTION_DELETE;
+    if (strcmp(subject->stored->key, subject->wanted->key) != 0)
+        return ACTION_UPDATE;
+    for (guint i = 0; i < fields->len; i++)
+        edited = edited || !((const PlanField *)fields->pdata[i])->drift;
+    if (edited || !json_equal(subject->stored->spec, subject->wanted->spec) ||
+        !json_equal(subject->stored->generated, subject->wanted->generated))
+        return ACTION_UPDATE;
+    if (subject->changes != NULL && subject->changes->len > 0)
+        return ACTION_REPAIR;
+    return strcmp(subject->stored->owner, subject->wanted->owner) != 0 ? ACTION_ADOPT : ACTION_NONE;
+}
+
+static void add_plan_object(Planner *planner, const char *key, Subject *subject)
+{
+    GPtrArray *fields = subject_fields(planner, subject);
+    Action action = subject_action(subject, fields);
+    PlanObject *object;
+
+    if (action == ACTION_NONE && subject->held->len == 0) {
+        g_ptr_array_unref(fields);
+        return;
+    }
+    object = g_new0(PlanObject, 1);
+    object->key = g_strdup(key);
+    object->action = action;
+    object->stored = subject->stored != NULL ? object_ref(subject->stored) : NULL;
+    object->wanted = subject->wanted != NULL ? object_ref(subject->wanted) : NULL;
+    object->observed = json_incref(subject->observed);
+    object->expected = json_incref(subject->expected);
+    object->fields = fields;
+    object->pending = subject->held->len > 0;
+    for (guint i = 0; i < fields->len; i++) {
+        const PlanField *field = fields->pdata[i];
+
+        if (!field->pending)
+            object->label = MAX(object->label, field->label);
+    }
+    g_ptr_array_add(planner->plan->objects, object);
+}
+
+static int compare_by_rank(gconstpointer a, gconstpointer b, gpointer data)
+{
+    const PlanObject *left = *(const PlanObject *const *)a;
+    const PlanObject *right = *(const PlanObject *const *)b;
+    guint left_rank = order_rank(data, left->key), right_rank = order_rank(data, right->key);
+
+    return left_rank < right_rank ? -1 : left_rank > right_rank;
+}
+
+/* A field that cannot change after creation (PS-30, PS-31). */
+static void check_fixed(Planner *planner)
+{
+    for (guint i = 0; i < planner->plan->objects->len; i++) {
+        const PlanObject *object = planner->plan->objects->pdata[i];
+        g_autofree char *label = object_key_label(object->key);
+
+        for (guint j = 0;
+             object->stored != NULL && object->wanted != NULL && j < object->fields->len; j++) {
+            const PlanField *field = object->fields->pdata[j];
+            const char *key = g_str_has_prefix(field->path, "config/")
+                                  ? field->path + strlen("config/")
+                                  : field->path;
+            g_autofree char *before =
+                field->before != NULL ? json_text(field->before) : g_strdup("unset");
+            g_autofree char *after =
+                field->after != NULL ? json_text(field->after) : g_strdup("unset");
+
+            if (field->drift || field->label != LABEL_BLOCKED)
+                continue;
+            /* What berth drew itself may be written down (PS-19). */
+            if (field->before == NULL &&
+                json_equal(json_object_get(object->stored->generated, key), field->after))
+                continue;
+            if (planner->plan->blocked->len == 0)
+                planner->plan->blocked_code = ERR_INVALID;
+            g_ptr_array_add(
+                planner->plan->blocked,
+                g_strdup_printf("%s%s%s: %s cannot be changed from %s to %s after creation",
+                                field->where != NULL ? field->where : "",
+                                field->where != NULL ? ": " : "", label, field->path, before,
+                                after));
+        }
+    }
+}
+
+/* Keys to look at: all that is put, taken out (but for the old names of renamed objects) or asked
+ * for. */
+static GPtrArray *keys_to_examine(Planner *planner, const GPtrArray *put, const GPtrArray *examine)
+{
+    GPtrArray *keys = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GHashTable) old_names = g_hash_table_new(g_str_hash, g_str_equal);
+    const GPtrArray *lists[] = {put, planner->wanted->remove, examine};
+    GHashTableIter iter;
+    gpointer old;
+
+    g_hash_table_iter_init(&iter, planner->wanted->renamed);
+    while (g_hash_table_iter_next(&iter, NULL, &old))
+        g_hash_table_add(old_names, old);
+    for (guint l = 0; l < G_N_ELEMENTS(lists); l++) {
+        for (guint i = 0; lists[l] != NULL && i < lists[l]->len; i++) {
+            const char *key = lists[l]->pdata[i];
+
+            if (g_hash_table_contains(seen, key) || g_hash_table_contains(old_names, key))
+                continue;
+            if (snapshot_get(planner->base, key) == NULL &&
+                snapshot_get(planner->plan->next, key) == NULL)
+                continue;
+            g_ptr_array_add(keys, g_strdup(key));
+            g_hash_table_add(seen, keys->pdata[keys->len - 1]);
+        }
+    }
+    return keys;
+}
+
+static GPtrArray *observe_keys(Planner *planner, const GPtrArray *keys, GError **error)
+{
+    g_autoptr(GPtrArray) objects = g_ptr_array_new();
+    g_autoptr(GPtrArray) contexts = g_ptr_array_new();
+
+    for (guint i = 0; i < keys->len; i++) {
+        const char *old = g_hash_table_lookup(planner->wanted->renamed, keys->pdata[i]);
+        const Object *object =
+            old == NULL ? snapshot_get(planner->plan->next, keys->pdata[i]) : NULL;
+        gboolean goes = object == NULL;
+
+        if (goes)
+            object = snapshot_get(planner->base, old != NULL ? old : keys->pdata[i]);
+        g_ptr_array_add(objects, (gpointer)object);
+        g_ptr_array_add(contexts, goes ? &planner->before : &planner->after);
+    }
+    return planner_observe(planner->host, objects, contexts, error);
+}
+
+static gboolean examine_host(Planner *planner, const GPtrArray *keys, GPtrArray *subjects,
+                             GError **error)
+{
+    g_autoptr(GPtrArray) observed = observe_keys(planner, keys, error);
+
+    if (observed == NULL)
+        return FALSE;
+    for (guint i = 0; i < keys->len; i++) {
+        Subject *subject = subject_new(planner, keys->pdata[i], observed->pdata[i], error);
+
+        if (subject == NULL)
+            return FALSE;
+        g_ptr_array_add(subjects, subject);
+        add_plan_object(planner, keys->pdata[i], subject);
+    }
+    planner->plan->examined = keys->len;
+    return TRUE;
+}
+
+static gboolean order_and_step(Planner *planner, const GPtrArray *keys, const GPtrArray *subjects,
+                               GError **error)
+{
+    g_autoptr(GPtrArray) changed = g_ptr_array_new();
+    g_autoptr(GHashTable) changes = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(Order) order = NULL;
+
+    for (guint i = 0; i < planner->plan->objects->len; i++)
+        g_ptr_array_add(changed, ((const PlanObject *)planner->plan->objects->pdata[i])->key);
+    for (guint i = 0; i < keys->len; i++)
+        g_hash_table_insert(changes, keys->pdata[i],
+                            ((const Subject *)subjects->pdata[i])->changes);
+    order = order_new(planner->base, planner->plan->next, changed, error);
+    if (order == NULL)
+        return FALSE;
+    g_ptr_array_sort_with_data(planner->plan->objects, compare_by_rank, order);
+    planner_add_steps(planner, order, changes);
+    return TRUE;
+}
+
+static void take_messages(Planner *planner)
+{
+    Wanted *wanted = planner->wanted;
+
+    for (guint i = 0; i < wanted->warnings->len; i++)
+        g_ptr_array_add(planner->plan->warnings, g_strdup(wanted->warnings->pdata[i]));
+    for (guint i = 0; i < wanted->blocked->len; i++)
+        g_ptr_array_add(planner->plan->blocked, g_strdup(wanted->blocked->pdata[i]));
+    planner->plan->blocked_code = wanted->blocked_code;
+}
+
+Plan *planner_make(Host *host, const Snapshot *base, gint64 revision, Wanted *wanted,
+                   const GPtrArray *examine, const PlanOptions *options, GError **error)
+{
+    g_autoptr(Plan) plan = plan_new(base, revision);
+    g_autoptr(json_t) facts = host_facts(host, error);
+    g_autoptr(GPtrArray) put = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) subjects = g_ptr_array_new_with_free_func(subject_free);
+    g_autoptr(GPtrArray) keys = NULL;
+    Planner planner = {.host = host,
+                       .base = base,
+                       .options = options,
+                       .wanted = wanted,
+                       .host_facts = facts,
+                       .plan = plan};
+
+    if (facts == NULL)
+        return NULL;
+    planner.before = (Context){base, facts, host->dir, host->seed};
+    plan->source = g_strdup(options->set);
+    take_messages(&planner);
+    if (!planner_complete_model(&planner, put, error))
+        return NULL;
+    keys = keys_to_examine(&planner, put, examine);
+    if (!examine_host(&planner, keys, subjects, error) ||
+        !order_and_step(&planner, keys, subjects, error))
+        return NULL;
+    check_fixed(&planner);
+    plan_seal(plan);
+    return g_steal_pointer(&plan);
+}

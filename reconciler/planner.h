@@ -1,0 +1,40 @@
+/* Makes a plan: completes what is wanted, looks at the host, compares, and orders the steps. Reads
+ * the host, never writes. */
+#pragma once
+
+#include "host.h"
+#include "order.h"
+#include "plan.h"
+#include "wanted.h"
+
+/* One plan in the making; what the parts below share. */
+typedef struct {
+    Host *host;
+    const Snapshot *base;
+    const PlanOptions *options;
+    Wanted *wanted;
+    json_t *host_facts;
+    Context before; /* of base */
+    Context after;  /* of plan->next */
+    Plan *plan;
+} Planner;
+
+/* `examine` (of char *, may be NULL): more objects whose host state is compared though nothing of
+ * them changes. Takes nothing over. NULL with the error that refuses the plan. */
+Plan *planner_make(Host *host, const Snapshot *base, gint64 revision, Wanted *wanted,
+                   const GPtrArray *examine, const PlanOptions *options, GError **error);
+
+/* planner_model.c: the model after the plan: generated values, who is affected, checks. */
+gboolean planner_complete_model(Planner *planner, GPtrArray *ret_examine, GError **error);
+
+/* planner_steps.c: the ordered steps for plan->objects. `changes`: key -> GPtrArray of FactChange *
+ * (or NULL). */
+void planner_add_steps(Planner *planner, const Order *order, GHashTable *changes);
+
+/* plan.c: computes the hash once everything is in. */
+void plan_seal(Plan *plan);
+
+/* Observes many objects side by side. `objects` of Object *, `contexts` one for each; returns facts
+ * in the same order, or NULL with the first error, which names the object (LAW-7). */
+GPtrArray *planner_observe(Host *host, const GPtrArray *objects, const GPtrArray *contexts,
+                           GError **error);

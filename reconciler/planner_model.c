@@ -1,0 +1,175 @@
+#include "error.h"
+#include "planner.h"
+#include "refs.h"
+
+static gboolean same_object(const Object *a, const Object *b)
+{
+    return a != NULL && b != NULL && json_equal(a->spec, b->spec) &&
+           json_equal(a->generated, b->generated);
+}
+
+static gboolean draw(Planner *planner, const Object *object, GError **error)
+{
+    const Driver *driver = DRIVERS[object->id.kind];
+    g_autofree char *label = NULL;
+
+    if (driver == NULL)
+        return TRUE;
+    if (host_resolve(planner->host, &planner->after, object, object->generated, error) &&
+        (driver->prepare == NULL ||
+         driver->prepare(&planner->after, object, object->generated, error)))
+        return TRUE;
+    label = object_label(object);
+    g_prefix_error(error, "%s: ", label);
+    return FALSE;
+}
+
+/* Draws in order of kinds, which is that of references. */
+static gboolean draw_all(Planner *planner, guint from, GError **error)
+{
+    for (int kind = 0; kind < KIND_MAX; kind++) {
+        for (guint i = from; i < planner->wanted->put->len; i++) {
+            const Object *object = planner->wanted->put->pdata[i];
+
+            if ((int)object->id.kind == kind && !draw(planner, object, error))
+                return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+static void set_next(Planner *planner)
+{
+    g_clear_pointer(&planner->plan->next, snapshot_unref);
+    planner->plan->next =
+        snapshot_change(planner->base, planner->wanted->put, planner->wanted->remove);
+    planner->after = (Context){planner->plan->next, planner->host_facts, planner->host->dir,
+                               planner->host->seed};
+}
+
+static GHashTable *changed_keys(const Planner *planner)
+{
+    GHashTable *changed = g_hash_table_new(g_str_hash, g_str_equal);
+    const Wanted *wanted = planner->wanted;
+
+    for (guint i = 0; i < wanted->put->len; i++) {
+        const Object *object = wanted->put->pdata[i];
+
+        if (!same_object(object, snapshot_get(planner->base, object->key)))
+            g_hash_table_add(changed, object->key);
+    }
+    for (guint i = 0; i < wanted->remove->len; i++)
+        g_hash_table_add(changed, wanted->remove->pdata[i]);
+    return changed;
+}
+
+static gboolean refers_to(const Snapshot *snapshot, const Object *object, GHashTable *keys)
+{
+    g_autoptr(GPtrArray) needs = refs_keys(snapshot, object);
+
+    for (guint i = 0; i < needs->len; i++) {
+        if (g_hash_table_contains(keys, needs->pdata[i]))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* Images keep a volume on each pool where an instance uses them: they change with their instances.
+ */
+static void add_used_images(const Planner *planner, GHashTable *changed, GHashTable *images)
+{
+    GHashTableIter iter;
+    gpointer key;
+
+    g_hash_table_iter_init(&iter, changed);
+    while (g_hash_table_iter_next(&iter, &key, NULL)) {
+        const Object *object = snapshot_get(planner->plan->next, key);
+        g_autoptr(GArray) references = NULL;
+
+        if (object == NULL || object->id.kind != KIND_INSTANCE)
+            continue;
+        references = refs_of_spec(object);
+        for (guint i = 0; i < references->len; i++) {
+            const Reference *reference = &g_array_index(references, Reference, i);
+            const Object *target = refs_resolve(planner->plan->next, object, reference);
+
+            if (reference->kind == KIND_IMAGE && target != NULL)
+                g_hash_table_add(images, target->key);
+        }
+    }
+}
+
+/* Objects that nobody asked to change, but that depend on one that does (EN-22): they get a copy of
+ * their own, so that values can be drawn for them too. */
+static void add_affected(Planner *planner, GHashTable *changed)
+{
+    g_autoptr(GHashTable) present = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GHashTable) images = g_hash_table_new(g_str_hash, g_str_equal);
+    const Snapshot *next = planner->plan->next;
+
+    for (guint i = 0; i < planner->wanted->put->len; i++)
+        g_hash_table_add(present, ((const Object *)planner->wanted->put->pdata[i])->key);
+    add_used_images(planner, changed, images);
+    for (guint i = 0; i < snapshot_size(next); i++) {
+        const Object *object = snapshot_at(next, i);
+
+        if (g_hash_table_contains(present, object->key) || object->id.kind == KIND_PROJECT)
+            continue;
+        if (g_hash_table_contains(images, object->key) || refers_to(next, object, changed) ||
+            refers_to(planner->base, object, changed))
+            g_ptr_array_add(planner->wanted->put, object_with(object, NULL, NULL));
+    }
+}
+
+/* Only what changes is checked again: the rest was when it was committed. */
+static gboolean check(Planner *planner, GHashTable *changed, guint affected_from, GError **error)
+{
+    g_autoptr(Problems) problems = problems_new();
+    g_autoptr(GPtrArray) keys = g_ptr_array_new();
+
+    for (guint i = 0; i < planner->wanted->put->len; i++) {
+        const Object *object = planner->wanted->put->pdata[i];
+        gboolean asked = g_hash_table_contains(changed, object->key);
+
+        if (asked)
+            validate_object(planner->plan->next, object, problems);
+        if (asked || i >= affected_from)
+            g_ptr_array_add(keys, object->key);
+    }
+    if (keys->len > 0)
+        validate_snapshot(planner->plan->next, keys, problems);
+    for (guint i = 0; i < problems->items->len; i++) {
+        const Problem *problem = problems->items->pdata[i];
+
+        if (problem->severity == PROBLEM_REMARK)
+            g_ptr_array_add(planner->plan->warnings, problem_text(problem));
+    }
+    return problems_to_error(problems, TRUE, error);
+}
+
+gboolean planner_complete_model(Planner *planner, GPtrArray *ret_examine, GError **error)
+{
+    g_autoptr(GHashTable) changed = NULL;
+    guint asked = planner->wanted->put->len;
+
+    set_next(planner);
+    if (!draw_all(planner, 0, error))
+        return FALSE;
+    changed = changed_keys(planner);
+    if (g_hash_table_size(changed) > 0) {
+        add_affected(planner, changed);
+        if (planner->wanted->put->len > asked) {
+            set_next(planner);
+            if (!draw_all(planner, asked, error))
+                return FALSE;
+        }
+        if (!check(planner, changed, asked, error))
+            return FALSE;
+    }
+    for (guint i = 0; i < planner->wanted->put->len; i++) {
+        const Object *object = planner->wanted->put->pdata[i];
+
+        g_ptr_array_add(ret_examine, g_strdup(object->key));
+    }
+    return TRUE;
+}

@@ -1,0 +1,324 @@
+#include "wanted.h"
+
+#include <string.h>
+
+#include "refs.h"
+
+Wanted *wanted_new(void)
+{
+    Wanted *wanted = g_new0(Wanted, 1);
+
+    wanted->put = g_ptr_array_new_with_free_func((GDestroyNotify)object_unref);
+    wanted->remove = g_ptr_array_new_with_free_func(g_free);
+    wanted->renamed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    wanted->parked = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    wanted->warnings = g_ptr_array_new_with_free_func(g_free);
+    wanted->blocked = g_ptr_array_new_with_free_func(g_free);
+    return wanted;
+}
+
+void wanted_free(Wanted *wanted)
+{
+    if (wanted == NULL)
+        return;
+    g_ptr_array_unref(wanted->put);
+    g_ptr_array_unref(wanted->remove);
+    g_hash_table_unref(wanted->renamed);
+    g_hash_table_unref(wanted->parked);
+    g_ptr_array_unref(wanted->warnings);
+    g_ptr_array_unref(wanted->blocked);
+    g_free(wanted);
+}
+
+gboolean wanted_matches(const GPtrArray *patterns, const char *key)
+{
+    g_auto(GStrv) parts = NULL;
+    g_autofree char *name = NULL;
+
+    if (patterns == NULL)
+        return FALSE;
+    parts = g_strsplit(key, "/", 4);
+    name = *parts[2] != '\0'   ? g_strdup_printf("%s/%s/%s", parts[0], parts[2], parts[3])
+           : *parts[3] != '\0' ? g_strdup_printf("%s/%s", parts[0], parts[3])
+                               : g_strdup(parts[0]);
+    for (guint i = 0; i < patterns->len; i++) {
+        g_auto(GStrv) given = g_strsplit(patterns->pdata[i], "/", 2);
+        const Kind *kind = given[0] != NULL ? kind_by_name(given[0]) : NULL;
+        g_autofree char *pattern = kind != NULL && given[1] != NULL
+                                       ? g_strdup_printf("%s/%s", kind->name, given[1])
+                                   : kind != NULL ? g_strdup_printf("%s/*", kind->name)
+                                                  : g_strdup(patterns->pdata[i]);
+
+        if (g_pattern_match_simple(pattern, name) || g_strcmp0(patterns->pdata[i], "*") == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+gboolean wanted_selected(const PlanOptions *options, const char *key)
+{
+    if (options->only != NULL && !wanted_matches(options->only, key))
+        return FALSE;
+    return !wanted_matches(options->exclude, key);
+}
+
+/* PS-19: a field that cannot change after creation and is not given stays what it was. */
+static void carry_fixed(json_t *config, const json_t *stored, const Row *rows)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach ((json_t *)stored, key, value) {
+        const Row *row = rows != NULL ? row_find(rows, key) : NULL;
+
+        if (row != NULL && row->label == LABEL_BLOCKED && json_object_get(config, key) == NULL)
+            json_object_set(config, key, value);
+    }
+}
+
+/* The server's config is the exception to 'the whole object': only listed keys change, and a key
+ * that the same source set before and leaves out now is unset. Which source set what is remembered
+ * in `generated` as "$set:SOURCE". */
+static void merge_server(Object *object, const Object *stored)
+{
+    json_t *config = json_object_get(object->spec, "config");
+    g_autofree char *slot = g_strdup_printf("$set:%s", object->owner);
+    const json_t *had = json_object_get(object->generated, slot);
+    json_t *listed = json_array();
+    g_autoptr(GPtrArray) keys = json_sorted_keys(config);
+    const char *key;
+    json_t *value;
+
+    for (guint i = 0; i < keys->len; i++)
+        json_array_append_new(listed, json_string(keys->pdata[i]));
+    json_object_foreach (json_object_get(stored->spec, "config"), key, value) {
+        gboolean dropped = FALSE;
+        json_t *item;
+        size_t i;
+
+        json_array_foreach (had, i, item)
+            dropped = dropped || strcmp(json_string_value(item), key) == 0;
+        if (!dropped && json_object_get(config, key) == NULL)
+            json_object_set(config, key, value);
+    }
+    json_object_set_new(object->generated, slot, listed);
+}
+
+void wanted_put(Wanted *wanted, const Snapshot *base, const Object *object, const char *owner)
+{
+    const char *old_name = json_member_string(object->spec, "renamed_from");
+    const Object *stored = snapshot_get(base, object->key);
+    const Kind *kind = object_kind(object);
+    Object *copy;
+
+    if (stored == NULL && old_name != NULL) {
+        const Object *old = snapshot_find(base, object->id.kind, object->id.project, old_name);
+
+        if (old != NULL) {
+            g_hash_table_insert(wanted->renamed, g_strdup(object->key), g_strdup(old->key));
+            g_ptr_array_add(wanted->remove, g_strdup(old->key));
+            stored = old;
+        }
+    }
+    copy = object_with(object, NULL, stored != NULL ? stored->generated : NULL);
+    json_object_del(copy->spec, "renamed_from");
+    if (owner != NULL) {
+        g_free(copy->owner);
+        copy->owner = g_strdup(owner);
+    }
+    if (stored != NULL) {
+        carry_fixed(copy->spec, stored->spec, kind->fields);
+        if (kind->config != NULL)
+            carry_fixed(json_object_get(copy->spec, "config"),
+                        json_object_get(stored->spec, "config"), kind->config);
+    }
+    if ((kind->flags & KIND_SINGLETON) != 0) {
+        g_autoptr(Object) empty =
+            object_new(object->id.kind, "", "", "", json_pack("{s:{}}", "config"), NULL);
+
+        merge_server(copy, stored != NULL ? stored : empty);
+    }
+    g_ptr_array_add(wanted->put, copy);
+}
+
+static gboolean is_default(const Object *object)
+{
+    return strcmp(object->id.name, "default") == 0 &&
+           (object->id.kind == KIND_PROJECT ||
+            (object->id.kind == KIND_PROFILE && strcmp(object->id.project, "default") == 0));
+}
+
+void wanted_remove(Wanted *wanted, const Snapshot *base, const char *key)
+{
+    const Object *stored = snapshot_get(base, key);
+    g_autofree char *label = object_key_label(key);
+
+    if (stored == NULL)
+        return;
+    if (json_is_true(json_object_get(stored->spec, "protect"))) {
+        g_ptr_array_add(
+            wanted->warnings,
+            g_strdup_printf("%s is protected and stays (unset `protect` to delete it)", label));
+        return;
+    }
+    if (stored->id.kind == KIND_INSTANCE &&
+        type_is_true(object_config(stored, "security.protection.delete"))) {
+        g_ptr_array_add(wanted->blocked,
+                        g_strdup_printf("%s: security.protection.delete is true", label));
+        wanted->blocked_code = ERR_REFUSED;
+        return;
+    }
+    if (is_default(stored)) {
+        g_autoptr(json_t) spec = stored->id.kind == KIND_PROFILE
+                                     ? json_pack("{s:{}, s:{}}", "config", "devices")
+                                     : json_pack("{s:{}}", "config");
+        Object *reset = object_with(stored, spec, NULL);
+
+        g_free(reset->owner);
+        reset->owner = g_strdup("api");
+        g_ptr_array_add(wanted->put, reset);
+        return;
+    }
+    g_ptr_array_add(wanted->remove, g_strdup(key));
+}
+
+/* EN-43: an object has one owner. `api` gives way to a file that declares it. */
+static gboolean check_owner(const Object *stored, const Object *object, const PlanOptions *options,
+                            GError **error)
+{
+    g_autofree char *label = NULL;
+    g_autofree char *where = NULL;
+
+    if (stored == NULL || options->set == NULL || options->adopt ||
+        strcmp(stored->owner, "api") == 0 || strcmp(stored->owner, options->set) == 0 ||
+        stored->id.kind == KIND_SERVER)
+        return TRUE;
+    label = object_label(stored);
+    where = object_where(object, "");
+    return error_set(error, ERR_CONFLICT,
+                     "%s%s%s belongs to %s; take it over with --adopt, or name that set with --set",
+                     where != NULL ? where : "", where != NULL ? ": " : "", label, stored->owner);
+}
+
+/* With --only, what a selected object needs and is not there yet comes along. */
+static void select_needed(const Snapshot *all, const Snapshot *base, GHashTable *selected,
+                          const char *key)
+{
+    g_autoptr(GPtrArray) needs = refs_keys(all, snapshot_get(all, key));
+
+    for (guint i = 0; i < needs->len; i++) {
+        if (snapshot_get(base, needs->pdata[i]) == NULL &&
+            g_hash_table_add(selected, g_strdup(needs->pdata[i])))
+            select_needed(all, base, selected, needs->pdata[i]);
+    }
+}
+
+static GHashTable *select_input(const Snapshot *base, const Input *input,
+                                const PlanOptions *options)
+{
+    GHashTable *selected = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(Snapshot) all = NULL;
+
+    for (guint i = 0; i < input->objects->len; i++) {
+        const Object *object = input->objects->pdata[i];
+
+        if (wanted_selected(options, object->key))
+            g_hash_table_add(selected, g_strdup(object->key));
+    }
+    if (options->only == NULL)
+        return selected;
+    all = snapshot_change(base, input->objects, NULL);
+    for (guint i = 0; i < input->objects->len; i++) {
+        const Object *object = input->objects->pdata[i];
+
+        if (wanted_selected(options, object->key))
+            select_needed(all, base, selected, object->key);
+    }
+    return selected;
+}
+
+static void prune(Wanted *wanted, const Snapshot *base, const Input *input,
+                  const PlanOptions *options)
+{
+    g_autoptr(GHashTable) declared = g_hash_table_new(g_str_hash, g_str_equal);
+
+    if (options->prune && input->objects->len == 0) { /* EN-43: an empty source deletes nothing */
+        g_ptr_array_add(
+            wanted->blocked,
+            g_strdup(
+                "the input declares nothing at all; use `berth destroy` to delete a whole set"));
+        wanted->blocked_code = ERR_REFUSED;
+        return;
+    }
+    for (guint i = 0; i < input->objects->len; i++)
+        g_hash_table_add(declared, ((const Object *)input->objects->pdata[i])->key);
+    for (guint i = 0; i < wanted->remove->len; i++) /* the old names of renamed objects */
+        g_hash_table_add(declared, wanted->remove->pdata[i]);
+    for (guint i = 0; i < snapshot_size(base); i++) {
+        const Object *stored = snapshot_at(base, i);
+
+        if (g_strcmp0(stored->owner, options->set) != 0 ||
+            g_hash_table_contains(declared, stored->key))
+            continue;
+        if (!wanted_selected(options, stored->key))
+            continue;
+        if (options->prune) {
+            wanted_remove(wanted, base, stored->key);
+        } else {
+            g_autofree char *label = object_label(stored);
+
+            g_ptr_array_add(
+                wanted->warnings,
+                g_strdup_printf("%s is no longer declared by %s and stays (delete it with --prune)",
+                                label, options->set));
+        }
+    }
+}
+
+/* EN-49: a delete beside a create of the same kind with the same content is probably a rename. */
+static void warn_of_renames(Wanted *wanted, const Snapshot *base)
+{
+    for (guint i = 0; i < wanted->put->len; i++) {
+        const Object *created = wanted->put->pdata[i];
+
+        if (snapshot_get(base, created->key) != NULL ||
+            g_hash_table_contains(wanted->renamed, created->key))
+            continue;
+        for (guint j = 0; j < wanted->remove->len; j++) {
+            const Object *removed = snapshot_get(base, wanted->remove->pdata[j]);
+            g_autofree char *from = NULL;
+            g_autofree char *to = NULL;
+
+            if (removed == NULL || removed->id.kind != created->id.kind ||
+                !json_equal(removed->spec, created->spec))
+                continue;
+            from = object_label(removed);
+            to = object_label(created);
+            g_ptr_array_add(wanted->warnings,
+                            g_strdup_printf("%s goes and %s with the same content comes: a rename "
+                                            "that keeps its data needs "
+                                            "`renamed_from: %s`",
+                                            from, to, removed->id.name));
+        }
+    }
+}
+
+gboolean wanted_add_input(Wanted *wanted, const Snapshot *base, const Input *input,
+                          const PlanOptions *options, GError **error)
+{
+    g_autoptr(GHashTable) selected = select_input(base, input, options);
+
+    for (guint i = 0; i < input->objects->len; i++) {
+        const Object *object = input->objects->pdata[i];
+
+        if (!g_hash_table_contains(selected, object->key))
+            continue;
+        if (!check_owner(snapshot_get(base, object->key), object, options, error))
+            return FALSE;
+        wanted_put(wanted, base, object, options->set);
+    }
+    if (options->set != NULL)
+        prune(wanted, base, input, options);
+    warn_of_renames(wanted, base);
+    return TRUE;
+}
