@@ -1,0 +1,217 @@
+#include "arguments.h"
+
+#include "error.h"
+
+/* GOptionEntry tables need constant addresses, so the record is static; everything else gets it as
+ * a pointer. */
+static Arguments record = {.limit = 20};
+
+static const GOptionEntry common_entries[] = {
+    {"help", 'h', 0, G_OPTION_ARG_NONE, &record.help, "Show this help", NULL},
+    {"dir", 0, 0, G_OPTION_ARG_FILENAME, &record.dir,
+     "State directory (default: $BERTH_DIR, else /var/lib/berth)", "DIR"},
+    {"project", 0, 0, G_OPTION_ARG_STRING, &record.project,
+     "Project of objects that name none (default: default)", "NAME"},
+    {"quiet", 'q', 0, G_OPTION_ARG_NONE, &record.quiet, "Say nothing but errors and data", NULL},
+    {"verbose", 'v', 0, G_OPTION_ARG_NONE, &record.verbose, "Say more: every step, every remark",
+     NULL},
+    {"no-input", 0, 0, G_OPTION_ARG_NONE, &record.no_input, "Never ask anything", NULL},
+    {NULL},
+};
+
+static const GOptionEntry format_entries[] = {
+    {"format", 0, 0, G_OPTION_ARG_STRING, &record.format, "How to print the data", "FORMAT"},
+    {NULL},
+};
+
+static const GOptionEntry input_entries[] = {
+    {"file", 'f', 0, G_OPTION_ARG_FILENAME_ARRAY, &record.files,
+     "State file, directory of them, or - for standard input; may be given again (default: "
+     "berth.yaml)",
+     "PATH"},
+    {NULL},
+};
+
+static const GOptionEntry select_entries[] = {
+    {"only", 0, 0, G_OPTION_ARG_STRING_ARRAY, &record.only,
+     "Only these objects and what they need, such as instance/web or 'instance/*'; may be given "
+     "again",
+     "OBJ"},
+    {"target", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING_ARRAY, &record.only, "Same as --only",
+     "OBJ"},
+    {"exclude", 0, 0, G_OPTION_ARG_STRING_ARRAY, &record.exclude,
+     "Leave these objects alone; may be given again", "OBJ"},
+    {NULL},
+};
+
+static const GOptionEntry policy_entries[] = {
+    {"set", 0, 0, G_OPTION_ARG_STRING, &record.set,
+     "Name of this set of objects, their owner (default: the first path)", "NAME"},
+    {"prune", 0, 0, G_OPTION_ARG_NONE, &record.prune,
+     "Delete what this set declared before and no longer declares", NULL},
+    {"adopt", 0, 0, G_OPTION_ARG_NONE, &record.adopt, "Take over objects that another set owns",
+     NULL},
+    {"allow-replace", 0, 0, G_OPTION_ARG_STRING_ARRAY, &record.allow_replace,
+     "Allow deleting and making anew of these objects, or 'all'; without it, -y leaves them as "
+     "they are",
+     "OBJ"},
+    {"allow-restart", 0, 0, G_OPTION_ARG_STRING_ARRAY, &record.allow_restart,
+     "Allow restarts of these instances alone, or 'none' (default: all)", "OBJ"},
+    {"no-park", 0, 0, G_OPTION_ARG_NONE, &record.no_park,
+     "Delete data at once instead of moving it aside until all is well", NULL},
+    {NULL},
+};
+
+static const GOptionEntry apply_entries[] = {
+    {"yes", 'y', 0, G_OPTION_ARG_NONE, &record.yes, "Do not ask before changing anything", NULL},
+    {"auto-approve", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_NONE, &record.yes, "Same as --yes",
+     NULL},
+    {"dry-run", 0, 0, G_OPTION_ARG_NONE, &record.dry_run, "Show the plan and change nothing", NULL},
+    {"keep-going", 0, 0, G_OPTION_ARG_NONE, &record.keep_going,
+     "Keep the objects that do not depend on a failed one", NULL},
+    {"timeout", 0, 0, G_OPTION_ARG_STRING, &record.timeout, "Undo everything when it takes longer",
+     "DURATION"},
+    {"park-for", 0, 0, G_OPTION_ARG_STRING, &record.park_for,
+     "How long deleted data can be brought back by undelete (default: not at all)", "DURATION"},
+    {"parallel", 0, 0, G_OPTION_ARG_INT, &record.parallel,
+     "Steps side by side (default: by the number of CPUs)", "N"},
+    {"no-wait-lock", 0, 0, G_OPTION_ARG_NONE, &record.no_wait_lock,
+     "Fail at once (exit 9) when another berth is at work here", NULL},
+    {NULL},
+};
+
+static const GOptionEntry plan_entries[] = {
+    {"out", 0, 0, G_OPTION_ARG_FILENAME, &record.out, "Save the plan, for 'berth apply FILE'",
+     "FILE"},
+    {"detailed-exitcode", 0, 0, G_OPTION_ARG_NONE, &record.detailed_exitcode,
+     "Exit 2 when there is something to change", NULL},
+    {NULL},
+};
+
+static const GOptionEntry validate_entries[] = {
+    {"stored", 0, 0, G_OPTION_ARG_NONE, &record.stored,
+     "References may also name what is stored on this host", NULL},
+    {NULL},
+};
+
+static const GOptionEntry fmt_entries[] = {
+    {"write", 'w', 0, G_OPTION_ARG_NONE, &record.write, "Write the files instead of printing",
+     NULL},
+    {"check", 0, 0, G_OPTION_ARG_NONE, &record.check,
+     "Print the names of files that are not laid out so, and exit 1 when there are any", NULL},
+    {NULL},
+};
+
+static const GOptionEntry all_entries[] = {
+    {"all", 0, 0, G_OPTION_ARG_NONE, &record.all, "Everything that is stored", NULL},
+    {NULL},
+};
+
+static const GOptionEntry dump_entries[] = {
+    {"output", 'o', 0, G_OPTION_ARG_FILENAME, &record.output_directory,
+     "Write one file per kind into this directory", "DIR"},
+    {NULL},
+};
+
+static const GOptionEntry owner_entries[] = {
+    {"set", 0, 0, G_OPTION_ARG_STRING, &record.set, "Name of the set that becomes the owner",
+     "NAME"},
+    {NULL},
+};
+
+static const GOptionEntry rollback_entries[] = {
+    {"to", 0, 0, G_OPTION_ARG_NONE, &record.to,
+     "Restore what the generation's source declared as it was after generation N", NULL},
+    {"source", 0, 0, G_OPTION_ARG_STRING, &record.source,
+     "Without N: the last generation of this source, such as file:NAME or api", "SOURCE"},
+    {"force", 0, 0, G_OPTION_ARG_NONE, &record.force, "Also revert fields that changed again since",
+     NULL},
+    {NULL},
+};
+
+static const GOptionEntry limit_entries[] = {
+    {"limit", 'n', 0, G_OPTION_ARG_INT, &record.limit,
+     "How many, newest first (default: 20; 0: all)", "N"},
+    {NULL},
+};
+
+static const GOptionEntry init_entries[] = {
+    {"preseed", 0, 0, G_OPTION_ARG_NONE, &record.preseed,
+     "Apply an LXD preseed read from standard input, without asking", NULL},
+    {"plan", 0, 0, G_OPTION_ARG_NONE, &record.plan,
+     "With --preseed: show the plan and change nothing", NULL},
+    {"dump", 0, 0, G_OPTION_ARG_NONE, &record.dump, "Print the present configuration as a preseed",
+     NULL},
+    {"auto", 0, 0, G_OPTION_ARG_NONE, &record.automatic, "Set up with defaults (not in this build)",
+     NULL},
+    {NULL},
+};
+
+static const GOptionEntry exec_entries[] = {
+    {"force-interactive", 't', 0, G_OPTION_ARG_NONE, &record.terminal,
+     "Give the program a terminal", NULL},
+    {"force-noninteractive", 'T', 0, G_OPTION_ARG_NONE, &record.no_terminal,
+     "Give the program no terminal", NULL},
+    {"env", 0, 0, G_OPTION_ARG_STRING_ARRAY, &record.env,
+     "Set a variable of the program; may be given again", "NAME=VALUE"},
+    {"cwd", 0, 0, G_OPTION_ARG_STRING, &record.cwd, "Directory inside the instance to start in",
+     "DIR"},
+    {NULL},
+};
+
+static const GOptionEntry help_entries[] = {
+    {"man", 0, 0, G_OPTION_ARG_NONE, &record.man, "Print the manual page (roff)", NULL},
+    {NULL},
+};
+
+const OptionSet OPTION_SETS[] = {
+    {OPTIONS_INPUT, "Input", input_entries},
+    {OPTIONS_VALIDATE, "Checks", validate_entries},
+    {OPTIONS_FMT, "Layout", fmt_entries},
+    {OPTIONS_PLAN, "Plan", plan_entries},
+    {OPTIONS_INIT, "What to do", init_entries},
+    {OPTIONS_EXEC, "Program", exec_entries},
+    {OPTIONS_HELP, "Other forms", help_entries},
+    {OPTIONS_ALL, "All", all_entries},
+    {OPTIONS_DUMP, "Files", dump_entries},
+    {OPTIONS_OWNER, "Owner", owner_entries},
+    {OPTIONS_ROLLBACK, "Which generation", rollback_entries},
+    {OPTIONS_LIMIT, "How many", limit_entries},
+    {OPTIONS_SELECT, "Selection", select_entries},
+    {OPTIONS_POLICY, "What is allowed", policy_entries},
+    {OPTIONS_APPLY, "Carrying it out", apply_entries},
+    {OPTIONS_FORMAT, "Output", format_entries},
+    {0, "Common options", common_entries},
+    {0, NULL, NULL},
+};
+
+Arguments *arguments(void)
+{
+    return &record;
+}
+
+gboolean arguments_parse(guint sets, gboolean posix, char ***words, GError **error)
+{
+    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+    g_autoptr(GError) local = NULL;
+    g_auto(GStrv) argv = NULL;
+    guint count = g_strv_length(*words);
+
+    g_option_context_set_help_enabled(context, FALSE);
+    g_option_context_set_strict_posix(context, posix);
+    for (const OptionSet *set = OPTION_SETS; set->title != NULL; set++)
+        if (set->bit == 0 || (set->bit & sets) != 0)
+            g_option_context_add_main_entries(context, set->entries, NULL);
+
+    /* The parser wants a program name first. */
+    argv = g_new0(char *, count + 2);
+    argv[0] = g_strdup("berth");
+    for (guint i = 0; i < count; i++)
+        argv[i + 1] = g_strdup((*words)[i]);
+    if (!g_option_context_parse_strv(context, &argv, &local))
+        return error_set(error, ERR_USAGE, "%s", local->message);
+
+    g_strfreev(*words);
+    *words = g_strdupv(argv + (argv[0] != NULL ? 1 : 0));
+    return TRUE;
+}

@@ -1,0 +1,72 @@
+/* What was written on the command line: one record for all commands, filled by GLib's option parser
+ * from the option sets that a command takes. Help, man page and completion walk the same sets. */
+#pragma once
+
+#include <glib.h>
+
+/* A command takes the common options and any of these sets. */
+typedef enum {
+    OPTIONS_FORMAT = 1 << 0,    /* --format */
+    OPTIONS_INPUT = 1 << 1,     /* -f */
+    OPTIONS_SELECT = 1 << 2,    /* --only, --exclude */
+    OPTIONS_POLICY = 1 << 3,    /* --set, --prune, --allow-replace, ... */
+    OPTIONS_APPLY = 1 << 4,     /* -y, --timeout, ... */
+    OPTIONS_PLAN = 1 << 5,      /* --out, --detailed-exitcode */
+    OPTIONS_VALIDATE = 1 << 6,  /* --stored */
+    OPTIONS_FMT = 1 << 7,       /* -w, --check */
+    OPTIONS_ALL = 1 << 8,       /* --all */
+    OPTIONS_DUMP = 1 << 9,      /* -o */
+    OPTIONS_OWNER = 1 << 10,    /* --set alone */
+    OPTIONS_ROLLBACK = 1 << 11, /* --to, --source, --force */
+    OPTIONS_LIMIT = 1 << 12,    /* -n */
+    OPTIONS_INIT = 1 << 13,     /* --preseed, --plan, --dump, --auto */
+    OPTIONS_EXEC = 1 << 14,     /* -t, -T, --env, --cwd */
+    OPTIONS_HELP = 1 << 15,     /* --man */
+} OptionSets;
+
+typedef struct {
+    /* common */
+    gboolean help, quiet, verbose, no_input;
+    char *dir, *project, *format;
+    /* input and selection */
+    char **files, **only, **exclude;
+    /* policy */
+    char *set;
+    gboolean prune, adopt, no_park;
+    char **allow_replace, **allow_restart;
+    /* apply */
+    gboolean yes, dry_run, keep_going, no_wait_lock;
+    char *timeout, *park_for;
+    int parallel;
+    /* of single commands */
+    char *out;
+    gboolean detailed_exitcode, stored, write, check, all;
+    char *output_directory;
+    gboolean to, force;
+    char *source;
+    int limit;
+    gboolean preseed, plan, dump, automatic;
+    gboolean terminal, no_terminal;
+    char **env;
+    char *cwd;
+    gboolean man;
+} Arguments;
+
+/* One set of options for help texts. */
+typedef struct {
+    guint bit; /* 0: the common options */
+    const char *title;
+    const GOptionEntry *entries; /* ended by a NULL long name */
+} OptionSet;
+
+/* All sets, ended by title NULL; the common one is last. Their entries point into the one Arguments
+ * record. */
+extern const OptionSet OPTION_SETS[];
+
+/* The record that the entries fill. Lives as long as the program. */
+Arguments *arguments(void);
+
+/* Takes the options of `sets` and the common ones out of `words` (argv without program and
+ * command). `posix` stops at the first word that is no option. What is left stays in `words`.
+ * ERR_USAGE on anything that is not known. */
+gboolean arguments_parse(guint sets, gboolean posix, char ***words, GError **error);

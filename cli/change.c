@@ -1,0 +1,323 @@
+#include "change.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "output.h"
+#include "progress.h"
+#include "prompt.h"
+#include "table.h"
+#include "units.h"
+
+/* Lists of OBJ in the JSON form; NULL stays absent. */
+static void set_words(json_t *options, const char *key, char *const *words)
+{
+    json_t *list;
+
+    if (words == NULL)
+        return;
+    list = json_array();
+    for (guint i = 0; words[i] != NULL; i++)
+        json_array_append_new(list, json_string(words[i]));
+    json_object_set_new(options, key, list);
+}
+
+json_t *change_options(const Cli *cli, const char *owner, gboolean asked)
+{
+    const Arguments *args = cli->args;
+    static char *all[] = {(char *)"all", NULL};
+    json_t *options =
+        json_pack("{s:s, s:b, s:b, s:b, s:b}", "project", cli_project(cli), "prune", args->prune,
+                  "adopt", args->adopt, "no_park", args->no_park, "force", args->force);
+
+    if (owner != NULL)
+        json_object_set_new(options, "set", json_string(owner));
+    set_words(options, "only", args->only);
+    set_words(options, "exclude", args->exclude);
+    set_words(options, "allow_restart", args->allow_restart);
+    set_words(options, "allow_replace",
+              args->allow_replace == NULL && asked ? all : args->allow_replace);
+    return options;
+}
+
+static gboolean contains(const json_t *list, const char *word)
+{
+    size_t i;
+    json_t *item;
+
+    json_array_foreach ((json_t *)list, i, item)
+        if (g_strcmp0(json_string_value(item), word) == 0)
+            return TRUE;
+    return FALSE;
+}
+
+static GPtrArray *words_of(const json_t *options, const char *key)
+{
+    const json_t *list = json_object_get(options, key);
+    GPtrArray *words;
+    size_t i;
+    json_t *item;
+
+    if (list == NULL)
+        return NULL;
+    words = g_ptr_array_new();
+    json_array_foreach ((json_t *)list, i, item)
+        if (json_is_string(item))
+            g_ptr_array_add(words, (char *)json_string_value(item));
+    return words;
+}
+
+void change_options_read(const json_t *options, ChangeOptions *ret)
+{
+    const json_t *replace = json_object_get(options, "allow_replace");
+    const json_t *restart = json_object_get(options, "allow_restart");
+    PlanOptions *plan = &ret->plan;
+
+    memset(ret, 0, sizeof(*ret));
+    plan->project = json_member_string(options, "project");
+    plan->set = json_member_string(options, "set");
+    plan->only = words_of(options, "only");
+    plan->exclude = words_of(options, "exclude");
+    plan->prune = json_is_true(json_object_get(options, "prune"));
+    plan->adopt = json_is_true(json_object_get(options, "adopt"));
+    plan->no_park = json_is_true(json_object_get(options, "no_park"));
+    plan->force = json_is_true(json_object_get(options, "force"));
+    plan->allow_replace = replace != NULL;
+    if (replace != NULL && !contains(replace, "all"))
+        plan->allow_replace_only = words_of(options, "allow_replace");
+    plan->forbid_restart = restart != NULL && contains(restart, "none");
+    if (restart != NULL && !plan->forbid_restart && !contains(restart, "all"))
+        plan->allow_restart_only = words_of(options, "allow_restart");
+}
+
+void change_options_clear(ChangeOptions *options)
+{
+    g_clear_pointer(&options->plan.only, g_ptr_array_unref);
+    g_clear_pointer(&options->plan.exclude, g_ptr_array_unref);
+    g_clear_pointer(&options->plan.allow_replace_only, g_ptr_array_unref);
+    g_clear_pointer(&options->plan.allow_restart_only, g_ptr_array_unref);
+}
+
+/* Set by the signal handler; the engine looks at `cancel`. */
+static volatile gint cancel;
+static volatile sig_atomic_t cancel_signal;
+
+static void on_signal(int number)
+{
+    static const char first[] = "\nberth: interrupted; undoing what was done\n";
+    static const char again[] = "\nberth: still undoing; please wait\n";
+    ssize_t ignored;
+
+    if (cancel == 0)
+        ignored = write(STDERR_FILENO, first, sizeof(first) - 1);
+    else
+        ignored = write(STDERR_FILENO, again, sizeof(again) - 1);
+    (void)ignored;
+    if (cancel_signal == 0)
+        cancel_signal = number;
+    cancel = 1;
+}
+
+static void catch_signals(gboolean on)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = on ? on_signal : SIG_DFL};
+
+    for (guint i = 0; i < G_N_ELEMENTS(numbers); i++) {
+        struct sigaction present;
+
+        /* What the caller ignores stays ignored (nohup). */
+        if (sigaction(numbers[i], NULL, &present) == 0 && present.sa_handler != SIG_IGN)
+            sigaction(numbers[i], &action, NULL);
+    }
+}
+
+static gboolean read_duration(const char *option, const char *text, gint64 *ret, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+
+    if (text == NULL || units_parse_duration(text, ret, &local))
+        return TRUE;
+    return error_set(error, ERR_USAGE, "%s %s: %s", option, text, local->message);
+}
+
+static gboolean read_apply_options(const Cli *cli, ApplyOptions *options, GError **error)
+{
+    if (cli->args->parallel < 0)
+        return error_set(error, ERR_USAGE, "--parallel %d: give a number above 0",
+                         cli->args->parallel);
+    options->keep_going = cli->args->keep_going;
+    options->parallel = (guint)cli->args->parallel;
+    return read_duration("--timeout", cli->args->timeout, &options->timeout_seconds, error) &&
+           read_duration("--park-for", cli->args->park_for, &options->park_seconds, error);
+}
+
+static json_t *string_list(const GPtrArray *strings)
+{
+    json_t *list = json_array();
+
+    for (guint i = 0; strings != NULL && i < strings->len; i++)
+        json_array_append_new(list, json_string(g_ptr_array_index(strings, i)));
+    return list;
+}
+
+static void print_result_json(const Cli *cli, const Plan *plan, const ApplyResult *result,
+                              const GError *error)
+{
+    g_autoptr(json_t) value = json_pack(
+        "{s:s, s:s, s:I, s:i, s:o, s:o, s:o, s:I}", "type", "result", "plan_hash", plan->hash,
+        "generation", (json_int_t)result->generation, "steps", (int)result->steps_done, "pending",
+        string_list(result->pending), "restarted", string_list(result->restarted), "failed",
+        string_list(result->failed), "milliseconds", (json_int_t)result->milliseconds);
+    g_autofree char *text = NULL;
+
+    if (error != NULL) {
+        json_object_set_new(value, "error", json_string(error->message));
+        json_object_set_new(value, "exit_status", json_integer(error_exit_status(error)));
+    }
+    if (cli_format_is(cli, "json")) {
+        text = json_pretty(value);
+    } else {
+        g_autofree char *line = json_text(value);
+
+        text = g_strconcat(line, "\n", NULL);
+    }
+    output_text(text);
+}
+
+static void print_list(const char *title, const GPtrArray *strings)
+{
+    if (strings == NULL || strings->len == 0)
+        return;
+    message("%s", title);
+    for (guint i = 0; i < strings->len; i++)
+        message("  %s", (const char *)g_ptr_array_index(strings, i));
+}
+
+static void print_result_text(const ApplyResult *result)
+{
+    if (result->generation > 0)
+        message("Done: generation %" G_GINT64_FORMAT ", %u step%s in %.2f s.", result->generation,
+                result->steps_done, result->steps_done == 1 ? "" : "s",
+                (double)result->milliseconds / 1000);
+    print_list("Started again by the rollback:", result->restarted);
+    print_list("Failed:", result->failed);
+    print_list("Still pending, because it was not allowed (--allow-replace, --allow-restart):",
+               result->pending);
+}
+
+static ProgressKind progress_kind(const Cli *cli)
+{
+    if (cli_format_is(cli, "jsonl"))
+        return PROGRESS_JSON;
+    if (output_is_quiet())
+        return PROGRESS_NONE;
+    return message_is_terminal() && !output_is_verbose() ? PROGRESS_BAR : PROGRESS_LINES;
+}
+
+static gboolean has_pending(const Plan *plan)
+{
+    for (guint i = 0; i < plan->objects->len; i++)
+        if (((const PlanObject *)g_ptr_array_index(plan->objects, i))->pending)
+            return TRUE;
+    return FALSE;
+}
+
+static gboolean apply(Cli *cli, const Plan *plan, ApplyOptions *options, GError **error)
+{
+    g_auto(ApplyResult) result = {0};
+    g_autoptr(GError) local = NULL;
+    gboolean done;
+
+    cancel = 0;
+    cancel_signal = 0;
+    options->cancel = &cancel;
+    catch_signals(TRUE);
+    {
+        g_autoptr(Progress) progress = progress_new(progress_kind(cli));
+
+        options->progress = progress_step;
+        options->progress_data = progress;
+        done = engine_apply(cli->engine, plan, options, &result, &local);
+    }
+    catch_signals(FALSE);
+    if (cli_format_is(cli, "text"))
+        print_result_text(&result);
+    else
+        print_result_json(cli, plan, &result, local);
+    if (!done) {
+        if (g_error_matches(local, BERTH_ERROR, ERR_INTERRUPTED) && cancel_signal == SIGTERM)
+            cli->status = 128 + SIGTERM;
+        g_propagate_error(error, g_steal_pointer(&local));
+        return FALSE;
+    }
+    if (result.failed != NULL && result.failed->len > 0)
+        cli->status = 5;
+    else if (result.pending != NULL && result.pending->len > 0)
+        cli->status = 10;
+    return TRUE;
+}
+
+gboolean change_check(const Plan *plan, GError **error)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    if (plan->blocked->len == 0)
+        return TRUE;
+    for (guint i = 0; i < plan->blocked->len; i++)
+        g_string_append_printf(text, "%s%s", i > 0 ? "\n" : "",
+                               (const char *)g_ptr_array_index(plan->blocked, i));
+    return error_set(error, ERR_REFUSED, "%s", text->str);
+}
+
+static void show_plan(const Cli *cli, const Plan *plan, gboolean asking)
+{
+    gboolean text = cli_format_is(cli, "text");
+    g_autofree char *shown = plan_text(plan, text ? output_colour() : message_colour());
+
+    if (text && (asking || !output_is_quiet())) {
+        output_text(shown);
+    } else if (!text && cli->args->dry_run) {
+        g_autoptr(json_t) value = plan_json(plan);
+        g_autofree char *pretty = json_pretty(value);
+
+        output_text(pretty);
+    } else if (asking) {
+        message("%s", g_strchomp(shown));
+    }
+}
+
+gboolean change_carry_out(Cli *cli, const Plan *plan, const char *question, const char *cause,
+                          GError **error)
+{
+    gboolean asking =
+        question != NULL && !cli->args->yes && !cli->args->dry_run && !plan_is_empty(plan);
+    ApplyOptions options = {.cause = cause};
+    gboolean yes = TRUE;
+
+    if (!read_apply_options(cli, &options, error))
+        return FALSE;
+    show_plan(cli, plan, asking);
+    if (!change_check(plan, error))
+        return FALSE;
+    if (cli->args->dry_run)
+        return TRUE;
+    if (plan_is_empty(plan)) {
+        if (!cli_format_is(cli, "text")) {
+            ApplyResult nothing = {0};
+
+            print_result_json(cli, plan, &nothing, NULL);
+        }
+        cli->status = has_pending(plan) ? 10 : 0;
+        return TRUE;
+    }
+    if (asking) {
+        if (!prompt_yes(question, !cli->args->no_input, &yes, error))
+            return FALSE;
+        if (!yes)
+            return error_set(error, ERR_FAILED, "nothing was changed");
+    }
+    return apply(cli, plan, &options, error);
+}

@@ -1,0 +1,97 @@
+/* The table of commands: name, help, options and function of each. Dispatch, help, man page and
+ * completion are read from it. */
+#pragma once
+
+#include "arguments.h"
+#include "engine.h"
+
+typedef struct Cli Cli;
+
+/* Runs a command. FALSE with an error ends the program with the error's exit status; with TRUE it
+ * is cli->status. */
+typedef gboolean (*CommandFunction)(Cli *cli, GError **error);
+
+typedef struct {
+    const char *name;
+    const char *arguments; /* what follows the options: "OBJ.FIELD" */
+    const char *summary;   /* one line */
+    const char *details;   /* paragraphs, parted by empty lines; NULL: none */
+    const char *formats;   /* "table|json": values of --format, the default first; NULL: none */
+    guint options;         /* OptionSets */
+    int min, max;          /* how many words it takes; max -1: any number */
+    gboolean posix;        /* options end at the first word */
+    CommandFunction run;
+} Command;
+
+typedef struct {
+    const char *title;
+    const Command *commands; /* ended by name NULL */
+} CommandGroup;
+
+/* All groups in the order of help, ended by title NULL. */
+extern const CommandGroup COMMAND_GROUPS[];
+
+/* Names that later builds know: refused as such, not as a typo. NULL-terminated. */
+extern const char *const COMMANDS_NOT_YET[];
+
+/* One run of the program. */
+struct Cli {
+    const Command *command;
+    Arguments *args;
+    char **words; /* what is left after the options */
+    Host *host;
+    Engine *engine;
+    int status; /* exit status of a command that did not fail */
+};
+
+const Command *command_find(const char *name); /* NULL when there is none */
+/* The nearest name by its letters, for 'did you mean'; NULL when nothing is near. */
+const char *command_nearest(const char *name);
+
+/* Opens the state directory (--dir, $BERTH_DIR, /var/lib/berth) as cli->engine; open already is
+ * success. */
+gboolean cli_open(Cli *cli, EngineFlags flags, GError **error);
+/* The state directory, absolute. Newly allocated. */
+char *cli_directory(const Cli *cli);
+/* --project or "default". */
+const char *cli_project(const Cli *cli);
+/* TRUE when --format is `name`, or `name` is the command's default and none was given. */
+gboolean cli_format_is(const Cli *cli, const char *name);
+void cli_clear(Cli *cli);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Cli, cli_clear)
+
+/* Texts made from the table; newly allocated. */
+char *help_all(void);
+char *help_command(const Command *command);
+char *help_man(void);
+char *help_completion_bash(void);
+char *help_completion_zsh(void);
+
+/* The commands, one file each group. */
+gboolean command_validate(Cli *cli, GError **error);
+gboolean command_fmt(Cli *cli, GError **error);
+gboolean command_schema(Cli *cli, GError **error);
+gboolean command_doc(Cli *cli, GError **error);
+gboolean command_plan(Cli *cli, GError **error);
+gboolean command_apply(Cli *cli, GError **error);
+gboolean command_destroy(Cli *cli, GError **error);
+gboolean command_drift(Cli *cli, GError **error);
+gboolean command_status(Cli *cli, GError **error);
+gboolean command_get(Cli *cli, GError **error);
+gboolean command_explain(Cli *cli, GError **error);
+gboolean command_dump(Cli *cli, GError **error);
+gboolean command_adopt(Cli *cli, GError **error);
+gboolean command_release(Cli *cli, GError **error);
+gboolean command_history(Cli *cli, GError **error);
+gboolean command_show(Cli *cli, GError **error);
+gboolean command_diff(Cli *cli, GError **error);
+gboolean command_rollback(Cli *cli, GError **error);
+gboolean command_parked(Cli *cli, GError **error);
+gboolean command_undelete(Cli *cli, GError **error);
+gboolean command_purge(Cli *cli, GError **error);
+gboolean command_init(Cli *cli, GError **error);
+gboolean command_exec(Cli *cli, GError **error);
+gboolean command_doctor(Cli *cli, GError **error);
+gboolean command_version(Cli *cli, GError **error);
+gboolean command_help(Cli *cli, GError **error);
+gboolean command_completion(Cli *cli, GError **error);

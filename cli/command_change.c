@@ -1,0 +1,217 @@
+/* plan, apply, destroy, drift: from files to the host. */
+#include <string.h>
+
+#include "change.h"
+#include "error.h"
+#include "output.h"
+#include "saved.h"
+#include "sources.h"
+#include "table.h"
+
+static void print_plan(const Cli *cli, const Plan *plan)
+{
+    g_autofree char *text = NULL;
+
+    if (cli_format_is(cli, "json")) {
+        g_autoptr(json_t) value = plan_json(plan);
+
+        text = json_pretty(value);
+    } else {
+        text = plan_text(plan, output_colour());
+    }
+    output_text(text);
+}
+
+gboolean command_plan(Cli *cli, GError **error)
+{
+    g_autoptr(GPtrArray) paths = sources_paths(cli, cli->args->out != NULL, error);
+    g_autofree char *owner = paths != NULL ? sources_owner(cli, paths, error) : NULL;
+    g_autoptr(Input) input = NULL;
+    g_autoptr(json_t) options = NULL;
+    g_auto(ChangeOptions) change = {0};
+    g_autoptr(Plan) plan = NULL;
+
+    if (owner == NULL)
+        return FALSE;
+    for (guint i = 0; cli->args->out != NULL && i < paths->len; i++)
+        if (strcmp(g_ptr_array_index(paths, i), "-") == 0)
+            return error_set(error, ERR_USAGE,
+                             "--out needs files: standard input cannot be read again by apply");
+    input = sources_read(paths, cli->args->project, NULL, error);
+    if (input == NULL || !cli_open(cli, ENGINE_READ_ONLY, error))
+        return FALSE;
+    /* What a person would be asked about. */
+    options = change_options(cli, owner, TRUE);
+    change_options_read(options, &change);
+    plan = engine_plan(cli->engine, input, &change.plan, error);
+    if (plan == NULL)
+        return FALSE;
+    print_plan(cli, plan);
+    if (!change_check(plan, error))
+        return FALSE;
+    if (cli->args->out != NULL) {
+        if (!saved_write(cli, cli->args->out, plan, paths, input, options, error))
+            return FALSE;
+        message("Saved. Carry it out with: berth apply %s", cli->args->out);
+    }
+    if (cli->args->detailed_exitcode && !plan_is_empty(plan))
+        cli->status = 2;
+    return TRUE;
+}
+
+/* Does the plan delete and remake anything? */
+static gboolean plan_replaces(const Plan *plan)
+{
+    for (guint i = 0; i < plan->objects->len; i++) {
+        const PlanObject *object = g_ptr_array_index(plan->objects, i);
+
+        if (object->label == LABEL_REPLACE || object->label == LABEL_REBUILD)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static gboolean apply_saved(Cli *cli, const json_t *saved, GError **error)
+{
+    g_autoptr(Plan) plan = saved_plan(cli, saved, error);
+
+    if (plan == NULL)
+        return FALSE;
+    if (cli->args->yes && cli->args->allow_replace == NULL && plan_replaces(plan))
+        return error_set(error, ERR_REFUSED,
+                         "the plan deletes and remakes objects; -y alone does not allow that: add "
+                         "--allow-replace all");
+    return change_carry_out(cli, plan, "Apply this plan?", "cli apply", error);
+}
+
+gboolean command_apply(Cli *cli, GError **error)
+{
+    g_autoptr(GPtrArray) paths = sources_paths(cli, FALSE, error);
+    g_autoptr(json_t) saved = NULL;
+    g_autofree char *owner = NULL;
+    g_autoptr(Input) input = NULL;
+    g_autoptr(json_t) options = NULL;
+    g_auto(ChangeOptions) change = {0};
+    g_autoptr(Plan) plan = NULL;
+
+    if (paths == NULL)
+        return FALSE;
+    if (paths->len == 1 && !saved_read(g_ptr_array_index(paths, 0), &saved, error))
+        return FALSE;
+    if (saved != NULL)
+        return apply_saved(cli, saved, error);
+    owner = sources_owner(cli, paths, error);
+    if (owner == NULL)
+        return FALSE;
+    input = sources_read(paths, cli->args->project, NULL, error);
+    if (input == NULL || !cli_open(cli, cli->args->dry_run ? ENGINE_READ_ONLY : 0, error))
+        return FALSE;
+    options = change_options(cli, owner, !cli->args->yes);
+    change_options_read(options, &change);
+    plan = engine_plan(cli->engine, input, &change.plan, error);
+    if (plan == NULL)
+        return FALSE;
+    return change_carry_out(cli, plan, "Apply these changes?", "cli apply", error);
+}
+
+/* Objects that always exist are not deleted but emptied. */
+static gboolean always_exists(const Object *object)
+{
+    return (object_kind(object)->flags & KIND_SINGLETON) != 0 ||
+           ((object->id.kind == KIND_PROJECT || object->id.kind == KIND_PROFILE) &&
+            strcmp(object->id.name, "default") == 0 &&
+            (object->id.kind == KIND_PROJECT || strcmp(object->id.project, "default") == 0));
+}
+
+/* Puts a stored object onto the list of those to delete, or its empty form onto the list of those
+ * to write. */
+static gboolean add_destroyed(const Object *stored, GPtrArray *objects, GPtrArray *keys,
+                              GError **error)
+{
+    g_autoptr(Problems) problems = problems_new();
+    g_autoptr(json_t) nothing = json_object();
+    Object *empty;
+
+    if (!always_exists(stored)) {
+        g_ptr_array_add(keys, g_strdup(stored->key));
+        return TRUE;
+    }
+    empty = document_object_from_json(object_kind(stored), stored->id.project, stored->id.name,
+                                      nothing, problems);
+    if (empty == NULL)
+        return problems_to_error(problems, TRUE, error);
+    g_ptr_array_add(objects, empty);
+    return TRUE;
+}
+
+static gboolean destroyed_objects(Cli *cli, const Input *input, GPtrArray *objects, GPtrArray *keys,
+                                  GError **error)
+{
+    const Snapshot *stored = engine_stored(cli->engine);
+
+    for (guint i = 0; input != NULL && i < input->objects->len; i++) {
+        const Object *object = g_ptr_array_index(input->objects, i);
+        const Object *present = snapshot_get(stored, object->key);
+
+        if (present != NULL && !add_destroyed(present, objects, keys, error))
+            return FALSE;
+    }
+    for (guint i = 0; input == NULL && i < snapshot_size(stored); i++)
+        if (!add_destroyed(snapshot_at(stored, i), objects, keys, error))
+            return FALSE;
+    return TRUE;
+}
+
+gboolean command_destroy(Cli *cli, GError **error)
+{
+    g_autoptr(GPtrArray) objects = g_ptr_array_new_with_free_func((GDestroyNotify)object_unref);
+    g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(Input) input = NULL;
+    g_autoptr(json_t) options = NULL;
+    g_auto(ChangeOptions) change = {0};
+    g_autoptr(Plan) plan = NULL;
+
+    if (cli->args->all && (cli->args->files != NULL || cli->words[0] != NULL))
+        return error_set(error, ERR_USAGE, "give files or --all, not both");
+    if (!cli->args->all) {
+        g_autoptr(GPtrArray) paths = sources_paths(cli, FALSE, error);
+
+        input = paths != NULL ? sources_read(paths, cli->args->project, NULL, error) : NULL;
+        if (input == NULL)
+            return FALSE;
+    }
+    if (!cli_open(cli, cli->args->dry_run ? ENGINE_READ_ONLY : 0, error) ||
+        !destroyed_objects(cli, input, objects, keys, error))
+        return FALSE;
+    options = change_options(cli, NULL, !cli->args->yes);
+    change_options_read(options, &change);
+    plan = engine_plan_change(cli->engine, objects, keys, &change.plan, error);
+    if (plan == NULL)
+        return FALSE;
+    return change_carry_out(cli, plan, "Delete these objects and their data?", "cli destroy",
+                            error);
+}
+
+gboolean command_drift(Cli *cli, GError **error)
+{
+    g_autoptr(json_t) options = change_options(cli, NULL, TRUE);
+    g_auto(ChangeOptions) change = {0};
+    g_autoptr(Plan) plan = NULL;
+
+    if (cli->words[0] != NULL) {
+        json_t *only = json_array();
+
+        for (guint i = 0; cli->words[i] != NULL; i++)
+            json_array_append_new(only, json_string(cli->words[i]));
+        json_object_set_new(options, "only", only);
+    }
+    change_options_read(options, &change);
+    if (!cli_open(cli, ENGINE_READ_ONLY, error))
+        return FALSE;
+    plan = engine_plan_change(cli->engine, NULL, NULL, &change.plan, error);
+    if (plan == NULL)
+        return FALSE;
+    print_plan(cli, plan);
+    cli->status = plan_is_empty(plan) ? 0 : 2;
+    return TRUE;
+}

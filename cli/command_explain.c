@@ -1,0 +1,228 @@
+/* explain: the value in force of one field and everything that has a say in it (EN-25). */
+#include <string.h>
+
+#include "command.h"
+#include "error.h"
+#include "expand.h"
+#include "output.h"
+#include "select.h"
+#include "table.h"
+
+/* How many generations are looked at for the last change. */
+#define HISTORY_DEPTH 200
+
+/* Splits OBJ.FIELD at the first dot whose left side is a stored object: names may hold dots, fields
+ * do. */
+static const Object *split_field(const Snapshot *stored, const char *text, const char *project,
+                                 const char **ret_field, GError **error)
+{
+    g_autoptr(GError) first = NULL;
+
+    for (const char *dot = strchr(text, '.'); dot != NULL; dot = strchr(dot + 1, '.')) {
+        g_autofree char *left = g_strndup(text, (gsize)(dot - text));
+        const Object *object = select_object(stored, left, project, first == NULL ? &first : NULL);
+
+        if (object != NULL) {
+            *ret_field = dot + 1;
+            return object;
+        }
+    }
+    if (first != NULL)
+        g_propagate_error(error, g_steal_pointer(&first));
+    else
+        error_set(error, ERR_USAGE,
+                  "'%s': write OBJ.FIELD, such as instance/web.config.limits.memory", text);
+    return NULL;
+}
+
+/* The path of a field as it is stored: "config/limits.memory", "devices/eth0/network", "type".
+ * Config keys may be written without "config.". Newly allocated; NULL with ERR_NOT_FOUND when the
+ * kind has no such field. */
+static char *field_path(const Object *object, const char *field, const Row **ret_row,
+                        GError **error)
+{
+    const Kind *kind = object_kind(object);
+    const char *config = g_str_has_prefix(field, "config.") ? field + 7 : field;
+    const char *nearest;
+
+    *ret_row = NULL;
+    if (g_str_has_prefix(field, "devices.") && (kind->flags & KIND_DEVICES) != 0) {
+        const char *device = field + 8;
+        const char *dot = strchr(device, '.');
+
+        return dot != NULL
+                   ? g_strdup_printf("devices/%.*s/%s", (int)(dot - device), device, dot + 1)
+                   : g_strdup_printf("devices/%s", device);
+    }
+    if (config == field && (*ret_row = row_find(kind->fields, field)) != NULL)
+        return g_strdelimit(g_strdup(field), ".", '/');
+    if (kind->config != NULL && (*ret_row = row_find(kind->config, config)) != NULL)
+        return g_strconcat("config/", config, NULL);
+    nearest = kind->config != NULL ? row_nearest(kind->config, config) : NULL;
+    error_set(error, ERR_NOT_FOUND, "a %s has no field '%s'%s%s%s", kind->title, field,
+              nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
+              nearest != NULL ? "'?" : "");
+    return NULL;
+}
+
+static char *value_text(const json_t *value)
+{
+    if (value == NULL)
+        return g_strdup("(unset)");
+    return json_is_string(value) ? g_strdup(json_string_value(value)) : json_text(value);
+}
+
+static void add_place(json_t *chain, const char *place, const json_t *value, char *where,
+                      const Row *row)
+{
+    g_autofree char *owned = where;
+    gboolean secret = row != NULL && (row->flags & ROW_SECRET) != 0;
+
+    if (value == NULL)
+        return;
+    json_array_append_new(chain, json_pack("{s:s, s:o, s:s*}", "place", place, "value",
+                                           secret ? json_string("(secret)") : json_deep_copy(value),
+                                           "where", owned));
+}
+
+/* Every place that gives a value, strongest first. */
+static json_t *chain_of(const Snapshot *stored, const Object *object, const char *path,
+                        const Row *row)
+{
+    json_t *chain = json_array();
+    g_autofree char *own = object_label(object);
+    const char *key = strchr(path, '/');
+
+    add_place(chain, own, json_at(object->spec, path), object_where(object, path), row);
+    if (g_str_has_prefix(path, "config/"))
+        add_place(chain, "generated", json_object_get(object->generated, key + 1), NULL, row);
+    if (object->id.kind == KIND_INSTANCE && key != NULL) {
+        g_autoptr(GPtrArray) profiles = expand_profiles(object);
+
+        for (guint i = profiles->len; i > 0; i--) {
+            const char *name = g_ptr_array_index(profiles, i - 1);
+            const Object *profile =
+                snapshot_resolve(stored, KIND_PROFILE, object->id.project, name);
+            g_autofree char *label = g_strconcat("profile ", name, NULL);
+
+            if (profile != NULL)
+                add_place(chain, label, json_at(profile->spec, path), object_where(profile, path),
+                          row);
+        }
+    }
+    if (row != NULL && row->fallback != NULL)
+        json_array_append_new(chain,
+                              json_pack("{s:s, s:s}", "place", "default", "value", row->fallback));
+    return chain;
+}
+
+static gboolean same_value(const json_t *a, const json_t *b)
+{
+    return a == NULL || b == NULL ? a == b : json_equal(a, b);
+}
+
+/* The newest generation that changed the field: {generation, time, cause}; NULL when none of those
+ * looked at did. */
+static json_t *last_change(Engine *engine, const Object *object, const char *path)
+{
+    g_autoptr(json_t) history = engine_history(engine, NULL);
+    size_t i, n, k;
+    json_t *entry, *key, *change;
+
+    json_array_foreach (history, i, entry) {
+        gboolean touched = FALSE;
+        g_autoptr(json_t) generation = NULL;
+
+        if (i >= HISTORY_DEPTH)
+            break;
+        json_array_foreach (json_object_get(entry, "objects"), k, key)
+            touched |= g_strcmp0(json_string_value(key), object->key) == 0;
+        if (touched)
+            generation = engine_generation(
+                engine, json_integer_value(json_object_get(entry, "generation")), NULL);
+        json_array_foreach (json_object_get(generation, "changes"), n, change) {
+            json_t *before =
+                json_at(json_object_get(json_object_get(change, "before"), "spec"), path);
+            json_t *after =
+                json_at(json_object_get(json_object_get(change, "after"), "spec"), path);
+
+            if (g_strcmp0(json_member_string(change, "key"), object->key) == 0 &&
+                !same_value(before, after))
+                return json_pack(
+                    "{s:O, s:O*, s:O*}", "generation", json_object_get(entry, "generation"), "time",
+                    json_object_get(entry, "time"), "cause", json_object_get(entry, "cause"));
+        }
+    }
+    return NULL;
+}
+
+static void print_text(const json_t *value)
+{
+    const json_t *changed = json_object_get(value, "last_change");
+    g_autofree char *in_force = value_text(json_object_get(value, "value"));
+    size_t i;
+    json_t *place;
+
+    output_printf("%s %s: %s\n", json_member_string(value, "object"),
+                  json_member_string(value, "path"), in_force);
+    json_array_foreach (json_object_get(value, "chain"), i, place) {
+        const char *where = json_member_string(place, "where");
+        g_autofree char *text = value_text(json_object_get(place, "value"));
+
+        output_printf("  %s %-24s %s%s%s\n", i == 0 ? "*" : " ", json_member_string(place, "place"),
+                      text, where != NULL ? "   " : "", where != NULL ? where : "");
+    }
+    output_printf("owner: %s\n", json_member_string(value, "owner"));
+    if (json_member_string(value, "label") != NULL)
+        output_printf("a change costs: %s\n", json_member_string(value, "label"));
+    if (json_member_string(value, "summary") != NULL)
+        output_printf("meaning: %s\n", json_member_string(value, "summary"));
+    if (changed != NULL)
+        output_printf("last change: generation %" JSON_INTEGER_FORMAT ", %s, %s\n",
+                      json_integer_value(json_object_get(changed, "generation")),
+                      json_member_string(changed, "time"), json_member_string(changed, "cause"));
+}
+
+gboolean command_explain(Cli *cli, GError **error)
+{
+    const Snapshot *stored;
+    const Object *object;
+    const Row *row = NULL;
+    const char *field = NULL;
+    g_autofree char *path = NULL;
+    g_autofree char *label = NULL;
+    g_autoptr(json_t) chain = NULL;
+    g_autoptr(json_t) value = NULL;
+    g_autoptr(json_t) changed = NULL;
+
+    if (!cli_open(cli, ENGINE_READ_ONLY, error))
+        return FALSE;
+    stored = engine_stored(cli->engine);
+    object = split_field(stored, cli->words[0], cli_project(cli), &field, error);
+    path = object != NULL ? field_path(object, field, &row, error) : NULL;
+    if (path == NULL)
+        return FALSE;
+    if (row == NULL && object_kind(object)->flags & KIND_DEVICES) {
+        g_auto(GStrv) parts = g_strsplit(path, "/", 3);
+        const json_t *device = json_object_get(json_object_get(object->spec, "devices"), parts[1]);
+        const DeviceType *type = device_type_of(stored, object->id.project, device, NULL);
+
+        row = type != NULL && parts[2] != NULL ? row_find(type->rows, parts[2]) : NULL;
+    }
+    chain = chain_of(stored, object, path, row);
+    changed = last_change(cli->engine, object, path);
+    label = object_label(object);
+    value = json_pack("{s:s, s:s, s:s, s:O*, s:O, s:s*, s:s*, s:O*}", "object", label, "path", path,
+                      "owner", object->owner != NULL ? object->owner : "api", "value",
+                      json_object_get(json_array_get(chain, 0), "value"), "chain", chain, "label",
+                      row != NULL ? label_to_string(row->label) : NULL, "summary",
+                      row != NULL ? row->summary : NULL, "last_change", changed);
+    if (cli_format_is(cli, "json")) {
+        g_autofree char *text = json_pretty(value);
+
+        output_text(text);
+    } else {
+        print_text(value);
+    }
+    return TRUE;
+}

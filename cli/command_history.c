@@ -1,0 +1,200 @@
+/* history, show, diff, rollback: generations (EN-46). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "change.h"
+#include "differences.h"
+#include "error.h"
+#include "output.h"
+#include "print.h"
+#include "table.h"
+
+static gboolean read_number(const char *text, gint64 *ret, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+
+    if (g_ascii_string_to_signed(text, 10, 0, G_MAXINT64, ret, &local))
+        return TRUE;
+    return error_set(error, ERR_USAGE, "'%s' is no generation: 'berth history' lists their numbers",
+                     text);
+}
+
+static char *objects_summary(const json_t *objects)
+{
+    g_autofree char *first = NULL;
+    size_t count = json_array_size(objects);
+
+    if (count == 0)
+        return g_strdup("");
+    first = object_key_label(json_string_value(json_array_get(objects, 0)));
+    if (count == 1)
+        return g_steal_pointer(&first);
+    return g_strdup_printf("%s and %zu more", first, count - 1);
+}
+
+/* A member as text, whatever its type. */
+static char *member_text(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+
+    if (json_is_string(value))
+        return g_strdup(json_string_value(value));
+    if (json_is_integer(value))
+        return g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    return value == NULL || json_is_null(value) ? g_strdup("") : json_text(value);
+}
+
+gboolean command_history(Cli *cli, GError **error)
+{
+    g_autoptr(Table) table = table_new(
+        (const char *const[]){"GENERATION", "TIME", "CAUSE", "SOURCE", "RESULT", "OBJECTS", NULL});
+    g_autoptr(json_t) history = NULL;
+    size_t i;
+    json_t *entry;
+
+    if (cli->args->limit < 0)
+        return error_set(error, ERR_USAGE, "--limit %d: give 0 or more", cli->args->limit);
+    if (!cli_open(cli, ENGINE_READ_ONLY, error))
+        return FALSE;
+    history = engine_history(cli->engine, error);
+    if (history == NULL)
+        return FALSE;
+    while (cli->args->limit > 0 && json_array_size(history) > (size_t)cli->args->limit)
+        json_array_remove(history, json_array_size(history) - 1);
+    json_array_foreach (history, i, entry) {
+        g_autofree char *number = member_text(entry, "generation");
+        g_autofree char *time = member_text(entry, "time");
+        g_autofree char *cause = member_text(entry, "cause");
+        g_autofree char *source = member_text(entry, "source");
+        g_autofree char *result = member_text(entry, "result");
+        g_autofree char *objects = objects_summary(json_object_get(entry, "objects"));
+
+        table_add(table, number, time, cause, source, result, objects);
+    }
+    table_print(table, cli->args->format != NULL ? cli->args->format : "table", history);
+    return TRUE;
+}
+
+static void print_value(const Cli *cli, const json_t *value)
+{
+    g_autofree char *text = cli_format_is(cli, "yaml") ? print_yaml(value, 0) : json_pretty(value);
+
+    output_text(text);
+}
+
+gboolean command_show(Cli *cli, GError **error)
+{
+    g_autoptr(json_t) generation = NULL;
+    gint64 number = 0;
+    size_t i;
+    json_t *change;
+
+    if (!read_number(cli->words[0], &number, error) || !cli_open(cli, ENGINE_READ_ONLY, error))
+        return FALSE;
+    generation = engine_generation(cli->engine, number, error);
+    if (generation == NULL)
+        return FALSE;
+    if (!cli_format_is(cli, "text")) {
+        print_value(cli, generation);
+        return TRUE;
+    }
+    static const char *const fields[] = {"generation", "time", "cause", "source", "result"};
+    for (i = 0; i < G_N_ELEMENTS(fields); i++) {
+        g_autofree char *text = member_text(generation, fields[i]);
+
+        if (*text != '\0')
+            output_printf("%-11s %s\n", fields[i], text);
+    }
+    json_array_foreach (json_object_get(generation, "changes"), i, change) {
+        g_autofree char *label = object_key_label(json_member_string(change, "key"));
+        const json_t *before = json_object_get(change, "before");
+        const json_t *after = json_object_get(change, "after");
+        gboolean created = !json_is_object(before);
+        g_autofree char *text =
+            differences_text(created ? NULL : before, json_is_object(after) ? after : NULL);
+
+        output_printf("\n%s %s\n%s",
+                      created                 ? "+"
+                      : json_is_object(after) ? "~"
+                                              : "-",
+                      label, text);
+    }
+    return TRUE;
+}
+
+gboolean command_diff(Cli *cli, GError **error)
+{
+    g_autoptr(json_t) rows = NULL;
+    gint64 from = 0, to = 0;
+    const char *last = NULL;
+    size_t i;
+    json_t *row;
+
+    if (!read_number(cli->words[0], &from, error) || !read_number(cli->words[1], &to, error) ||
+        !cli_open(cli, ENGINE_READ_ONLY, error))
+        return FALSE;
+    rows = engine_diff(cli->engine, from, to, error);
+    if (rows == NULL)
+        return FALSE;
+    if (!cli_format_is(cli, "text")) {
+        print_value(cli, rows);
+        return TRUE;
+    }
+    json_array_foreach (rows, i, row) {
+        const char *key = json_member_string(row, "key");
+        g_autofree char *label = object_key_label(key);
+        g_autofree char *line =
+            differences_line(json_member_string(row, "path"), json_object_get(row, "before"),
+                             json_object_get(row, "after"));
+
+        if (g_strcmp0(last, key) != 0)
+            output_printf("%s%s\n", last != NULL ? "\n" : "", label);
+        last = key;
+        output_text(line);
+    }
+    return TRUE;
+}
+
+/* The newest generation, of `source` when that is given. 0 with an error when there is none. */
+static gint64 newest(Engine *engine, const char *source, GError **error)
+{
+    g_autoptr(json_t) history = engine_history(engine, error);
+    size_t i;
+    json_t *entry;
+
+    if (history == NULL)
+        return 0;
+    json_array_foreach (history, i, entry)
+        if (source == NULL || g_strcmp0(json_member_string(entry, "source"), source) == 0)
+            return json_integer_value(json_object_get(entry, "generation"));
+    error_set(error, ERR_NOT_FOUND, "nothing to roll back: there is no generation%s%s",
+              source != NULL ? " of " : "", source != NULL ? source : "");
+    return 0;
+}
+
+gboolean command_rollback(Cli *cli, GError **error)
+{
+    g_autoptr(json_t) options = change_options(cli, NULL, !cli->args->yes);
+    g_auto(ChangeOptions) change = {0};
+    g_autoptr(Plan) plan = NULL;
+    g_autofree char *cause = NULL;
+    gint64 number = 0;
+
+    if (cli->args->to && cli->words[0] == NULL)
+        return error_set(error, ERR_USAGE, "--to needs the number of a generation");
+    if (cli->words[0] != NULL && !read_number(cli->words[0], &number, error))
+        return FALSE;
+    if (!cli_open(cli, cli->args->dry_run ? ENGINE_READ_ONLY : 0, error))
+        return FALSE;
+    if (cli->words[0] == NULL)
+        number = newest(cli->engine, cli->args->source, error);
+    if (cli->words[0] == NULL && number == 0)
+        return FALSE;
+    change_options_read(options, &change);
+    plan = engine_plan_rollback(cli->engine, number, cli->args->to, &change.plan, error);
+    if (plan == NULL)
+        return FALSE;
+    cause =
+        g_strdup_printf("cli rollback %s%" G_GINT64_FORMAT, cli->args->to ? "--to " : "", number);
+    return change_carry_out(cli, plan, "Roll back?", cause, error);
+}

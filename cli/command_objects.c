@@ -1,0 +1,338 @@
+/* status, get, dump, adopt, release: the objects that are stored. */
+#include <string.h>
+
+#include "error.h"
+#include "file.h"
+#include "output.h"
+#include "print.h"
+#include "select.h"
+#include "sources.h"
+#include "table.h"
+#include "view.h"
+
+/* Objects that the command's words name, in key order; all of --project, or of every project,
+ * without words. */
+static GPtrArray *chosen_objects(Cli *cli, GError **error)
+{
+    const Snapshot *stored = engine_stored(cli->engine);
+    const char *project = cli->words[0] != NULL ? cli_project(cli) : cli->args->project;
+    g_autoptr(GPtrArray) keys = select_keys(stored, cli->words, project, error);
+    GPtrArray *objects;
+
+    if (keys == NULL)
+        return NULL;
+    objects = g_ptr_array_new();
+    for (guint i = 0; i < keys->len; i++)
+        g_ptr_array_add(objects, (gpointer)snapshot_get(stored, g_ptr_array_index(keys, i)));
+    return objects;
+}
+
+static const char *list_format(const Cli *cli)
+{
+    return cli->args->format != NULL ? cli->args->format : "table";
+}
+
+/* The one kind of all objects, or NULL. */
+static const Kind *common_kind(const GPtrArray *objects)
+{
+    const Kind *kind = NULL;
+
+    for (guint i = 0; i < objects->len; i++) {
+        const Kind *other = object_kind(g_ptr_array_index(objects, i));
+
+        if (kind != NULL && other != kind)
+            return NULL;
+        kind = other;
+    }
+    return kind;
+}
+
+/* One word without wildcards that names an object rather than a kind. */
+static gboolean is_single(char *const *words)
+{
+    return words[0] != NULL && words[1] == NULL && strpbrk(words[0], "*?") == NULL &&
+           (strchr(words[0], '/') != NULL || strcmp(words[0], "server") == 0);
+}
+
+static void show_object(Cli *cli, const Object *object)
+{
+    g_autoptr(json_t) facts = view_observe(cli->engine, object);
+    g_autofree char *text = NULL;
+
+    if (strcmp(list_format(cli), "json") == 0) {
+        g_autoptr(json_t) value = view_object(object, facts);
+
+        text = json_pretty(value);
+    } else {
+        g_autoptr(json_t) value = view_object(object, facts);
+
+        text = print_yaml(value, 0);
+    }
+    output_text(text);
+}
+
+gboolean command_get(Cli *cli, GError **error)
+{
+    g_autoptr(GPtrArray) objects = NULL;
+    g_autoptr(json_t) facts = json_object();
+    g_autoptr(json_t) value = json_array();
+    g_autoptr(Table) table = NULL;
+    g_autofree char *dir = cli_directory(cli);
+    const Kind *kind;
+    gboolean data = strcmp(list_format(cli), "json") == 0 || strcmp(list_format(cli), "yaml") == 0;
+
+    if (!cli_open(cli, ENGINE_READ_ONLY, error))
+        return FALSE;
+    objects = chosen_objects(cli, error);
+    if (objects == NULL)
+        return FALSE;
+    if (is_single(cli->words) && objects->len == 1 && strcmp(list_format(cli), "csv") != 0) {
+        show_object(cli, g_ptr_array_index(objects, 0));
+        return TRUE;
+    }
+    kind = common_kind(objects);
+    for (guint i = 0; i < objects->len; i++) {
+        const Object *object = g_ptr_array_index(objects, i);
+        g_autoptr(json_t) observed = NULL;
+
+        if (data || (kind != NULL && kind->id == KIND_INSTANCE))
+            observed = view_observe(cli->engine, object);
+        if (observed != NULL)
+            json_object_set(facts, object->key, observed);
+        if (data)
+            json_array_append_new(value, view_object(object, observed));
+    }
+    table = view_table(dir, objects, kind, facts);
+    table_print(table, list_format(cli), value);
+    if (objects->len == 0 && strcmp(list_format(cli), "table") == 0)
+        message("Nothing is stored%s.", cli->words[0] != NULL ? " of that kind" : " yet");
+    return TRUE;
+}
+
+/* Conditions that hold, besides Ready, as words; and the first reason. */
+static void gather(const json_t *conditions, const char *object, GString *words, const char **ready,
+                   const char **reason, char **generation)
+{
+    size_t i;
+    json_t *condition;
+
+    json_array_foreach ((json_t *)conditions, i, condition) {
+        const char *type = json_member_string(condition, "type");
+        const json_t *status = json_object_get(condition, "status");
+        const char *text = json_is_boolean(status) ? (json_is_true(status) ? "True" : "False")
+                                                   : json_string_value(status);
+        const char *why = json_member_string(condition, "reason");
+
+        if (g_strcmp0(json_member_string(condition, "object"), object) != 0)
+            continue;
+        if (g_strcmp0(type, "Ready") == 0)
+            *ready = g_strcmp0(text, "True") == 0 ? "yes" : "no";
+        else if (g_strcmp0(text, "True") == 0)
+            g_string_append_printf(words, "%s%s", words->len > 0 ? " " : "", type);
+        if (why != NULL && *why != '\0' && *reason == NULL &&
+            (g_strcmp0(type, "Ready") == 0) != (g_strcmp0(text, "True") == 0))
+            *reason = why;
+        if (*generation == NULL && json_is_integer(json_object_get(condition, "generation")))
+            *generation =
+                g_strdup_printf("%" JSON_INTEGER_FORMAT,
+                                json_integer_value(json_object_get(condition, "generation")));
+    }
+}
+
+/* "Generation 4 of 2026-01-02T03:04:05Z by cli apply; 1 parked", or that there is none. */
+static void print_summary(Cli *cli)
+{
+    g_autoptr(json_t) history = engine_history(cli->engine, NULL);
+    g_autoptr(json_t) parked = engine_parked(cli->engine, NULL);
+    const json_t *last = json_array_get(history, 0);
+    size_t count = json_array_size(parked);
+
+    if (last == NULL) {
+        message("Nothing was applied here yet.");
+        return;
+    }
+    output_printf("Generation %" JSON_INTEGER_FORMAT " of %s by %s",
+                  json_integer_value(json_object_get(last, "generation")),
+                  json_member_string(last, "time"), json_member_string(last, "cause"));
+    if (count > 0)
+        output_printf("; %zu parked (berth parked)", count);
+    output_text("\n\n");
+}
+
+gboolean command_status(Cli *cli, GError **error)
+{
+    g_autoptr(Table) table = table_new(
+        (const char *const[]){"OBJECT", "READY", "CONDITIONS", "GENERATION", "REASON", NULL});
+    g_autoptr(GPtrArray) objects = NULL;
+    g_autoptr(json_t) conditions = NULL;
+    g_autoptr(json_t) value = json_array();
+    size_t n;
+    json_t *condition;
+
+    if (!cli_open(cli, ENGINE_READ_ONLY, error))
+        return FALSE;
+    objects = chosen_objects(cli, error);
+    conditions = objects != NULL ? engine_conditions(cli->engine, NULL, error) : NULL;
+    if (conditions == NULL)
+        return FALSE;
+    for (guint i = 0; i < objects->len; i++) {
+        const Object *object = g_ptr_array_index(objects, i);
+        g_autofree char *label = object_label(object);
+        g_autofree char *generation = NULL;
+        g_autoptr(GString) words = g_string_new(NULL);
+        const char *ready = "", *reason = NULL;
+
+        gather(conditions, object->key, words, &ready, &reason, &generation);
+        table_add(table, label, ready, words->str, generation, reason);
+        json_array_foreach (conditions, n, condition)
+            if (g_strcmp0(json_member_string(condition, "object"), object->key) == 0)
+                json_array_append(value, condition);
+    }
+    if (strcmp(list_format(cli), "table") == 0)
+        print_summary(cli);
+    table_print(table, list_format(cli), value);
+    return TRUE;
+}
+
+/* Defaults that say nothing: an empty default project, profile or server config. */
+static gboolean says_nothing(const Object *object)
+{
+    const char *key;
+    json_t *value;
+
+    if ((object_kind(object)->flags & KIND_SINGLETON) == 0 &&
+        strcmp(object->id.name, "default") != 0)
+        return FALSE;
+    if (object->id.kind != KIND_SERVER && object->id.kind != KIND_PROJECT &&
+        object->id.kind != KIND_PROFILE)
+        return FALSE;
+    json_object_foreach (object->spec, key, value)
+        if (!json_is_object(value) || json_object_size(value) > 0)
+            return FALSE;
+    return TRUE;
+}
+
+#define DUMP_MARK "# Written by berth dump\n"
+
+/* One file a kind: PLURAL.yaml. A file of an earlier dump whose kind has no objects any more goes.
+ */
+static gboolean dump_directory(const char *dir, const GPtrArray *objects, GError **error)
+{
+    if (!file_make_directory(dir, 0755, error))
+        return FALSE;
+    for (guint k = 0; k < KIND_MAX; k++) {
+        g_autofree char *name = g_strconcat(KINDS[k]->plural, ".yaml", NULL);
+        g_autofree char *path = g_build_filename(dir, name, NULL);
+        g_autoptr(GPtrArray) of_kind = g_ptr_array_new();
+        g_autofree char *body = NULL;
+        g_autofree char *text = NULL;
+        gboolean changed = FALSE;
+
+        for (guint i = 0; i < objects->len; i++)
+            if (object_kind(g_ptr_array_index(objects, i)) == KINDS[k])
+                g_ptr_array_add(of_kind, g_ptr_array_index(objects, i));
+        if (of_kind->len == 0) {
+            if (file_read(path, DOCUMENT_MAX_BYTES, &text, NULL, NULL) &&
+                g_str_has_prefix(text, DUMP_MARK) && !file_remove(path, error))
+                return FALSE;
+            continue;
+        }
+        body = print_objects(of_kind);
+        text = g_strconcat(DUMP_MARK, body, NULL);
+        if (!file_write(path, text, -1, 0600, &changed, error))
+            return FALSE;
+        message("%s: %u object%s%s", path, of_kind->len, of_kind->len == 1 ? "" : "s",
+                changed ? "" : ", as it was");
+    }
+    return TRUE;
+}
+
+gboolean command_dump(Cli *cli, GError **error)
+{
+    g_autoptr(GPtrArray) chosen = NULL;
+    g_autoptr(GPtrArray) objects = g_ptr_array_new();
+    g_autofree char *text = NULL;
+
+    if (!cli_open(cli, ENGINE_READ_ONLY, error))
+        return FALSE;
+    chosen = chosen_objects(cli, error);
+    if (chosen == NULL)
+        return FALSE;
+    for (guint i = 0; i < chosen->len; i++)
+        if (cli->words[0] != NULL || !says_nothing(g_ptr_array_index(chosen, i)))
+            g_ptr_array_add(objects, g_ptr_array_index(chosen, i));
+    if (cli->args->output_directory != NULL)
+        return dump_directory(cli->args->output_directory, objects, error);
+    text = print_objects(objects);
+    output_text(text);
+    return TRUE;
+}
+
+/* Keys of the stored objects that files declare. A declared object that is not stored has no owner
+ * yet. */
+static GPtrArray *declared_keys(Cli *cli, const Input *input)
+{
+    GPtrArray *keys = g_ptr_array_new_with_free_func(g_free);
+
+    for (guint i = 0; i < input->objects->len; i++) {
+        const Object *object = g_ptr_array_index(input->objects, i);
+        g_autofree char *label = object_label(object);
+
+        if (snapshot_get(engine_stored(cli->engine), object->key) != NULL)
+            g_ptr_array_add(keys, g_strdup(object->key));
+        else
+            message("%s is not stored yet: apply makes it", label);
+    }
+    return keys;
+}
+
+static gboolean own(Cli *cli, const GPtrArray *keys, const char *owner, GError **error)
+{
+    if (keys->len > 0 && !engine_own(cli->engine, keys, owner, error))
+        return FALSE;
+    for (guint i = 0; i < keys->len; i++) {
+        g_autofree char *label = object_key_label(g_ptr_array_index(keys, i));
+
+        message_verbose("%s: owner %s", label, owner);
+    }
+    message("%u object%s: owner %s", keys->len, keys->len == 1 ? "" : "s", owner);
+    return TRUE;
+}
+
+gboolean command_adopt(Cli *cli, GError **error)
+{
+    g_autoptr(GPtrArray) paths = NULL;
+    g_autoptr(GPtrArray) keys = NULL;
+    g_autofree char *owner = NULL;
+    g_autoptr(Input) input = NULL;
+
+    if ((cli->args->files != NULL) == (cli->words[0] != NULL))
+        return error_set(error, ERR_USAGE, "give either objects or files with -f");
+    if (cli->args->files == NULL && cli->args->set == NULL)
+        return error_set(error, ERR_USAGE, "say who becomes the owner: --set NAME");
+    if (cli->args->files != NULL) {
+        paths = sources_paths(cli, FALSE, error);
+        owner = sources_owner(cli, paths, error);
+        input = owner != NULL ? sources_read(paths, cli->args->project, NULL, error) : NULL;
+        if (input == NULL)
+            return FALSE;
+    } else {
+        owner = g_strconcat("file:", cli->args->set, NULL);
+    }
+    if (!cli_open(cli, 0, error))
+        return FALSE;
+    keys = input != NULL
+               ? declared_keys(cli, input)
+               : select_keys(engine_stored(cli->engine), cli->words, cli_project(cli), error);
+    return keys != NULL && own(cli, keys, owner, error);
+}
+
+gboolean command_release(Cli *cli, GError **error)
+{
+    g_autoptr(GPtrArray) keys = NULL;
+
+    if (!cli_open(cli, 0, error))
+        return FALSE;
+    keys = select_keys(engine_stored(cli->engine), cli->words, cli_project(cli), error);
+    return keys != NULL && own(cli, keys, "api", error);
+}

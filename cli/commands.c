@@ -1,0 +1,196 @@
+#include "command.h"
+
+#include <string.h>
+
+#define CHANGE (OPTIONS_SELECT | OPTIONS_POLICY | OPTIONS_APPLY)
+
+static const Command state_commands[] = {
+    {"validate", "[PATH...]", "Check state files without touching the host",
+     "Reads the files, checks every key, value and reference, and names all mistakes at once with "
+     "their "
+     "file, line and column. Needs no root and no host.\n\n"
+     "Keys that are valid but that this build cannot put in force are remarks here and errors in "
+     "plan and "
+     "apply.",
+     "text|json", OPTIONS_INPUT | OPTIONS_VALIDATE | OPTIONS_FORMAT, 0, -1, FALSE,
+     command_validate},
+    {"fmt", "[PATH...]", "Lay out state files in the usual way, comments kept",
+     "Changes indentation, blanks and quotes, never a value or an order. Without -w the result is "
+     "printed.",
+     NULL, OPTIONS_FMT, 0, -1, FALSE, command_fmt},
+    {"schema", "[KIND]", "Print the JSON Schema of state files or of one kind", NULL, NULL, 0, 0, 1,
+     FALSE, command_schema},
+    {"doc", "KIND[.KEY]", "Explain a kind or one of its keys",
+     "Prints type, default, bounds, what a change costs and a line of text for each key, for "
+     "example "
+     "'berth doc network' or 'berth doc instance.limits.memory'. Without an argument: the kinds.",
+     NULL, 0, 0, 1, FALSE, command_doc},
+    {NULL},
+};
+
+static const Command change_commands[] = {
+    {"plan", "[PATH...]", "Show what apply would do, and change nothing",
+     "Reads the files, looks at the host, and prints what differs and what each change costs: "
+     "'live' is "
+     "changed in place, 'restart' restarts the instance, 'rebuild' makes its root anew, 'replace' "
+     "deletes "
+     "the object and makes it anew.\n\n"
+     "A plan saved with --out is carried out by 'berth apply FILE', unless the files or the host "
+     "have "
+     "changed in between (exit 7).",
+     "text|json", OPTIONS_INPUT | OPTIONS_PLAN | OPTIONS_FORMAT | OPTIONS_SELECT | OPTIONS_POLICY,
+     0, -1, FALSE, command_plan},
+    {"apply", "[PATH|PLANFILE...]", "Make the host as the files say, all or nothing",
+     "Shows the plan and asks before it changes anything. Then all of it is done and checked, or, "
+     "if "
+     "anything fails, all of it is undone. Ctrl-C undoes what was done so far.\n\n"
+     "With -y nothing is asked; what would delete and remake an object or its root then stays "
+     "undone "
+     "(exit 10) unless --allow-replace names it.",
+     "text|json|jsonl", OPTIONS_INPUT | CHANGE | OPTIONS_FORMAT, 0, -1, FALSE, command_apply},
+    {"destroy", "[PATH...]", "Delete the objects that the files declare",
+     "The same way as apply, with deletions. The default project and the default profile always "
+     "exist: they "
+     "are reset. With --all everything that berth keeps goes.",
+     "text|json|jsonl",
+     OPTIONS_INPUT | OPTIONS_ALL | OPTIONS_SELECT | OPTIONS_POLICY | OPTIONS_APPLY | OPTIONS_FORMAT,
+     0, -1, FALSE, command_destroy},
+    {"drift", "[OBJ...]", "Show where the host is no longer as it was applied",
+     "Only looks. Exit 2 when there is drift, 0 when there is none.", "text|json", OPTIONS_FORMAT,
+     0, -1, FALSE, command_drift},
+    {"init", "--preseed|--dump", "Apply or print an LXD preseed",
+     "--preseed reads the document from standard input and applies it without asking: each object "
+     "that it "
+     "names is replaced as a whole, what it does not name stays, and after a failure all is as "
+     "before.",
+     "text|json|jsonl", OPTIONS_INIT | OPTIONS_FORMAT, 0, 0, FALSE, command_init},
+    {NULL},
+};
+
+static const Command look_commands[] = {
+    {"status", "[OBJ...]", "Show how the objects are", NULL, "table|json|yaml|csv", OPTIONS_FORMAT,
+     0, -1, FALSE, command_status},
+    {"get", "[KIND|OBJ...]", "List objects, or show one",
+     "An object is written KIND/NAME, such as instance/web or pool/default; 'berth get instance' "
+     "lists all "
+     "of a kind. A single object is shown in full.",
+     "table|json|yaml|csv", OPTIONS_FORMAT, 0, -1, FALSE, command_get},
+    {"explain", "OBJ.FIELD", "Say where the value of a field comes from",
+     "For example 'berth explain instance/web.config.limits.memory': the value in force, every "
+     "place that "
+     "gives one, the file and line, the owner, and what a change would cost.",
+     "text|json", OPTIONS_FORMAT, 1, 1, FALSE, command_explain},
+    {"dump", "[OBJ...]", "Print what is stored as a state file",
+     "Defaults and computed keys are left out, so that a plan on the result is empty. Secrets are "
+     "not "
+     "printed.",
+     NULL, OPTIONS_DUMP, 0, -1, FALSE, command_dump},
+    {"exec", "NAME -- COMMAND [ARG...]", "Run a program inside a running instance",
+     "Input, output and exit status are the program's. It gets a terminal when berth has one.",
+     NULL, OPTIONS_EXEC, 2, -1, TRUE, command_exec},
+    {NULL},
+};
+
+static const Command history_commands[] = {
+    {"history", "", "List what was applied, newest first", NULL, "table|json|yaml|csv",
+     OPTIONS_LIMIT | OPTIONS_FORMAT, 0, 0, FALSE, command_history},
+    {"show", "N", "Show what generation N changed", NULL, "text|json|yaml", OPTIONS_FORMAT, 1, 1,
+     FALSE, command_show},
+    {"diff", "N M", "Compare the generations N and M", NULL, "text|json|yaml", OPTIONS_FORMAT, 2, 2,
+     FALSE, command_diff},
+    {"rollback", "[N]", "Take back what generation N changed",
+     "Without N: the newest one. Objects that changed again since are a conflict (exit 7) unless "
+     "--force is "
+     "given. Rolling back is itself a new generation.",
+     "text|json|jsonl",
+     OPTIONS_ROLLBACK | OPTIONS_SELECT | OPTIONS_POLICY | OPTIONS_APPLY | OPTIONS_FORMAT, 0, 1,
+     FALSE, command_rollback},
+    {"adopt", "[OBJ...]", "Make a set the owner of objects, without changing them",
+     "Give the objects and --set NAME, or files with -f: what they declare gets the set of the "
+     "files.",
+     NULL, OPTIONS_INPUT | OPTIONS_OWNER, 0, -1, FALSE, command_adopt},
+    {"release", "OBJ...", "Give up the ownership of objects, without changing them", NULL, NULL, 0,
+     1, -1, FALSE, command_release},
+    {"parked", "", "List deleted data that can still be brought back", NULL, "table|json|yaml|csv",
+     OPTIONS_FORMAT, 0, 0, FALSE, command_parked},
+    {"undelete", "OBJ", "Bring a deleted object back with its data", NULL, "text|json|jsonl",
+     OPTIONS_APPLY | OPTIONS_FORMAT, 1, 1, FALSE, command_undelete},
+    {"purge", "[OBJ]", "Delete parked data for good",
+     "Without arguments: what is past its time. With --all: everything that is parked.", NULL,
+     OPTIONS_ALL, 0, 1, FALSE, command_purge},
+    {NULL},
+};
+
+static const Command other_commands[] = {
+    {"doctor", "", "Check whether this host has what berth needs",
+     "Exit 1 when something is missing.", "text|json", OPTIONS_FORMAT, 0, 0, FALSE, command_doctor},
+    {"completion", "bash|zsh", "Print shell completion",
+     "For bash: berth completion bash > /etc/bash_completion.d/berth", NULL, 0, 1, 1, FALSE,
+     command_completion},
+    {"version", "", "Print the version", NULL, NULL, 0, 0, 0, FALSE, command_version},
+    {"help", "[COMMAND]", "Explain a command", NULL, NULL, OPTIONS_HELP, 0, 1, FALSE, command_help},
+    {NULL},
+};
+
+const CommandGroup COMMAND_GROUPS[] = {
+    {"State files", state_commands}, {"Changing the host", change_commands},
+    {"Looking", look_commands},      {"History and ownership", history_commands},
+    {"Other", other_commands},       {NULL, NULL},
+};
+
+const char *const COMMANDS_NOT_YET[] = {
+    "bundle",  "config",  "confirm", "console", "copy",    "create",  "delete", "env",
+    "events",  "export",  "file",    "hold",    "holds",   "image",   "import", "info",
+    "launch",  "list",    "lock",    "monitor", "move",    "network", "pause",  "profile",
+    "project", "publish", "rebuild", "rename",  "restart", "restore", "revert", "snapshot",
+    "source",  "start",   "stop",    "storage", "unhold",  "wait",    NULL};
+
+const Command *command_find(const char *name)
+{
+    for (const CommandGroup *group = COMMAND_GROUPS; group->title != NULL; group++)
+        for (const Command *command = group->commands; command->name != NULL; command++)
+            if (strcmp(command->name, name) == 0)
+                return command;
+    return NULL;
+}
+
+/* Edit distance of two short words; a row at a time. */
+static guint word_distance(const char *a, const char *b)
+{
+    gsize columns = strlen(b) + 1;
+    g_autofree guint *row = g_new(guint, columns);
+
+    for (gsize j = 0; j < columns; j++)
+        row[j] = (guint)j;
+    for (gsize i = 0; a[i] != '\0'; i++) {
+        guint corner = row[0];
+
+        row[0] = (guint)i + 1;
+        for (gsize j = 1; j < columns; j++) {
+            guint above = row[j];
+
+            row[j] = MIN(MIN(above, row[j - 1]) + 1, corner + (a[i] != b[j - 1]));
+            corner = above;
+        }
+    }
+    return row[columns - 1];
+}
+
+const char *command_nearest(const char *name)
+{
+    const char *nearest = NULL;
+    guint least = 3;
+
+    if (strlen(name) > 32)
+        return NULL;
+    for (const CommandGroup *group = COMMAND_GROUPS; group->title != NULL; group++)
+        for (const Command *command = group->commands; command->name != NULL; command++) {
+            guint distance = word_distance(name, command->name);
+
+            if (distance < least && distance < strlen(name)) {
+                least = distance;
+                nearest = command->name;
+            }
+        }
+    return nearest;
+}

@@ -1,0 +1,125 @@
+#include "output.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "error.h"
+
+static struct {
+    gboolean quiet, verbose;
+    int failed; /* errno of the first write that failed; 0: none */
+} output;
+
+void output_init(gboolean quiet, gboolean verbose)
+{
+    output.quiet = quiet;
+    output.verbose = verbose;
+    signal(SIGPIPE, SIG_IGN);
+}
+
+void output_text(const char *text)
+{
+    if (output.failed != 0)
+        return;
+    if (fputs(text, stdout) == EOF || (isatty(STDOUT_FILENO) && fflush(stdout) == EOF))
+        output.failed = errno;
+}
+
+void output_printf(const char *format, ...)
+{
+    g_autofree char *text = NULL;
+    va_list args;
+
+    va_start(args, format);
+    text = g_strdup_vprintf(format, args);
+    va_end(args);
+    output_text(text);
+}
+
+gboolean output_finish(GError **error)
+{
+    if (output.failed == 0 && fflush(stdout) == EOF)
+        output.failed = errno;
+    if (output.failed == 0 || output.failed == EPIPE)
+        return TRUE;
+    return error_errno(error, output.failed, "write to standard output");
+}
+
+static void message_line(const char *prefix, const char *format, va_list args)
+{
+    g_autofree char *text = g_strdup_vprintf(format, args);
+
+    /* Data that belongs before this message must not come after it on a terminal that shows both.
+     */
+    if (output.failed == 0 && fflush(stdout) == EOF)
+        output.failed = errno;
+    fprintf(stderr, "%s%s\n", prefix, text);
+}
+
+void message(const char *format, ...)
+{
+    va_list args;
+
+    if (output.quiet)
+        return;
+    va_start(args, format);
+    message_line("", format, args);
+    va_end(args);
+}
+
+void message_verbose(const char *format, ...)
+{
+    va_list args;
+
+    if (!output.verbose || output.quiet)
+        return;
+    va_start(args, format);
+    message_line("", format, args);
+    va_end(args);
+}
+
+void message_warning(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    message_line("berth: warning: ", format, args);
+    va_end(args);
+}
+
+gboolean output_is_quiet(void)
+{
+    return output.quiet;
+}
+
+gboolean output_is_verbose(void)
+{
+    return output.verbose;
+}
+
+static gboolean colour_on(int fd)
+{
+    const char *no_colour = g_getenv("NO_COLOR");
+
+    return isatty(fd) && (no_colour == NULL || *no_colour == '\0') &&
+           g_strcmp0(g_getenv("TERM"), "dumb") != 0;
+}
+
+gboolean output_colour(void)
+{
+    return colour_on(STDOUT_FILENO);
+}
+
+gboolean message_colour(void)
+{
+    return colour_on(STDERR_FILENO);
+}
+
+gboolean message_is_terminal(void)
+{
+    return isatty(STDERR_FILENO);
+}

@@ -1,0 +1,27 @@
+/* Where words go: data to stdout, messages to stderr; colour only on a terminal and never with
+ * NO_COLOR. A reader that closes its end early (EPIPE) ends nothing: the rest of the data is
+ * dropped, an apply runs on. */
+#pragma once
+
+#include <glib.h>
+
+void output_init(gboolean quiet, gboolean verbose);
+
+/* Data. Nothing is lost silently: output_finish reports what could not be written. */
+void output_text(const char *text);
+void output_printf(const char *format, ...) G_GNUC_PRINTF(1, 2);
+/* TRUE when all data could be written, or the reader wanted no more of it. */
+gboolean output_finish(GError **error);
+
+/* A message for people, one line or more, without newline at its end; not shown with -q. */
+void message(const char *format, ...) G_GNUC_PRINTF(1, 2);
+/* The same, only with -v. */
+void message_verbose(const char *format, ...) G_GNUC_PRINTF(1, 2);
+/* "berth: warning: TEXT"; shown with -q too. */
+void message_warning(const char *format, ...) G_GNUC_PRINTF(1, 2);
+
+gboolean output_is_quiet(void);
+gboolean output_is_verbose(void);
+gboolean output_colour(void);  /* may stdout carry colour */
+gboolean message_colour(void); /* may stderr carry colour */
+gboolean message_is_terminal(void);

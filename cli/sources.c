@@ -1,0 +1,89 @@
+#include "sources.h"
+
+#include <string.h>
+
+#include "error.h"
+#include "file.h"
+#include "output.h"
+
+static void add_path(GPtrArray *paths, const char *path, gboolean absolute)
+{
+    gboolean keep = !absolute || strcmp(path, "-") == 0;
+
+    g_ptr_array_add(paths, keep ? g_strdup(path) : g_canonicalize_filename(path, NULL));
+}
+
+GPtrArray *sources_paths(const Cli *cli, gboolean absolute, GError **error)
+{
+    g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
+
+    for (guint i = 0; cli->args->files != NULL && cli->args->files[i] != NULL; i++)
+        add_path(paths, cli->args->files[i], absolute);
+    for (guint i = 0; cli->words[i] != NULL; i++) {
+        if (strcmp(cli->words[i], "-") != 0 && !file_exists(cli->words[i])) {
+            error_set(error, ERR_USAGE, "%s: there is no such file or directory", cli->words[i]);
+            return NULL;
+        }
+        add_path(paths, cli->words[i], absolute);
+    }
+    if (paths->len == 0 && file_exists("berth.yaml"))
+        add_path(paths, "berth.yaml", absolute);
+    if (paths->len == 0) {
+        error_set(
+            error, ERR_USAGE,
+            "nothing to read: give a file or directory with -f (there is no berth.yaml here)");
+        return NULL;
+    }
+    return g_steal_pointer(&paths);
+}
+
+Input *sources_read(const GPtrArray *paths, const char *project, const char *digest, GError **error)
+{
+    g_autoptr(Input) input = input_new();
+    g_autoptr(Problems) problems = problems_new();
+
+    for (guint i = 0; i < paths->len; i++)
+        if (!input_read(input, g_ptr_array_index(paths, i), project, problems, error))
+            return NULL;
+    if (digest != NULL && g_strcmp0(digest, input->digest) != 0) {
+        error_set(error, ERR_CONFLICT,
+                  "the files have changed since the plan was saved: plan again");
+        return NULL;
+    }
+    for (guint i = 0; i < problems->items->len; i++) {
+        const Problem *problem = g_ptr_array_index(problems->items, i);
+        g_autofree char *text = problem_text(problem);
+
+        if (problem->severity == PROBLEM_REMARK)
+            message_verbose("remark: %s", text);
+    }
+    if (!problems_to_error(problems, TRUE, error))
+        return NULL;
+    return g_steal_pointer(&input);
+}
+
+char *sources_owner(const Cli *cli, const GPtrArray *paths, GError **error)
+{
+    const char *first = g_ptr_array_index(paths, 0);
+    g_autofree char *path = NULL;
+
+    if (cli->args->set != NULL) {
+        if (*cli->args->set == '\0') {
+            error_set(error, ERR_USAGE, "--set: the name is empty");
+            return NULL;
+        }
+        return g_strconcat("file:", cli->args->set, NULL);
+    }
+    if (strcmp(first, "-") == 0) {
+        /* All standard inputs are one set; pruning by that would delete what another one declared.
+         */
+        if (cli->args->prune) {
+            error_set(error, ERR_USAGE,
+                      "--prune with standard input needs --set NAME, to know whose objects may go");
+            return NULL;
+        }
+        return g_strdup("file:-");
+    }
+    path = g_canonicalize_filename(first, NULL);
+    return g_strconcat("file:", path, NULL);
+}

@@ -1,0 +1,213 @@
+#include "view.h"
+
+#include <string.h>
+
+#include "file.h"
+#include "output.h"
+#include "paths.h"
+
+#define MASK "(secret)"
+#define LEASES_MAX_BYTES (16u << 20)
+
+/* Replaces the values of secret keys in a map of config. */
+static void mask(const Row *rows, json_t *map)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach (map, key, value) {
+        const Row *row = rows != NULL ? row_find(rows, key) : NULL;
+
+        if (row != NULL && (row->flags & ROW_SECRET) != 0)
+            json_string_set(value, MASK);
+    }
+}
+
+static json_t *masked(const Object *object, const json_t *source, gboolean config_like)
+{
+    const Kind *kind = object_kind(object);
+    json_t *copy = source != NULL ? json_deep_copy(source) : json_object();
+
+    if (config_like) {
+        mask(kind->config, copy);
+    } else {
+        mask(kind->fields, copy);
+        mask(kind->config, json_object_get(copy, "config"));
+    }
+    return copy;
+}
+
+json_t *view_object(const Object *object, const json_t *observed)
+{
+    json_t *value = json_pack(
+        "{s:s, s:s, s:s, s:o, s:o}", "kind", object_kind(object)->name, "name", object->id.name,
+        "owner", object->owner != NULL ? object->owner : "api", "spec",
+        masked(object, object->spec, FALSE), "generated", masked(object, object->generated, TRUE));
+
+    if (*object->id.project != '\0')
+        json_object_set_new(value, "project", json_string(object->id.project));
+    if (observed != NULL)
+        json_object_set(value, "observed", (json_t *)observed);
+    return value;
+}
+
+json_t *view_observe(Engine *engine, const Object *object)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(json_t) expected = NULL;
+    json_t *facts = engine_observe(engine, object, &expected, &error);
+
+    if (facts == NULL && error != NULL) {
+        g_autofree char *label = object_label(object);
+
+        message_verbose("%s: %s", label, error->message);
+    }
+    return facts;
+}
+
+/* The part of a column: where its text comes from. */
+typedef enum {
+    FROM_SPEC,
+    FROM_CONFIG,
+    FROM_FACTS,
+    FROM_GENERATED,
+    FROM_LEASES,
+    FROM_PROFILES
+} ColumnSource;
+
+typedef struct {
+    KindId kind;
+    const char *title;
+    ColumnSource source;
+    const char *path;
+} Column;
+
+static const Column columns[] = {
+    {KIND_POOL, "DRIVER", FROM_SPEC, "driver"},
+    {KIND_POOL, "SOURCE", FROM_CONFIG, "source"},
+    {KIND_POOL, "SIZE", FROM_CONFIG, "size"},
+    {KIND_NETWORK, "TYPE", FROM_SPEC, "type"},
+    {KIND_NETWORK, "IPV4", FROM_CONFIG, "ipv4.address"},
+    {KIND_NETWORK, "IPV6", FROM_CONFIG, "ipv6.address"},
+    {KIND_IMAGE, "FINGERPRINT", FROM_GENERATED, "fingerprint"},
+    {KIND_IMAGE, "ARCHITECTURE", FROM_GENERATED, "architecture"},
+    {KIND_INSTANCE, "STATE", FROM_FACTS, "running/state"},
+    {KIND_INSTANCE, "IPV4", FROM_LEASES, NULL},
+    {KIND_INSTANCE, "IMAGE", FROM_SPEC, "source/alias"},
+    {KIND_INSTANCE, "PROFILES", FROM_PROFILES, NULL},
+};
+
+/* Addresses that dnsmasq leased to the instance's MACs, by the lease files: TIME MAC ADDRESS NAME
+ * ID. */
+static char *leased_addresses(const char *dir, const Object *object)
+{
+    g_autofree char *folder = g_build_filename(dir, "networks", NULL);
+    g_autoptr(GDir) networks = g_dir_open(folder, 0, NULL);
+    g_autoptr(GString) found = g_string_new(NULL);
+    const char *network;
+
+    while (networks != NULL && (network = g_dir_read_name(networks)) != NULL) {
+        g_autofree char *path = g_build_filename(folder, network, "dnsmasq.leases", NULL);
+        g_autofree char *text = NULL;
+        g_auto(GStrv) lines = NULL;
+
+        if (!file_read(path, LEASES_MAX_BYTES, &text, NULL, NULL))
+            continue;
+        lines = g_strsplit(text, "\n", -1);
+        for (guint i = 0; lines[i] != NULL; i++) {
+            g_auto(GStrv) words = g_strsplit(lines[i], " ", 5);
+            const char *key;
+            json_t *value;
+
+            if (g_strv_length(words) < 3)
+                continue;
+            json_object_foreach (object->generated, key, value)
+                if (g_str_has_suffix(key, ".hwaddr") &&
+                    g_strcmp0(json_string_value(value), words[1]) == 0)
+                    g_string_append_printf(found, "%s%s", found->len > 0 ? " " : "", words[2]);
+        }
+    }
+    return g_strdup(found->str);
+}
+
+static char *join_profiles(const Object *object)
+{
+    const json_t *list = json_object_get(object->spec, "profiles");
+    g_autoptr(GString) text = g_string_new(list == NULL ? "default" : NULL);
+    size_t i;
+    json_t *item;
+
+    json_array_foreach ((json_t *)list, i, item)
+        g_string_append_printf(text, "%s%s", i > 0 ? " " : "", json_string_value(item));
+    return g_strdup(text->str);
+}
+
+static char *column_text(const char *dir, const Column *column, const Object *object,
+                         const json_t *facts)
+{
+    const char *text = NULL;
+
+    switch (column->source) {
+    case FROM_SPEC:
+        text = json_string_at(object->spec, column->path);
+        break;
+    case FROM_CONFIG:
+        text = object_config(object, column->path);
+        break;
+    case FROM_GENERATED:
+        text = json_member_string(object->generated, column->path);
+        break;
+    case FROM_FACTS:
+        if (facts == NULL)
+            return g_strdup("unknown");
+        text = json_string_at(facts, column->path);
+        return g_strdup(text != NULL ? text : "stopped");
+    case FROM_LEASES:
+        return leased_addresses(dir, object);
+    case FROM_PROFILES:
+        return join_profiles(object);
+    }
+    /* Fingerprints are long; twelve letters name one. */
+    return g_strcmp0(column->path, "fingerprint") == 0 && text != NULL ? g_strndup(text, 12)
+                                                                       : g_strdup(text);
+}
+
+Table *view_table(const char *dir, const GPtrArray *objects, const Kind *kind, const json_t *facts)
+{
+    g_autoptr(GPtrArray) titles = g_ptr_array_new();
+    gboolean in_project = kind == NULL || (kind->flags & KIND_IN_PROJECT) != 0;
+    Table *table;
+
+    if (kind == NULL)
+        g_ptr_array_add(titles, (char *)"KIND");
+    g_ptr_array_add(titles, (char *)"NAME");
+    if (in_project)
+        g_ptr_array_add(titles, (char *)"PROJECT");
+    for (guint c = 0; c < G_N_ELEMENTS(columns); c++)
+        if (kind != NULL && columns[c].kind == kind->id)
+            g_ptr_array_add(titles, (char *)columns[c].title);
+    g_ptr_array_add(titles, (char *)"OWNER");
+    g_ptr_array_add(titles, (char *)"DESCRIPTION");
+    g_ptr_array_add(titles, NULL);
+    table = table_new((const char *const *)titles->pdata);
+
+    for (guint i = 0; i < objects->len; i++) {
+        const Object *object = g_ptr_array_index(objects, i);
+        const char *description = json_string_at(object->spec, "description");
+        g_autoptr(GPtrArray) cells = g_ptr_array_new_with_free_func(g_free);
+
+        if (kind == NULL)
+            g_ptr_array_add(cells, g_strdup(object_kind(object)->name));
+        g_ptr_array_add(cells, g_strdup(object->id.name));
+        if (in_project)
+            g_ptr_array_add(cells, g_strdup(object->id.project));
+        for (guint c = 0; c < G_N_ELEMENTS(columns); c++)
+            if (kind != NULL && columns[c].kind == kind->id)
+                g_ptr_array_add(cells, column_text(dir, &columns[c], object,
+                                                   json_object_get(facts, object->key)));
+        g_ptr_array_add(cells, g_strdup(object->owner != NULL ? object->owner : "api"));
+        g_ptr_array_add(cells, g_strdup(description));
+        table_add_strv(table, (const char *const *)cells->pdata);
+    }
+    return table;
+}
