@@ -1,11 +1,12 @@
-/* The driver for managed networks of type bridge (networks.md, NET-BR). Facts of one network, in the order in which they are made:
+/* The driver for managed networks of type bridge (networks.md, NET-BR). Facts of one network, in
+ * the order in which they are made:
  *
  *   link        {"kind": "bridge", "mac", "mtu", "up"}
  *   sysctl      {"ipv6.disable_ipv6": "0", ...}
- *   forwarding  {"ipv4": true, "ipv6": true}, each only where routing is wanted (NET-BR-26, NET-BR-63)
- *   addresses   [cidr...], routes [cidr...], ports [interface...], each sorted
- *   firewall    {chain: [header, rule...]} of table inet berth (NET-FW-03..05)
- *   dnsmasq     {"arguments": [...], "raw": text}: the process that runs (NET-BR-64)
+ *   forwarding  {"ipv4": true, "ipv6": true}, each only where routing is wanted (NET-BR-26,
+ * NET-BR-63) addresses   [cidr...], routes [cidr...], ports [interface...], each sorted firewall
+ * {chain: [header, rule...]} of table inet berth (NET-FW-03..05) dnsmasq     {"arguments": [...],
+ * "raw": text}: the process that runs (NET-BR-64)
  *
  * Everything that it makes carries the mark "berth:KEY" of its object. */
 #pragma once
