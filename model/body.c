@@ -10,10 +10,6 @@ typedef struct {
     GArray *origins; /* of Origin */
 } Body;
 
-/* ≥ 12 hex digits name an image by its fingerprint, fewer are taken for a name. */
-#define FINGERPRINT_MIN 12u
-#define FINGERPRINT_MAX 64u
-
 static void origin_clear(void *data)
 {
     g_free(((Origin *)data)->path);
@@ -251,8 +247,11 @@ static void set_field(Body *body, json_t *object, const Row *row, const char *pr
     json_t *value;
 
     if ((row->flags & ROW_RUNTIME) != 0) {
+        /* `show` texts are full of these; in a state file somebody may think that they do
+         * something. */
         if (!body->source->foreign)
-            mistake(body, path, pair->key, "is read-only: berth computes it");
+            body_problem(body->source, PROBLEM_REMARK, body->label, path, pair->key,
+                         "is computed by berth and ignored here");
         return;
     }
     value = row_value(body, row, path, pair->value);
@@ -287,57 +286,17 @@ static json_t *fields_value(Body *body, const Row *rows, const char *prefix, con
     return g_steal_pointer(&object);
 }
 
-static gboolean is_fingerprint(const char *text)
-{
-    gsize length = strlen(text);
-
-    return length >= FINGERPRINT_MIN && length <= FINGERPRINT_MAX &&
-           strspn(text, "0123456789abcdef") == length;
-}
-
-/* A local file named in an image's source, absolute. */
-static char *resolve_file(const BodySource *source, const char *file)
-{
-    return source->folder != NULL ? g_canonicalize_filename(file, source->folder) : g_strdup(file);
-}
-
-/* Relative paths below `source` of an image are relative to the file's folder. */
-static void resolve_source_files(Body *body, json_t *source)
-{
-    static const char *const members[] = {"file", "rootfs"};
-
-    for (guint i = 0; i < G_N_ELEMENTS(members); i++) {
-        const char *file = json_member_string(source, members[i]);
-
-        if (file != NULL) {
-            g_autofree char *absolute = resolve_file(body->source, file);
-
-            json_object_set_new_nocheck(source, members[i], json_string_nocheck(absolute));
-        }
-    }
-}
-
-/* The short spellings of `source`: an instance's names an image, an image's a file or a builtin
- * (EN-08). */
+/* What a short `source` stands for; NULL with a problem when it stands for nothing. */
 static json_t *short_source(Body *body, const char *path, const Node *node)
 {
     g_autofree char *plain = body_plain_text(body->source, body->label, path, node);
+    json_t *source =
+        plain != NULL ? body_long_source(body->kind->id, plain, body->source->folder) : NULL;
 
-    if (plain == NULL)
-        return NULL;
-    if (body->kind->id == KIND_INSTANCE)
-        return json_pack("{s:s, s:s}", "type", "image",
-                         is_fingerprint(plain) ? "fingerprint" : "alias", plain);
-    if (g_str_has_prefix(plain, "builtin:"))
-        return json_pack("{s:s}", "builtin", plain + strlen("builtin:"));
-    if (*plain == '/' || g_str_has_prefix(plain, "./") || g_str_has_prefix(plain, "../")) {
-        g_autofree char *absolute = resolve_file(body->source, plain);
-
-        return json_pack("{s:s}", "file", absolute);
-    }
-    mistake(body, path, node,
-            "%s is no image source; write builtin:NAME, or a file as /PATH or ./PATH", plain);
-    return NULL;
+    if (plain != NULL && source == NULL)
+        mistake(body, path, node,
+                "%s is no image source; write builtin:NAME, or a file as /PATH or ./PATH", plain);
+    return source;
 }
 
 /* `source:` and, for instances, `image:`. TRUE when the pair was one of them in a short spelling.
@@ -371,34 +330,6 @@ static gboolean set_short_source(Body *body, json_t *spec, const Pair *pair)
         remember(body, g_strdup(name), pair->value);
     }
     return TRUE;
-}
-
-/* Moves nested values that are their row's default out of a short `source`, so that it equals the
- * long spelling. */
-static void drop_nested_defaults(const Row *rows, json_t *object)
-{
-    const char *key;
-    json_t *value;
-    void *next;
-
-    json_object_foreach_safe (object, next, key, value) {
-        const Row *row = row_find(rows, key);
-
-        if (row != NULL && is_default(row, value))
-            json_object_del(object, key);
-    }
-}
-
-static void finish_source(Body *body, json_t *spec)
-{
-    const Row *row = row_find(body->kind->fields, "source");
-    json_t *source = json_object_get(spec, "source");
-
-    if (row == NULL || row->fields == NULL || source == NULL)
-        return;
-    drop_nested_defaults(row->fields, source);
-    if (body->kind->id == KIND_IMAGE)
-        resolve_source_files(body, source);
 }
 
 static void set_config(Body *body, json_t *config, json_t *generated, const Node *node)
@@ -616,7 +547,8 @@ Object *body_object(const BodySource *source, const Kind *kind, const char *name
             remember(&body, g_strdup("name"), node->pairs[i].key);
         set_member(&body, spec, generated, &node->pairs[i]);
     }
-    finish_source(&body, spec);
+    if (kind->id == KIND_IMAGE && json_is_object(json_object_get(spec, "source")))
+        body_resolve_files(json_object_get(spec, "source"), source->folder);
     object = object_new(kind->id, project, NULL, own, spec, generated);
     object->file = g_strdup(source->file);
     object->origins = body.origins;

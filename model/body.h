@@ -29,3 +29,13 @@ void body_problem(const BodySource *source, Severity severity, const char *label
  * (EN-04, EN-05). */
 char *body_plain_text(const BodySource *source, const char *label, const char *path,
                       const Node *node);
+
+/* The short spellings of `source` (EN-08): an instance's names an image by name or fingerprint, an
+ * image's is builtin:NAME or a file's path. NULL when the text is neither; paths become absolute
+ * below `folder`. */
+json_t *body_long_source(KindId kind, const char *text, const char *folder);
+/* The other way round: the short spelling of a field's value; NULL when it has none. Newly
+ * allocated. */
+char *body_short_source(const Object *object, const Row *row, const json_t *value);
+/* Makes the local files that an image's source names absolute. */
+void body_resolve_files(json_t *source, const char *folder);

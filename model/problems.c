@@ -35,6 +35,22 @@ void problems_free(Problems *problems)
     g_free(problems);
 }
 
+/* A value of a megabyte must not be quoted whole in each complaint about it. */
+#define TEXT_MAX 1000u
+#define LABEL_MAX_BYTES 400u
+
+/* Cuts a text in place after so many bytes, between two characters. */
+static char *clip(char *text, gsize max)
+{
+    char *end;
+
+    if (strlen(text) <= max)
+        return text;
+    end = g_utf8_find_prev_char(text, text + max - 2);
+    strcpy(end != NULL ? end : text, "...");
+    return text;
+}
+
 gboolean problems_are_full(const Problems *problems)
 {
     return problems->items->len >= PROBLEMS_KEPT;
@@ -56,10 +72,10 @@ void problem_take(Problems *problems, Severity severity, const char *object, con
     }
     problem = g_new0(Problem, 1);
     problem->severity = severity;
-    problem->object = g_strdup(object != NULL ? object : "");
-    problem->path = g_strdup(path != NULL ? path : "");
+    problem->object = clip(g_strdup(object != NULL ? object : ""), LABEL_MAX_BYTES);
+    problem->path = clip(g_strdup(path != NULL ? path : ""), TEXT_MAX);
     problem->where = where;
-    problem->text = text;
+    problem->text = clip(text, TEXT_MAX);
     g_ptr_array_add(problems->items, problem);
 }
 

@@ -89,8 +89,6 @@ static void check_number(Check *check, const Row *row, const char *path, const j
 
 static void check_list(Check *check, const Row *row, const char *path, const json_t *list)
 {
-    g_autoptr(GHashTable) seen =
-        row->ref != NULL ? g_hash_table_new(g_str_hash, g_str_equal) : NULL;
     json_t *item;
     size_t i;
 
@@ -103,9 +101,6 @@ static void check_list(Check *check, const Row *row, const char *path, const jso
             check_fields(check, row->fields, item, below);
         } else if (text != NULL) {
             check_text(check, row, path, text);
-            if (seen != NULL && !g_hash_table_add(seen, (void *)text))
-                problem_add(check->problems, PROBLEM_ERROR, check->object, path, "names %s twice",
-                            text);
         }
     }
 }
@@ -233,17 +228,13 @@ static void check_device(Check *check, const char *name, const json_t *device)
         problem_add(check->problems, PROBLEM_ERROR, check->object, prefix, "%s", error->message);
         return;
     }
-    if (!applies(type->applies, check->variant)) {
-        g_autofree char *words = applies_text(type->applies);
-
-        problem_add(check->problems, PROBLEM_ERROR, check->object, prefix,
-                    "a device of type %s is for %s only", type->type, words);
-    } else if (type->unsupported) {
+    /* Whether the type fits the instance is checked on what its profiles give as well, by the
+     * kind's hook (D-GEN-08). */
+    if (type->unsupported)
         problem_add(check->problems, PROBLEM_UNSUPPORTED, check->object, prefix,
                     "%stype %s%s%s is not supported by this build", what, type->type,
                     type->variant != NULL ? " with nictype " : "",
                     type->variant != NULL ? type->variant : "");
-    }
     check_required(check, type->rows, device, prefix);
     json_object_foreach ((json_t *)device, key, value) {
         g_autofree char *path = g_strconcat(prefix, "/", key, NULL);

@@ -329,35 +329,17 @@ static void claim_addresses(Model *model, const Object *instance, const char *de
         claim(model, instance, device, "ipv6.address", nic, address_text(ipv6));
 }
 
-/* Rules over the devices that an instance really has: addresses are its own, and each type fits it
- * (D-GEN-08). */
-static void check_effective_devices(Model *model, const Object *instance)
+/* The NICs that an instance really has. */
+static void check_addresses(Model *model, const Object *instance)
 {
-    const json_t *own = json_object_get(instance->spec, "devices");
-    guint variant = KINDS[KIND_INSTANCE]->variant(instance->spec);
     g_auto(Expanded) expanded = {0};
     const char *name;
     json_t *device;
 
     expand_instance(model->snapshot, instance, &expanded);
     json_object_foreach (expanded.devices, name, device) {
-        const DeviceType *type =
-            device_type_of(model->snapshot, instance->id.project, device, NULL);
-
-        if (type == NULL)
-            continue;
-        if (strcmp(type->type, "nic") == 0)
+        if (g_strcmp0(json_member_string(device, "type"), "nic") == 0)
             claim_addresses(model, instance, name, device);
-        if (type->applies != 0 && variant != 0 && (type->applies & variant) == 0 &&
-            json_object_get(own, name) == NULL && is_selected(model, instance)) {
-            g_autofree char *path = g_strconcat("devices/", name, NULL);
-            g_autofree char *from = expand_source(model->snapshot, instance, path);
-
-            problem_add(model->problems, PROBLEM_ERROR, instance, path,
-                        "%s has a device of type %s, which is not for this type of instance; mask "
-                        "it with type: none",
-                        from, type->type);
-        }
     }
 }
 
@@ -412,7 +394,7 @@ void validate_snapshot(const Snapshot *snapshot, const GPtrArray *keys, Problems
             ordered = json_object_get(object->spec, "after") != NULL || ordered;
         }
         if (object->id.kind == KIND_INSTANCE)
-            check_effective_devices(&model, object);
+            check_addresses(&model, object);
     }
     if (ordered)
         find_cycles(&model);
