@@ -134,7 +134,7 @@ static guint distance(const char *pattern, const char *key)
 const char *row_nearest(const Row *rows, const char *key)
 {
     gsize length = strlen(key);
-    guint limit = MAX(2, (guint)length / 3), best = limit + 1;
+    guint limit = length <= 4 ? 1 : MAX(2, (guint)length / 3), best = limit + 1;
     const char *nearest = NULL;
     g_autofree char *suffix = g_strconcat(".", key, NULL);
 

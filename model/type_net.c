@@ -339,6 +339,8 @@ static gboolean check_subnet(const Row *row, const char *text, GError **error)
 {
     const char *colon = strchr(text, ':');
 
+    if (is_listed_word(row, text))
+        return TRUE;
     if (colon == NULL || colon == text)
         return error_set(error, ERR_INVALID, "\"%s\" names no uplink: write UPLINK:NETWORK/LENGTH",
                          text);
