@@ -1,0 +1,61 @@
+#include "storage/loop.h"
+
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <sys/ioctl.h>
+
+#include "error.h"
+#include "file.h"
+
+#define LOOP_CONTROL "/dev/loop-control"
+#define MAX_TRIES 64u
+
+gboolean loop_available(void)
+{
+    return access(LOOP_CONTROL, R_OK | W_OK) == 0;
+}
+
+static gboolean configure(int device, int file, const char *name)
+{
+    struct loop_config config = {.fd = (guint32)file,
+                                 .info = {.lo_flags = LO_FLAGS_AUTOCLEAR | LO_FLAGS_DIRECT_IO}};
+
+    g_strlcpy((char *)config.info.lo_file_name, name, LO_NAME_SIZE);
+    if (ioctl(device, LOOP_CONFIGURE, &config) == 0)
+        return TRUE;
+    if (errno != EINVAL)
+        return FALSE;
+    config.info.lo_flags = LO_FLAGS_AUTOCLEAR;
+    return ioctl(device, LOOP_CONFIGURE, &config) == 0;
+}
+
+int loop_attach(const char *file, char **ret_device, GError **error)
+{
+    g_auto(Fd) control = open(LOOP_CONTROL, O_RDWR | O_CLOEXEC);
+    g_auto(Fd) backing = open(file, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+    if (control < 0 || backing < 0) {
+        error_errno(error, errno, "open %s", control < 0 ? LOOP_CONTROL : file);
+        return -1;
+    }
+    for (guint i = 0; i < MAX_TRIES; i++) {
+        int number = ioctl(control, LOOP_CTL_GET_FREE);
+        g_autofree char *path = g_strdup_printf("/dev/loop%d", number);
+        g_auto(Fd) device = -1;
+
+        if (number < 0)
+            break;
+        device = open(path, O_RDWR | O_CLOEXEC);
+        if (device < 0)
+            break;
+        if (configure(device, backing, file)) {
+            *ret_device = g_steal_pointer(&path);
+            return fd_steal(&device);
+        }
+        /* Somebody else took the free one meanwhile. */
+        if (errno != EBUSY)
+            break;
+    }
+    error_errno(error, errno, "attach %s to a loop device", file);
+    return -1;
+}

@@ -1,0 +1,12 @@
+/* Loop devices by ioctl. */
+#pragma once
+
+#include <glib.h>
+
+/* Attaches an image file to a free loop device which the kernel takes down when its last user is
+ * gone (autoclear), with direct I/O where the file system can. Returns the open device, which keeps
+ * it until it is mounted, and its path (newly allocated); -1 with an error. */
+int loop_attach(const char *file, char **ret_device, GError **error);
+
+/* Whether loop devices can be had here. */
+gboolean loop_available(void);
