@@ -44,13 +44,21 @@ static const GOptionEntry select_entries[] = {
     {NULL},
 };
 
-static const GOptionEntry policy_entries[] = {
+static const GOptionEntry set_entries[] = {
     {"set", 0, 0, G_OPTION_ARG_STRING, &record.set,
      "Name of this set of objects, their owner (default: the first path)", "NAME"},
-    {"prune", 0, 0, G_OPTION_ARG_NONE, &record.prune,
-     "Delete what this set declared before and no longer declares", NULL},
     {"adopt", 0, 0, G_OPTION_ARG_NONE, &record.adopt, "Take over objects that another set owns",
      NULL},
+    {NULL},
+};
+
+static const GOptionEntry prune_entries[] = {
+    {"prune", 0, 0, G_OPTION_ARG_NONE, &record.prune,
+     "Delete what this set declared before and no longer declares", NULL},
+    {NULL},
+};
+
+static const GOptionEntry policy_entries[] = {
     {"allow-replace", 0, 0, G_OPTION_ARG_STRING_ARRAY, &record.allow_replace,
      "Allow deleting and making anew of these objects, or 'all'; without it, -y leaves them as "
      "they are",
@@ -121,7 +129,7 @@ static const GOptionEntry owner_entries[] = {
 
 static const GOptionEntry rollback_entries[] = {
     {"to", 0, 0, G_OPTION_ARG_NONE, &record.to,
-     "Restore what the generation's source declared as it was after generation N", NULL},
+     "Back to how all was after generation N; with --source only what that source owns", NULL},
     {"source", 0, 0, G_OPTION_ARG_STRING, &record.source,
      "Without N: the last generation of this source, such as file:NAME or api", "SOURCE"},
     {"force", 0, 0, G_OPTION_ARG_NONE, &record.force, "Also revert fields that changed again since",
@@ -178,6 +186,8 @@ const OptionSet OPTION_SETS[] = {
     {OPTIONS_ROLLBACK, "Which generation", rollback_entries},
     {OPTIONS_LIMIT, "How many", limit_entries},
     {OPTIONS_SELECT, "Selection", select_entries},
+    {OPTIONS_SET, "Ownership", set_entries},
+    {OPTIONS_PRUNE, "Deleting", prune_entries},
     {OPTIONS_POLICY, "What is allowed", policy_entries},
     {OPTIONS_APPLY, "Carrying it out", apply_entries},
     {OPTIONS_FORMAT, "Output", format_entries},

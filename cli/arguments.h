@@ -9,7 +9,7 @@ typedef enum {
     OPTIONS_FORMAT = 1 << 0,    /* --format */
     OPTIONS_INPUT = 1 << 1,     /* -f */
     OPTIONS_SELECT = 1 << 2,    /* --only, --exclude */
-    OPTIONS_POLICY = 1 << 3,    /* --set, --prune, --allow-replace, ... */
+    OPTIONS_POLICY = 1 << 3,    /* --allow-replace, --allow-restart, --no-park */
     OPTIONS_APPLY = 1 << 4,     /* -y, --timeout, ... */
     OPTIONS_PLAN = 1 << 5,      /* --out, --detailed-exitcode */
     OPTIONS_VALIDATE = 1 << 6,  /* --stored */
@@ -22,6 +22,8 @@ typedef enum {
     OPTIONS_INIT = 1 << 13,     /* --preseed, --plan, --dump, --auto */
     OPTIONS_EXEC = 1 << 14,     /* -t, -T, --env, --cwd */
     OPTIONS_HELP = 1 << 15,     /* --man */
+    OPTIONS_SET = 1 << 16,      /* --set, --adopt */
+    OPTIONS_PRUNE = 1 << 17,    /* --prune */
 } OptionSets;
 
 typedef struct {

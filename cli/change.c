@@ -203,7 +203,7 @@ static void print_result_text(const ApplyResult *result)
                 result->steps_done, result->steps_done == 1 ? "" : "s",
                 (double)result->milliseconds / 1000);
     print_list("Started again by the rollback:", result->restarted);
-    print_list("Failed:", result->failed);
+    print_list("Warnings:", result->warnings);
     print_list("Still pending, because it was not allowed (--allow-replace, --allow-restart):",
                result->pending);
 }
@@ -269,7 +269,7 @@ gboolean change_check(const Plan *plan, GError **error)
     for (guint i = 0; i < plan->blocked->len; i++)
         g_string_append_printf(text, "%s%s", i > 0 ? "\n" : "",
                                (const char *)g_ptr_array_index(plan->blocked, i));
-    return error_set(error, ERR_REFUSED, "%s", text->str);
+    return error_set(error, plan->blocked_code, "%s", text->str);
 }
 
 static void show_plan(const Cli *cli, const Plan *plan, gboolean asking)

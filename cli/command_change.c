@@ -114,58 +114,46 @@ gboolean command_apply(Cli *cli, GError **error)
     return change_carry_out(cli, plan, "Apply these changes?", "cli apply", error);
 }
 
-/* Objects that always exist are not deleted but emptied. */
-static gboolean always_exists(const Object *object)
+/* Keys of what is stored of the objects that the files declare. What belongs to another set is a
+ * conflict (EN-43). */
+static GPtrArray *declared_keys(Cli *cli, const Input *input, const char *owner, GError **error)
 {
-    return (object_kind(object)->flags & KIND_SINGLETON) != 0 ||
-           ((object->id.kind == KIND_PROJECT || object->id.kind == KIND_PROFILE) &&
-            strcmp(object->id.name, "default") == 0 &&
-            (object->id.kind == KIND_PROJECT || strcmp(object->id.project, "default") == 0));
-}
+    g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
 
-/* Puts a stored object onto the list of those to delete, or its empty form onto the list of those
- * to write. */
-static gboolean add_destroyed(const Object *stored, GPtrArray *objects, GPtrArray *keys,
-                              GError **error)
-{
-    g_autoptr(Problems) problems = problems_new();
-    g_autoptr(json_t) nothing = json_object();
-    Object *empty;
-
-    if (!always_exists(stored)) {
-        g_ptr_array_add(keys, g_strdup(stored->key));
-        return TRUE;
-    }
-    empty = document_object_from_json(object_kind(stored), stored->id.project, stored->id.name,
-                                      nothing, problems);
-    if (empty == NULL)
-        return problems_to_error(problems, TRUE, error);
-    g_ptr_array_add(objects, empty);
-    return TRUE;
-}
-
-static gboolean destroyed_objects(Cli *cli, const Input *input, GPtrArray *objects, GPtrArray *keys,
-                                  GError **error)
-{
-    const Snapshot *stored = engine_stored(cli->engine);
-
-    for (guint i = 0; input != NULL && i < input->objects->len; i++) {
+    for (guint i = 0; i < input->objects->len; i++) {
         const Object *object = g_ptr_array_index(input->objects, i);
-        const Object *present = snapshot_get(stored, object->key);
+        const Object *stored = snapshot_get(engine_stored(cli->engine), object->key);
 
-        if (present != NULL && !add_destroyed(present, objects, keys, error))
-            return FALSE;
+        if (stored == NULL)
+            continue;
+        if (!cli->args->adopt && strcmp(stored->owner, owner) != 0 &&
+            strcmp(stored->owner, "api") != 0 &&
+            (object_kind(stored)->flags & KIND_SINGLETON) == 0) {
+            g_autofree char *label = object_label(stored);
+
+            error_set(error, ERR_CONFLICT,
+                      "%s belongs to %s; name that set with --set, or take it over with --adopt",
+                      label, stored->owner);
+            return NULL;
+        }
+        g_ptr_array_add(keys, g_strdup(stored->key));
     }
-    for (guint i = 0; input == NULL && i < snapshot_size(stored); i++)
-        if (!add_destroyed(snapshot_at(stored, i), objects, keys, error))
-            return FALSE;
-    return TRUE;
+    return g_steal_pointer(&keys);
+}
+
+static GPtrArray *stored_keys(const Snapshot *stored)
+{
+    GPtrArray *keys = g_ptr_array_new_with_free_func(g_free);
+
+    for (guint i = 0; i < snapshot_size(stored); i++)
+        g_ptr_array_add(keys, g_strdup(snapshot_at(stored, i)->key));
+    return keys;
 }
 
 gboolean command_destroy(Cli *cli, GError **error)
 {
-    g_autoptr(GPtrArray) objects = g_ptr_array_new_with_free_func((GDestroyNotify)object_unref);
-    g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) keys = NULL;
+    g_autofree char *owner = NULL;
     g_autoptr(Input) input = NULL;
     g_autoptr(json_t) options = NULL;
     g_auto(ChangeOptions) change = {0};
@@ -176,16 +164,20 @@ gboolean command_destroy(Cli *cli, GError **error)
     if (!cli->args->all) {
         g_autoptr(GPtrArray) paths = sources_paths(cli, FALSE, error);
 
-        input = paths != NULL ? sources_read(paths, cli->args->project, NULL, error) : NULL;
+        owner = paths != NULL ? sources_owner(cli, paths, error) : NULL;
+        input = owner != NULL ? sources_read(paths, cli->args->project, NULL, error) : NULL;
         if (input == NULL)
             return FALSE;
     }
-    if (!cli_open(cli, cli->args->dry_run ? ENGINE_READ_ONLY : 0, error) ||
-        !destroyed_objects(cli, input, objects, keys, error))
+    if (!cli_open(cli, cli->args->dry_run ? ENGINE_READ_ONLY : 0, error))
+        return FALSE;
+    keys = input != NULL ? declared_keys(cli, input, owner, error)
+                         : stored_keys(engine_stored(cli->engine));
+    if (keys == NULL)
         return FALSE;
     options = change_options(cli, NULL, !cli->args->yes);
     change_options_read(options, &change);
-    plan = engine_plan_change(cli->engine, objects, keys, &change.plan, error);
+    plan = engine_plan_delete(cli->engine, keys, &change.plan, error);
     if (plan == NULL)
         return FALSE;
     return change_carry_out(cli, plan, "Delete these objects and their data?", "cli destroy",

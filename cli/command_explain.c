@@ -7,6 +7,7 @@
 #include "output.h"
 #include "select.h"
 #include "table.h"
+#include "view.h"
 
 /* How many generations are looked at for the last change. */
 #define HISTORY_DEPTH 200
@@ -35,6 +36,13 @@ static const Object *split_field(const Snapshot *stored, const char *text, const
     return NULL;
 }
 
+static char *config_path(const char *key)
+{
+    g_autofree char *part = json_path_part(key);
+
+    return g_strconcat("config/", part, NULL);
+}
+
 /* The path of a field as it is stored: "config/limits.memory", "devices/eth0/network", "type".
  * Config keys may be written without "config.". Newly allocated; NULL with ERR_NOT_FOUND when the
  * kind has no such field. */
@@ -43,6 +51,7 @@ static char *field_path(const Object *object, const char *field, const Row **ret
 {
     const Kind *kind = object_kind(object);
     const char *config = g_str_has_prefix(field, "config.") ? field + 7 : field;
+    g_autofree char *first = g_strndup(field, strcspn(field, "."));
     const char *nearest;
 
     *ret_row = NULL;
@@ -54,10 +63,11 @@ static char *field_path(const Object *object, const char *field, const Row **ret
                    ? g_strdup_printf("devices/%.*s/%s", (int)(dot - device), device, dot + 1)
                    : g_strdup_printf("devices/%s", device);
     }
-    if (config == field && (*ret_row = row_find(kind->fields, field)) != NULL)
+    *ret_row = config == field ? row_find(kind->fields, first) : NULL;
+    if (*ret_row != NULL)
         return g_strdelimit(g_strdup(field), ".", '/');
     if (kind->config != NULL && (*ret_row = row_find(kind->config, config)) != NULL)
-        return g_strconcat("config/", config, NULL);
+        return config_path(config);
     nearest = kind->config != NULL ? row_nearest(kind->config, config) : NULL;
     error_set(error, ERR_NOT_FOUND, "a %s has no field '%s'%s%s%s", kind->title, field,
               nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
@@ -65,60 +75,108 @@ static char *field_path(const Object *object, const char *field, const Row **ret
     return NULL;
 }
 
-static char *value_text(const json_t *value)
-{
-    if (value == NULL)
-        return g_strdup("(unset)");
-    return json_is_string(value) ? g_strdup(json_string_value(value)) : json_text(value);
-}
-
-static void add_place(json_t *chain, const char *place, const json_t *value, char *where,
+/* One place that gives the field a value, in the order in which places win. */
+static void add_place(json_t *chain, const char *place, const json_t *value, gboolean in_force,
                       const Row *row)
 {
-    g_autofree char *owned = where;
     gboolean secret = row != NULL && (row->flags & ROW_SECRET) != 0;
 
     if (value == NULL)
         return;
-    json_array_append_new(chain, json_pack("{s:s, s:o, s:s*}", "place", place, "value",
+    json_array_append_new(chain, json_pack("{s:s, s:o, s:b}", "place", place, "value",
                                            secret ? json_string("(secret)") : json_deep_copy(value),
-                                           "where", owned));
+                                           "in_force", in_force));
 }
 
-/* Every place that gives a value, strongest first. */
-static json_t *chain_of(const Snapshot *stored, const Object *object, const char *path,
-                        const Row *row)
+static void add_profiles(json_t *chain, const Snapshot *stored, const Object *instance,
+                         const char *path, const Row *row, const char *source)
 {
-    json_t *chain = json_array();
-    g_autofree char *own = object_label(object);
-    const char *key = strchr(path, '/');
+    g_autoptr(GPtrArray) names = expand_profiles(instance);
 
-    add_place(chain, own, json_at(object->spec, path), object_where(object, path), row);
-    if (g_str_has_prefix(path, "config/"))
-        add_place(chain, "generated", json_object_get(object->generated, key + 1), NULL, row);
-    if (object->id.kind == KIND_INSTANCE && key != NULL) {
-        g_autoptr(GPtrArray) profiles = expand_profiles(object);
+    for (guint i = names->len; i > 0; i--) {
+        const char *name = g_ptr_array_index(names, i - 1);
+        const Object *profile = snapshot_resolve(stored, KIND_PROFILE, instance->id.project, name);
+        g_autofree char *place = g_strconcat("profile ", name, NULL);
 
-        for (guint i = profiles->len; i > 0; i--) {
-            const char *name = g_ptr_array_index(profiles, i - 1);
-            const Object *profile =
-                snapshot_resolve(stored, KIND_PROFILE, object->id.project, name);
-            g_autofree char *label = g_strconcat("profile ", name, NULL);
-
-            if (profile != NULL)
-                add_place(chain, label, json_at(profile->spec, path), object_where(profile, path),
-                          row);
-        }
+        if (profile != NULL)
+            add_place(chain, place, json_at(profile->spec, path), g_strcmp0(source, place) == 0,
+                      row);
     }
-    if (row != NULL && row->fallback != NULL)
-        json_array_append_new(chain,
-                              json_pack("{s:s, s:s}", "place", "default", "value", row->fallback));
-    return chain;
 }
 
 static gboolean same_value(const json_t *a, const json_t *b)
 {
     return a == NULL || b == NULL ? a == b : json_equal(a, b);
+}
+
+/* The place whose value is in force. Borrowed; NULL when the field is not set. */
+static const json_t *place_in_force(const json_t *chain)
+{
+    size_t i;
+    json_t *place;
+
+    json_array_foreach ((json_t *)chain, i, place)
+        if (json_is_true(json_object_get(place, "in_force")))
+            return place;
+    return NULL;
+}
+
+/* Every place that gives a value, strongest first. At most one is in force: a device entry of the
+ * instance hides those of its profiles whole, even where it leaves a field out. */
+static json_t *chain_of(const Snapshot *stored, const Object *object, const char *path,
+                        const Row *row)
+{
+    json_t *chain = json_array();
+    gboolean instance = object->id.kind == KIND_INSTANCE;
+    g_autofree char *own = object_label(object);
+    g_auto(GStrv) parts = json_path_split(path);
+    g_autofree char *source = instance ? expand_source(stored, object, path) : NULL;
+    const json_t *value = json_at(object->spec, path);
+    gboolean open;
+
+    add_place(chain, own, value,
+              !instance || parts[1] == NULL || g_strcmp0(source, "instance") == 0, row);
+    if (instance && parts[1] != NULL)
+        add_profiles(chain, stored, object, path, row, source);
+    open = source == NULL && (instance || value == NULL);
+    if (strcmp(parts[0], "config") == 0 && parts[1] != NULL) {
+        value = json_object_get(object->generated, parts[1]);
+        add_place(chain, "generated", value, open, row);
+        open = open && value == NULL;
+    }
+    if (row != NULL && row->fallback != NULL) {
+        g_autoptr(json_t) fallback = json_string(row->fallback);
+
+        add_place(chain, "default", fallback,
+                  open || (source != NULL && place_in_force(chain) == NULL), row);
+    }
+    return chain;
+}
+
+/* Where the owner's file says it: "FILE:LINE:COLUMN", with a remark when the file says something
+ * else by now. NULL when the owner is no file that can be read. */
+static char *written_at(const Cli *cli, const Object *object, const char *path)
+{
+    g_autoptr(Problems) problems = problems_new();
+    g_autoptr(Input) input = input_new();
+    const char *file = object->owner != NULL && g_str_has_prefix(object->owner, "file:/")
+                           ? object->owner + 5
+                           : NULL;
+
+    if (file == NULL || !input_read(input, file, cli->args->project, problems, NULL))
+        return NULL;
+    for (guint i = 0; i < input->objects->len; i++) {
+        const Object *declared = g_ptr_array_index(input->objects, i);
+        g_autofree char *where = NULL;
+
+        if (strcmp(declared->key, object->key) != 0)
+            continue;
+        where = object_where(declared, path);
+        if (where == NULL || same_value(json_at(declared->spec, path), json_at(object->spec, path)))
+            return g_steal_pointer(&where);
+        return g_strconcat(where, " (changed since the last apply)", NULL);
+    }
+    return NULL;
 }
 
 /* The newest generation that changed the field: {generation, time, cause}; NULL when none of those
@@ -159,28 +217,31 @@ static json_t *last_change(Engine *engine, const Object *object, const char *pat
 static void print_text(const json_t *value)
 {
     const json_t *changed = json_object_get(value, "last_change");
-    g_autofree char *in_force = value_text(json_object_get(value, "value"));
+    g_autofree char *time = view_time(json_object_get(changed, "time"));
+    g_autofree char *path = view_path(json_member_string(value, "path"));
+    g_autofree char *in_force = view_value(json_object_get(value, "value"));
+    static const char *const lines[][2] = {{"where", "written"},
+                                           {"owner", "owner"},
+                                           {"label", "a change costs"},
+                                           {"summary", "meaning"}};
     size_t i;
     json_t *place;
 
-    output_printf("%s %s: %s\n", json_member_string(value, "object"),
-                  json_member_string(value, "path"), in_force);
+    output_printf("%s %s: %s\n", json_member_string(value, "object"), path, in_force);
     json_array_foreach (json_object_get(value, "chain"), i, place) {
-        const char *where = json_member_string(place, "where");
-        g_autofree char *text = value_text(json_object_get(place, "value"));
+        g_autofree char *text = view_value(json_object_get(place, "value"));
 
-        output_printf("  %s %-24s %s%s%s\n", i == 0 ? "*" : " ", json_member_string(place, "place"),
-                      text, where != NULL ? "   " : "", where != NULL ? where : "");
+        output_printf("  %s %-24s %s\n",
+                      json_is_true(json_object_get(place, "in_force")) ? "*" : " ",
+                      json_member_string(place, "place"), text);
     }
-    output_printf("owner: %s\n", json_member_string(value, "owner"));
-    if (json_member_string(value, "label") != NULL)
-        output_printf("a change costs: %s\n", json_member_string(value, "label"));
-    if (json_member_string(value, "summary") != NULL)
-        output_printf("meaning: %s\n", json_member_string(value, "summary"));
+    for (i = 0; i < G_N_ELEMENTS(lines); i++)
+        if (json_member_string(value, lines[i][0]) != NULL)
+            output_printf("%s: %s\n", lines[i][1], json_member_string(value, lines[i][0]));
     if (changed != NULL)
         output_printf("last change: generation %" JSON_INTEGER_FORMAT ", %s, %s\n",
-                      json_integer_value(json_object_get(changed, "generation")),
-                      json_member_string(changed, "time"), json_member_string(changed, "cause"));
+                      json_integer_value(json_object_get(changed, "generation")), time,
+                      json_member_string(changed, "cause"));
 }
 
 gboolean command_explain(Cli *cli, GError **error)
@@ -191,6 +252,7 @@ gboolean command_explain(Cli *cli, GError **error)
     const char *field = NULL;
     g_autofree char *path = NULL;
     g_autofree char *label = NULL;
+    g_autofree char *where = NULL;
     g_autoptr(json_t) chain = NULL;
     g_autoptr(json_t) value = NULL;
     g_autoptr(json_t) changed = NULL;
@@ -212,10 +274,11 @@ gboolean command_explain(Cli *cli, GError **error)
     chain = chain_of(stored, object, path, row);
     changed = last_change(cli->engine, object, path);
     label = object_label(object);
-    value = json_pack("{s:s, s:s, s:s, s:O*, s:O, s:s*, s:s*, s:O*}", "object", label, "path", path,
-                      "owner", object->owner != NULL ? object->owner : "api", "value",
-                      json_object_get(json_array_get(chain, 0), "value"), "chain", chain, "label",
-                      row != NULL ? label_to_string(row->label) : NULL, "summary",
+    where = written_at(cli, object, path);
+    value = json_pack("{s:s, s:s, s:s, s:O*, s:O, s:s*, s:s*, s:s*, s:O*}", "object", label, "path",
+                      path, "owner", object->owner != NULL ? object->owner : "api", "value",
+                      json_object_get(place_in_force(chain), "value"), "chain", chain, "where",
+                      where, "label", row != NULL ? label_to_string(row->label) : NULL, "summary",
                       row != NULL ? row->summary : NULL, "last_change", changed);
     if (cli_format_is(cli, "json")) {
         g_autofree char *text = json_pretty(value);

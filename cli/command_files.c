@@ -10,36 +10,12 @@
 #include "sources.h"
 #include "table.h"
 
-/* What exists on every host: project default and its profile default. */
-static void add_defaults(GPtrArray *objects)
-{
-    static const KindId kinds[] = {KIND_PROJECT, KIND_PROFILE};
-
-    for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
-        g_autoptr(Problems) ignored = problems_new();
-        g_autoptr(json_t) nothing = json_object();
-        const char *project = (KINDS[kinds[i]]->flags & KIND_IN_PROJECT) != 0 ? "default" : "";
-        Object *object =
-            document_object_from_json(KINDS[kinds[i]], project, "default", nothing, ignored);
-
-        if (object != NULL)
-            g_ptr_array_add(objects, object);
-    }
-}
-
 /* The model that references of the input are looked up in. */
 static Snapshot *surroundings(Cli *cli, GError **error)
 {
-    g_autoptr(Snapshot) nothing = snapshot_new();
-    g_autoptr(GPtrArray) objects = g_ptr_array_new_with_free_func((GDestroyNotify)object_unref);
-
-    if (cli->args->stored) {
-        if (!cli_open(cli, ENGINE_READ_ONLY, error))
-            return NULL;
-        return snapshot_ref(engine_stored(cli->engine));
-    }
-    add_defaults(objects);
-    return snapshot_change(nothing, objects, NULL);
+    if (!cli->args->stored)
+        return snapshot_new();
+    return cli_open(cli, ENGINE_READ_ONLY, error) ? snapshot_ref(engine_stored(cli->engine)) : NULL;
 }
 
 static gboolean check_input(Cli *cli, const Input *input, Problems *problems, GError **error)

@@ -3,11 +3,11 @@
 #include <string.h>
 
 #include "change.h"
-#include "differences.h"
 #include "error.h"
 #include "output.h"
 #include "print.h"
 #include "table.h"
+#include "view.h"
 
 static gboolean read_number(const char *text, gint64 *ret, GError **error)
 {
@@ -63,7 +63,7 @@ gboolean command_history(Cli *cli, GError **error)
         json_array_remove(history, json_array_size(history) - 1);
     json_array_foreach (history, i, entry) {
         g_autofree char *number = member_text(entry, "generation");
-        g_autofree char *time = member_text(entry, "time");
+        g_autofree char *time = view_time(json_object_get(entry, "time"));
         g_autofree char *cause = member_text(entry, "cause");
         g_autofree char *source = member_text(entry, "source");
         g_autofree char *result = member_text(entry, "result");
@@ -82,12 +82,69 @@ static void print_value(const Cli *cli, const json_t *value)
     output_text(text);
 }
 
-gboolean command_show(Cli *cli, GError **error)
+/* "+", "-" or "~" of one key among a generation's changes. */
+static const char *change_sign(const json_t *generation, const char *key)
 {
-    g_autoptr(json_t) generation = NULL;
-    gint64 number = 0;
     size_t i;
     json_t *change;
+
+    json_array_foreach (json_object_get(generation, "changes"), i, change) {
+        if (g_strcmp0(json_member_string(change, "key"), key) != 0)
+            continue;
+        if (!json_is_object(json_object_get(change, "before")))
+            return "+";
+        return json_is_object(json_object_get(change, "after")) ? "~" : "-";
+    }
+    return " ";
+}
+
+/* Field differences by object: [{key, path, before, after}]. With `generation` each object's line
+ * starts with what happened to it. */
+static void print_differences(const json_t *rows, const json_t *generation)
+{
+    const char *last = NULL;
+    size_t i;
+    json_t *row;
+
+    json_array_foreach ((json_t *)rows, i, row) {
+        const char *key = json_member_string(row, "key");
+        g_autofree char *label = object_key_label(key);
+        const json_t *before = json_object_get(row, "before");
+        g_autofree char *path = view_path(json_member_string(row, "path"));
+        g_autofree char *from = view_value(before);
+        g_autofree char *to = view_value(json_object_get(row, "after"));
+
+        if (g_strcmp0(last, key) != 0)
+            output_printf("%s%s%s%s\n", last != NULL || generation != NULL ? "\n" : "",
+                          generation != NULL ? change_sign(generation, key) : "",
+                          generation != NULL ? " " : "", label);
+        last = key;
+        if (before == NULL || json_is_null(before))
+            output_printf("  %s: %s\n", path, to);
+        else
+            output_printf("  %s: %s -> %s\n", path, from, to);
+    }
+}
+
+/* Secrets in what a generation keeps of its objects. */
+static void mask_generation(json_t *generation)
+{
+    static const char *const sides[] = {"before", "after"};
+    size_t i;
+    json_t *change;
+
+    json_array_foreach (json_object_get(generation, "changes"), i, change)
+        for (guint side = 0; side < G_N_ELEMENTS(sides); side++)
+            view_mask(json_member_string(change, "key"), json_object_get(change, sides[side]));
+}
+
+gboolean command_show(Cli *cli, GError **error)
+{
+    static const char *const fields[] = {"generation", "cause", "source", "result"};
+    g_autoptr(json_t) generation = NULL;
+    g_autoptr(json_t) rows = NULL;
+    g_autofree char *time = NULL;
+    gint64 number = 0;
 
     if (!read_number(cli->words[0], &number, error) || !cli_open(cli, ENGINE_READ_ONLY, error))
         return FALSE;
@@ -95,30 +152,22 @@ gboolean command_show(Cli *cli, GError **error)
     if (generation == NULL)
         return FALSE;
     if (!cli_format_is(cli, "text")) {
+        mask_generation(generation);
         print_value(cli, generation);
         return TRUE;
     }
-    static const char *const fields[] = {"generation", "time", "cause", "source", "result"};
-    for (i = 0; i < G_N_ELEMENTS(fields); i++) {
+    rows = engine_diff(cli->engine, number - 1, number, error);
+    if (rows == NULL)
+        return FALSE;
+    for (guint i = 0; i < G_N_ELEMENTS(fields); i++) {
         g_autofree char *text = member_text(generation, fields[i]);
 
         if (*text != '\0')
             output_printf("%-11s %s\n", fields[i], text);
     }
-    json_array_foreach (json_object_get(generation, "changes"), i, change) {
-        g_autofree char *label = object_key_label(json_member_string(change, "key"));
-        const json_t *before = json_object_get(change, "before");
-        const json_t *after = json_object_get(change, "after");
-        gboolean created = !json_is_object(before);
-        g_autofree char *text =
-            differences_text(created ? NULL : before, json_is_object(after) ? after : NULL);
-
-        output_printf("\n%s %s\n%s",
-                      created                 ? "+"
-                      : json_is_object(after) ? "~"
-                                              : "-",
-                      label, text);
-    }
+    time = view_time(json_object_get(generation, "time"));
+    output_printf("%-11s %s\n", "time", time);
+    print_differences(rows, generation);
     return TRUE;
 }
 
@@ -126,9 +175,6 @@ gboolean command_diff(Cli *cli, GError **error)
 {
     g_autoptr(json_t) rows = NULL;
     gint64 from = 0, to = 0;
-    const char *last = NULL;
-    size_t i;
-    json_t *row;
 
     if (!read_number(cli->words[0], &from, error) || !read_number(cli->words[1], &to, error) ||
         !cli_open(cli, ENGINE_READ_ONLY, error))
@@ -140,61 +186,32 @@ gboolean command_diff(Cli *cli, GError **error)
         print_value(cli, rows);
         return TRUE;
     }
-    json_array_foreach (rows, i, row) {
-        const char *key = json_member_string(row, "key");
-        g_autofree char *label = object_key_label(key);
-        g_autofree char *line =
-            differences_line(json_member_string(row, "path"), json_object_get(row, "before"),
-                             json_object_get(row, "after"));
-
-        if (g_strcmp0(last, key) != 0)
-            output_printf("%s%s\n", last != NULL ? "\n" : "", label);
-        last = key;
-        output_text(line);
-    }
+    print_differences(rows, NULL);
     return TRUE;
-}
-
-/* The newest generation, of `source` when that is given. 0 with an error when there is none. */
-static gint64 newest(Engine *engine, const char *source, GError **error)
-{
-    g_autoptr(json_t) history = engine_history(engine, error);
-    size_t i;
-    json_t *entry;
-
-    if (history == NULL)
-        return 0;
-    json_array_foreach (history, i, entry)
-        if (source == NULL || g_strcmp0(json_member_string(entry, "source"), source) == 0)
-            return json_integer_value(json_object_get(entry, "generation"));
-    error_set(error, ERR_NOT_FOUND, "nothing to roll back: there is no generation%s%s",
-              source != NULL ? " of " : "", source != NULL ? source : "");
-    return 0;
 }
 
 gboolean command_rollback(Cli *cli, GError **error)
 {
-    g_autoptr(json_t) options = change_options(cli, NULL, !cli->args->yes);
+    g_autoptr(json_t) options = change_options(cli, cli->args->source, !cli->args->yes);
     g_auto(ChangeOptions) change = {0};
     g_autoptr(Plan) plan = NULL;
     g_autofree char *cause = NULL;
-    gint64 number = 0;
+    gint64 number = 0; /* 0: the newest */
 
     if (cli->args->to && cli->words[0] == NULL)
         return error_set(error, ERR_USAGE, "--to needs the number of a generation");
+    if (cli->args->source != NULL && cli->words[0] != NULL && !cli->args->to)
+        return error_set(error, ERR_USAGE, "--source goes with --to, or without a number");
     if (cli->words[0] != NULL && !read_number(cli->words[0], &number, error))
         return FALSE;
     if (!cli_open(cli, cli->args->dry_run ? ENGINE_READ_ONLY : 0, error))
-        return FALSE;
-    if (cli->words[0] == NULL)
-        number = newest(cli->engine, cli->args->source, error);
-    if (cli->words[0] == NULL && number == 0)
         return FALSE;
     change_options_read(options, &change);
     plan = engine_plan_rollback(cli->engine, number, cli->args->to, &change.plan, error);
     if (plan == NULL)
         return FALSE;
-    cause =
-        g_strdup_printf("cli rollback %s%" G_GINT64_FORMAT, cli->args->to ? "--to " : "", number);
+    cause = cli->words[0] != NULL
+                ? g_strdup_printf("cli rollback %s%s", cli->args->to ? "--to " : "", cli->words[0])
+                : g_strdup("cli rollback");
     return change_carry_out(cli, plan, "Roll back?", cause, error);
 }

@@ -146,14 +146,16 @@ static void print_summary(Cli *cli)
     g_autoptr(json_t) parked = engine_parked(cli->engine, NULL);
     const json_t *last = json_array_get(history, 0);
     size_t count = json_array_size(parked);
+    g_autofree char *time = NULL;
 
     if (last == NULL) {
         message("Nothing was applied here yet.");
         return;
     }
+    time = view_time(json_object_get(last, "time"));
     output_printf("Generation %" JSON_INTEGER_FORMAT " of %s by %s",
-                  json_integer_value(json_object_get(last, "generation")),
-                  json_member_string(last, "time"), json_member_string(last, "cause"));
+                  json_integer_value(json_object_get(last, "generation")), time,
+                  json_member_string(last, "cause"));
     if (count > 0)
         output_printf("; %zu parked (berth parked)", count);
     output_text("\n\n");

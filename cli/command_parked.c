@@ -4,6 +4,7 @@
 #include "output.h"
 #include "select.h"
 #include "table.h"
+#include "view.h"
 
 gboolean command_parked(Cli *cli, GError **error)
 {
@@ -20,9 +21,10 @@ gboolean command_parked(Cli *cli, GError **error)
         return FALSE;
     json_array_foreach (parked, i, entry) {
         g_autofree char *label = object_key_label(json_member_string(entry, "key"));
+        g_autofree char *since = view_time(json_object_get(entry, "since"));
+        g_autofree char *until = view_time(json_object_get(entry, "until"));
 
-        table_add(table, label, json_member_string(entry, "since"),
-                  json_member_string(entry, "until"), json_member_string(entry, "path"));
+        table_add(table, label, since, until, json_member_string(entry, "path"));
     }
     table_print(table, cli->args->format != NULL ? cli->args->format : "table", parked);
     return TRUE;

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define CHANGE (OPTIONS_SELECT | OPTIONS_POLICY | OPTIONS_APPLY)
+#define CHANGE (OPTIONS_SELECT | OPTIONS_SET | OPTIONS_PRUNE | OPTIONS_POLICY)
 
 static const Command state_commands[] = {
     {"validate", "[PATH...]", "Check state files without touching the host",
@@ -38,8 +38,8 @@ static const Command change_commands[] = {
      "A plan saved with --out is carried out by 'berth apply FILE', unless the files or the host "
      "have "
      "changed in between (exit 7).",
-     "text|json", OPTIONS_INPUT | OPTIONS_PLAN | OPTIONS_FORMAT | OPTIONS_SELECT | OPTIONS_POLICY,
-     0, -1, FALSE, command_plan},
+     "text|json", OPTIONS_INPUT | OPTIONS_PLAN | OPTIONS_FORMAT | CHANGE, 0, -1, FALSE,
+     command_plan},
     {"apply", "[PATH|PLANFILE...]", "Make the host as the files say, all or nothing",
      "Shows the plan and asks before it changes anything. Then all of it is done and checked, or, "
      "if "
@@ -47,13 +47,15 @@ static const Command change_commands[] = {
      "With -y nothing is asked; what would delete and remake an object or its root then stays "
      "undone "
      "(exit 10) unless --allow-replace names it.",
-     "text|json|jsonl", OPTIONS_INPUT | CHANGE | OPTIONS_FORMAT, 0, -1, FALSE, command_apply},
+     "text|json|jsonl", OPTIONS_INPUT | CHANGE | OPTIONS_APPLY | OPTIONS_FORMAT, 0, -1, FALSE,
+     command_apply},
     {"destroy", "[PATH...]", "Delete the objects that the files declare",
      "The same way as apply, with deletions. The default project and the default profile always "
      "exist: they "
      "are reset. With --all everything that berth keeps goes.",
      "text|json|jsonl",
-     OPTIONS_INPUT | OPTIONS_ALL | OPTIONS_SELECT | OPTIONS_POLICY | OPTIONS_APPLY | OPTIONS_FORMAT,
+     OPTIONS_INPUT | OPTIONS_ALL | OPTIONS_SELECT | OPTIONS_SET | OPTIONS_POLICY | OPTIONS_APPLY |
+         OPTIONS_FORMAT,
      0, -1, FALSE, command_destroy},
     {"drift", "[OBJ...]", "Show where the host is no longer as it was applied",
      "Only looks. Exit 2 when there is drift, 0 when there is none.", "text|json", OPTIONS_FORMAT,

@@ -37,6 +37,55 @@ static json_t *masked(const Object *object, const json_t *source, gboolean confi
     return copy;
 }
 
+void view_mask(const char *key, json_t *stored)
+{
+    g_autofree char *name = g_strndup(key, strcspn(key, "/"));
+    const Kind *kind = kind_by_name(name);
+
+    if (kind == NULL || !json_is_object(stored))
+        return;
+    mask(kind->fields, json_object_get(stored, "spec"));
+    mask(kind->config, json_object_get(json_object_get(stored, "spec"), "config"));
+    mask(kind->config, json_object_get(stored, "generated"));
+}
+
+char *view_value(const json_t *value)
+{
+    const char *text = json_string_value(value);
+
+    if (value == NULL || json_is_null(value))
+        return g_strdup("(unset)");
+    /* Quotes show what would not be seen, and keep control characters off the terminal. */
+    if (text != NULL && *text != '\0' && g_utf8_validate(text, -1, NULL)) {
+        const char *p = text;
+
+        while (*p != '\0' && g_unichar_isprint(g_utf8_get_char(p)))
+            p = g_utf8_next_char(p);
+        if (*p == '\0')
+            return g_strdup(text);
+    }
+    return json_text(value);
+}
+
+char *view_path(const char *path)
+{
+    g_auto(GStrv) parts = json_path_split(path);
+
+    return g_strjoinv(".", parts);
+}
+
+char *view_time(const json_t *value)
+{
+    g_autoptr(GDateTime) time = NULL;
+
+    if (json_is_string(value))
+        return g_strdup(json_string_value(value));
+    if (!json_is_integer(value) || json_integer_value(value) <= 0)
+        return g_strdup("");
+    time = g_date_time_new_from_unix_utc(json_integer_value(value));
+    return time != NULL ? g_date_time_format(time, "%Y-%m-%dT%H:%M:%SZ") : g_strdup("");
+}
+
 json_t *view_object(const Object *object, const json_t *observed)
 {
     json_t *value = json_pack(
