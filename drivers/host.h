@@ -37,8 +37,12 @@ Host *host_fake_new(const char *dir);
 /* The fake's facts of one object, borrowed and mutable, for tests that make drift; NULL when none.
  */
 json_t *host_fake_facts(Host *host, const char *key);
-/* All facts by key, borrowed: the fingerprint of the fake host. */
-json_t *host_fake_all(Host *host);
+/* Everything the fake host remembers, parked and staged data too: its fingerprint, and a way to
+ * carry it to another process. New reference; host_fake_load takes it over again (borrowed). */
+json_t *host_fake_save(Host *host);
+void host_fake_load(Host *host, const json_t *state);
+/* What a reboot does: facts of rows that live in the kernel are gone. */
+void host_fake_lose_kernel(Host *host);
 
 void host_free(Host *host);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Host, host_free)

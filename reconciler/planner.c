@@ -127,6 +127,24 @@ static gboolean is_allowed(const PlanOptions *options, Label label, const char *
     }
 }
 
+static gboolean is_renamed(const Subject *subject)
+{
+    return subject->stored != NULL && subject->wanted != NULL &&
+           strcmp(subject->stored->key, subject->wanted->key) != 0;
+}
+
+static void block_rename(Planner *planner, const char *key)
+{
+    g_autofree char *label = object_key_label(key);
+
+    if (planner->plan->blocked->len == 0)
+        planner->plan->blocked_code = ERR_REFUSED;
+    g_ptr_array_add(
+        planner->plan->blocked,
+        g_strdup_printf("%s is renamed while it runs, which needs a restart that is not allowed",
+                        label));
+}
+
 /* The facts that differ; a change whose cost is not allowed is held back, and what remains is
  * compared again. */
 static gboolean compare_facts(Planner *planner, const Driver *driver, const char *key,
@@ -277,6 +295,9 @@ static GPtrArray *subject_fields(const Planner *planner, const Subject *subject)
 
         if (wanted != NULL && !field->drift && field->via == NULL)
             field->where = object_where(wanted, field->path);
+        if (field->label == LABEL_RESTART && any->id.kind == KIND_INSTANCE && stored != NULL &&
+            json_object_get(subject->observed, "running") == NULL)
+            field->label = LABEL_NEXT_START;
         field->pending = field->label >= LABEL_RESTART && has_label(subject->held, field->label);
     }
     return fields;
@@ -290,7 +311,7 @@ static Action subject_action(const Subject *subject, const GPtrArray *fields)
         return ACTION_CREATE;
     if (subject->wanted == NULL)
         return ACTION_DELETE;
-    if (strcmp(subject->stored->key, subject->wanted->key) != 0)
+    if (is_renamed(subject))
         return ACTION_UPDATE;
     for (guint i = 0; i < fields->len; i++)
         edited = edited || !((const PlanField *)fields->pdata[i])->drift;
@@ -324,8 +345,14 @@ static void add_plan_object(Planner *planner, const char *key, Subject *subject)
     for (guint i = 0; i < fields->len; i++) {
         const PlanField *field = fields->pdata[i];
 
-        if (!field->pending)
+        if (!field->pending && object->stored != NULL && object->wanted != NULL)
             object->label = MAX(object->label, field->label);
+    }
+    for (guint i = 0; is_renamed(subject) && i < subject->changes->len; i++) {
+        const FactChange *change = subject->changes->pdata[i];
+
+        if (change->row->split)
+            object->label = MAX(object->label, change->row->label);
     }
     g_ptr_array_add(planner->plan->objects, object);
 }

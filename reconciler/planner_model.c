@@ -99,9 +99,10 @@ static void add_used_images(const Planner *planner, GHashTable *changed, GHashTa
     }
 }
 
-/* Objects that nobody asked to change, but that depend on one that does (EN-22): they get a copy of
- * their own, so that values can be drawn for them too. */
-static void add_affected(Planner *planner, GHashTable *changed)
+/* Objects that depend on one that changes (EN-22) are looked at and checked too. Those that nobody
+ * asked about get a copy of their own, so that values can be drawn for them. `ret_keys` gets all
+ * that has to be checked. */
+static void add_affected(Planner *planner, GHashTable *changed, GPtrArray *ret_keys)
 {
     g_autoptr(GHashTable) present = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GHashTable) images = g_hash_table_new(g_str_hash, g_str_equal);
@@ -112,29 +113,27 @@ static void add_affected(Planner *planner, GHashTable *changed)
     add_used_images(planner, changed, images);
     for (guint i = 0; i < snapshot_size(next); i++) {
         const Object *object = snapshot_at(next, i);
+        gboolean asked = g_hash_table_contains(changed, object->key);
 
-        if (g_hash_table_contains(present, object->key) || object->id.kind == KIND_PROJECT)
+        if (!asked && !g_hash_table_contains(images, object->key) &&
+            !refers_to(next, object, changed) && !refers_to(planner->base, object, changed))
             continue;
-        if (g_hash_table_contains(images, object->key) || refers_to(next, object, changed) ||
-            refers_to(planner->base, object, changed))
+        g_ptr_array_add(ret_keys, g_strdup(object->key));
+        if (!g_hash_table_contains(present, object->key))
             g_ptr_array_add(planner->wanted->put, object_with(object, NULL, NULL));
     }
 }
 
-/* Only what changes is checked again: the rest was when it was committed. */
-static gboolean check(Planner *planner, GHashTable *changed, guint affected_from, GError **error)
+/* Only what changes and what depends on it is checked again: the rest was when it was committed. */
+static gboolean check(Planner *planner, GHashTable *changed, const GPtrArray *keys, GError **error)
 {
     g_autoptr(Problems) problems = problems_new();
-    g_autoptr(GPtrArray) keys = g_ptr_array_new();
 
     for (guint i = 0; i < planner->wanted->put->len; i++) {
         const Object *object = planner->wanted->put->pdata[i];
-        gboolean asked = g_hash_table_contains(changed, object->key);
 
-        if (asked)
+        if (g_hash_table_contains(changed, object->key))
             validate_object(planner->plan->next, object, problems);
-        if (asked || i >= affected_from)
-            g_ptr_array_add(keys, object->key);
     }
     if (keys->len > 0)
         validate_snapshot(planner->plan->next, keys, problems);
@@ -150,6 +149,7 @@ static gboolean check(Planner *planner, GHashTable *changed, guint affected_from
 gboolean planner_complete_model(Planner *planner, GPtrArray *ret_examine, GError **error)
 {
     g_autoptr(GHashTable) changed = NULL;
+    g_autoptr(GPtrArray) to_check = g_ptr_array_new_with_free_func(g_free);
     guint asked = planner->wanted->put->len;
 
     set_next(planner);
@@ -157,13 +157,13 @@ gboolean planner_complete_model(Planner *planner, GPtrArray *ret_examine, GError
         return FALSE;
     changed = changed_keys(planner);
     if (g_hash_table_size(changed) > 0) {
-        add_affected(planner, changed);
+        add_affected(planner, changed, to_check);
         if (planner->wanted->put->len > asked) {
             set_next(planner);
             if (!draw_all(planner, asked, error))
                 return FALSE;
         }
-        if (!check(planner, changed, asked, error))
+        if (!check(planner, changed, to_check, error))
             return FALSE;
     }
     for (guint i = 0; i < planner->wanted->put->len; i++) {

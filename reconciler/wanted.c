@@ -76,6 +76,40 @@ static void carry_fixed(json_t *config, const json_t *stored, const Row *rows)
     }
 }
 
+/* EN-03: a value that means the same as what is stored keeps the stored spelling, so that "1024MiB"
+ * for "1GiB" is no change. */
+static void keep_spelling(json_t *members, const json_t *stored, const Row *rows)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach ((json_t *)stored, key, value) {
+        const Row *row = rows != NULL ? row_find(rows, key) : NULL;
+        const char *given = json_member_string(members, key);
+
+        if (row != NULL && row->type->same != NULL && given != NULL && json_is_string(value) &&
+            row->type->same(given, json_string_value(value)))
+            json_object_set(members, key, value);
+    }
+}
+
+static void keep_spellings(Object *copy, const Object *stored)
+{
+    const Kind *kind = object_kind(copy);
+    const char *name;
+    json_t *device;
+
+    keep_spelling(copy->spec, stored->spec, kind->fields);
+    keep_spelling(json_object_get(copy->spec, "config"), json_object_get(stored->spec, "config"),
+                  kind->config);
+    json_object_foreach (json_object_get(copy->spec, "devices"), name, device) {
+        const DeviceType *type = device_type_of(NULL, copy->id.project, device, NULL);
+
+        keep_spelling(device, json_object_get(json_object_get(stored->spec, "devices"), name),
+                      type != NULL ? type->rows : NULL);
+    }
+}
+
 /* The server's config is the exception to 'the whole object': only listed keys change, and a key
  * that the same source set before and leaves out now is unset. Which source set what is remembered
  * in `generated` as "$set:SOURCE". */
@@ -200,16 +234,16 @@ static gboolean check_owner(const Object *stored, const Object *object, const Pl
                      where != NULL ? where : "", where != NULL ? ": " : "", label, stored->owner);
 }
 
-/* With --only, what a selected object needs and is not there yet comes along. */
-static void select_needed(const Snapshot *all, const Snapshot *base, GHashTable *selected,
+/* With --only, what a selected object needs comes along as far as the input declares it. */
+static void select_needed(const Snapshot *all, GHashTable *declared, GHashTable *selected,
                           const char *key)
 {
     g_autoptr(GPtrArray) needs = refs_keys(all, snapshot_get(all, key));
 
     for (guint i = 0; i < needs->len; i++) {
-        if (snapshot_get(base, needs->pdata[i]) == NULL &&
+        if (g_hash_table_contains(declared, needs->pdata[i]) &&
             g_hash_table_add(selected, g_strdup(needs->pdata[i])))
-            select_needed(all, base, selected, needs->pdata[i]);
+            select_needed(all, declared, selected, needs->pdata[i]);
     }
 }
 
@@ -217,11 +251,13 @@ static GHashTable *select_input(const Snapshot *base, const Input *input,
                                 const PlanOptions *options)
 {
     GHashTable *selected = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GHashTable) declared = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(Snapshot) all = NULL;
 
     for (guint i = 0; i < input->objects->len; i++) {
         const Object *object = input->objects->pdata[i];
 
+        g_hash_table_add(declared, object->key);
         if (wanted_selected(options, object->key))
             g_hash_table_add(selected, g_strdup(object->key));
     }
@@ -232,7 +268,7 @@ static GHashTable *select_input(const Snapshot *base, const Input *input,
         const Object *object = input->objects->pdata[i];
 
         if (wanted_selected(options, object->key))
-            select_needed(all, base, selected, object->key);
+            select_needed(all, declared, selected, object->key);
     }
     return selected;
 }

@@ -207,7 +207,58 @@ json_t *host_fake_facts(Host *host, const char *key)
     return json_object_get(fake_of(host)->objects, key);
 }
 
-json_t *host_fake_all(Host *host)
+json_t *host_fake_save(Host *host)
 {
-    return fake_of(host)->objects;
+    FakeHost *fake = fake_of(host);
+    g_autoptr(json_t) state = json_pack("{s:O, s:O, s:O}", "objects", fake->objects, "parked",
+                                        fake->parked, "staged", fake->staged);
+
+    return json_deep_copy(state);
+}
+
+void host_fake_load(Host *host, const json_t *state)
+{
+    FakeHost *fake = fake_of(host);
+
+    json_decref(fake->objects);
+    json_decref(fake->parked);
+    json_decref(fake->staged);
+    fake->objects = json_deep_copy(json_object_get(state, "objects"));
+    fake->parked = json_deep_copy(json_object_get(state, "parked"));
+    fake->staged = json_deep_copy(json_object_get(state, "staged"));
+}
+
+/* Removes the members that a pattern's parts name; '*' names all. */
+static void remove_matching(json_t *facts, char **parts)
+{
+    const char *key;
+    json_t *member;
+    void *next;
+
+    json_object_foreach_safe (facts, next, key, member) {
+        if (strcmp(parts[0], "*") != 0 && strcmp(parts[0], key) != 0)
+            continue;
+        if (parts[1] == NULL)
+            json_object_del(facts, key);
+        else
+            remove_matching(member, parts + 1);
+    }
+}
+
+void host_fake_lose_kernel(Host *host)
+{
+    const char *key;
+    json_t *facts;
+
+    json_object_foreach (fake_of(host)->objects, key, facts) {
+        g_auto(GStrv) parts = g_strsplit(key, "/", 2);
+        const Driver *driver = DRIVERS[kind_by_name(parts[0])->id];
+
+        for (const FactRow *row = driver->rows; row->path != NULL; row++) {
+            g_auto(GStrv) pattern = g_strsplit(row->path, "/", -1);
+
+            if (row->lives_in == LIVES_KERNEL)
+                remove_matching(facts, pattern);
+        }
+    }
 }

@@ -1,0 +1,215 @@
+/* Golden plans: every folder below tests/golden/AREA/CASE holds desired.yaml, and may hold
+ * current.yaml (applied first), drift.json (facts changed behind berth's back: {"OBJECT KEY":
+ * {"fact/path": value or null}}) and options.json. The plan made of them must equal plan.txt and
+ * plan.json, or its error error.txt. REGEN=1 rewrites them. */
+#include <stdio.h>
+#include <string.h>
+
+#include "error.h"
+#include "facts.h"
+#include "support.h"
+
+static guint test_count, failures;
+
+static void report(gboolean passed, const char *name)
+{
+    printf("%sok %u - %s\n", passed ? "" : "not ", ++test_count, name);
+    failures += passed ? 0 : 1;
+}
+
+/* Digests cover the state directory's name, which differs from run to run. */
+static void drop_digests(json_t *plan)
+{
+    json_t *step;
+    size_t i;
+
+    json_object_del(plan, "plan_hash");
+    json_object_del(json_object_get(plan, "observed_at"), "facts");
+    json_array_foreach (json_object_get(plan, "steps"), i, step) {
+        if (json_is_string(json_object_get(step, "from")))
+            json_object_set_new(step, "from", json_string("present"));
+        if (json_is_string(json_object_get(step, "to")))
+            json_object_set_new(step, "to", json_string("present"));
+    }
+}
+
+static void compare_file(const char *folder, const char *name, const char *title, char *actual,
+                         const char *dir)
+{
+    g_autofree char *path = g_build_filename(folder, name, NULL);
+    g_autofree char *expected = NULL;
+    g_autofree char *label = g_strdup_printf("%s %s", title, name);
+    GString *text = g_string_new(actual != NULL ? actual : "");
+    g_autofree char *normal = NULL;
+
+    g_string_replace(text, dir, "STATE", 0);
+    normal = g_string_free(text, FALSE);
+    if (g_getenv("REGEN") != NULL) {
+        if (actual == NULL)
+            remove(path);
+        else
+            g_file_set_contents(path, normal, -1, NULL);
+        return;
+    }
+    g_file_get_contents(path, &expected, NULL, NULL);
+    if (expected == NULL && actual == NULL)
+        return;
+    report(g_strcmp0(expected, actual != NULL ? normal : NULL) == 0, label);
+    if (g_strcmp0(expected, actual != NULL ? normal : NULL) != 0) {
+        g_auto(GStrv) old = g_strsplit(expected != NULL ? expected : "(no file)", "\n", -1);
+        g_auto(GStrv) new = g_strsplit(actual != NULL ? normal : "(nothing)", "\n", -1);
+
+        for (char **line = old; *line != NULL; line++)
+            printf("# - %s\n", *line);
+        for (char **line = new; *line != NULL; line++)
+            printf("# + %s\n", *line);
+    }
+}
+
+static GPtrArray *string_list(const json_t *list)
+{
+    GPtrArray *strings;
+    json_t *item;
+    size_t i;
+
+    if (!json_is_array(list))
+        return NULL;
+    strings = g_ptr_array_new();
+    json_array_foreach ((json_t *)list, i, item)
+        g_ptr_array_add(strings, (gpointer)json_string_value(item));
+    return strings;
+}
+
+static gboolean flag(const json_t *options, const char *name, gboolean fallback)
+{
+    const json_t *value = json_object_get(options, name);
+
+    return value != NULL ? json_is_true(value) : fallback;
+}
+
+static PlanOptions read_options(const json_t *json)
+{
+    PlanOptions options = {0};
+    const char *set = json_member_string(json, "set");
+
+    options.set = set != NULL ? set : "file:test";
+    options.prune = flag(json, "prune", TRUE);
+    options.adopt = flag(json, "adopt", FALSE);
+    options.allow_replace = flag(json, "allow_replace", FALSE);
+    options.forbid_restart = flag(json, "forbid_restart", FALSE);
+    options.no_park = flag(json, "no_park", FALSE);
+    options.only = string_list(json_object_get(json, "only"));
+    options.exclude = string_list(json_object_get(json, "exclude"));
+    options.allow_restart_only = string_list(json_object_get(json, "allow_restart_only"));
+    return options;
+}
+
+static void make_drift(World *world, const json_t *drift)
+{
+    const char *key, *path;
+    json_t *paths, *value;
+    g_autoptr(json_t) state = world_host_state(world);
+
+    json_object_foreach ((json_t *)drift, key, paths) {
+        json_t *objects = json_object_get(state, "objects");
+        json_t *facts = json_object_get(objects, key);
+
+        if (facts == NULL) {
+            printf("# drift.json names %s, which has no facts\n", key);
+            continue;
+        }
+        json_object_foreach (paths, path, value)
+            facts_set(facts, path, json_is_null(value) ? NULL : value);
+    }
+    world_set_host_state(world, state);
+}
+
+static char *read_text(const char *folder, const char *name)
+{
+    g_autofree char *path = g_build_filename(folder, name, NULL);
+    char *text = NULL;
+
+    g_file_get_contents(path, &text, NULL, NULL);
+    return text;
+}
+
+static void run_case(const char *folder, const char *title)
+{
+    g_autoptr(World) world = world_new();
+    g_autofree char *current = read_text(folder, "current.yaml");
+    g_autofree char *desired = read_text(folder, "desired.yaml");
+    g_autofree char *options_text = read_text(folder, "options.json");
+    g_autofree char *drift_text = read_text(folder, "drift.json");
+    g_autoptr(json_t) options_json =
+        options_text != NULL ? json_loads(options_text, 0, NULL) : NULL;
+    g_autoptr(json_t) drift = drift_text != NULL ? json_loads(drift_text, 0, NULL) : NULL;
+    PlanOptions options = read_options(options_json);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Plan) plan = NULL;
+    g_autofree char *text = NULL, *json_text_value = NULL, *error_text = NULL;
+
+    if (current != NULL && !world_apply(world, current, &error)) {
+        printf("# current.yaml: %s\n", error->message);
+        report(FALSE, title);
+        return;
+    }
+    make_drift(world, drift);
+    plan = world_plan(world, desired, &options, &error);
+    if (plan != NULL) {
+        g_autoptr(json_t) json = plan_json(plan);
+        char *raw;
+
+        drop_digests(json);
+        raw = json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS);
+        text = plan_text(plan, FALSE);
+        json_text_value = g_strdup_printf("%s\n", raw);
+        free(raw);
+    } else {
+        error_text = g_strdup_printf("exit %d\n%s\n", error_exit_status(error), error->message);
+    }
+    compare_file(folder, "plan.txt", title, text, world->dir);
+    compare_file(folder, "plan.json", title, json_text_value, world->dir);
+    compare_file(folder, "error.txt", title, error_text, world->dir);
+    g_clear_pointer(&options.only, g_ptr_array_unref);
+    g_clear_pointer(&options.exclude, g_ptr_array_unref);
+    g_clear_pointer(&options.allow_restart_only, g_ptr_array_unref);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static GPtrArray *folders_in(const char *path)
+{
+    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+    const char *name;
+
+    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL)
+        g_ptr_array_add(names, g_strdup(name));
+    g_ptr_array_sort(names, compare_names);
+    return names;
+}
+
+int main(int argc, char **argv)
+{
+    const char *root = argc > 1 ? argv[1] : "tests/golden";
+    g_autoptr(GPtrArray) areas = folders_in(root);
+
+    for (guint a = 0; a < areas->len; a++) {
+        g_autofree char *area = g_build_filename(root, areas->pdata[a], NULL);
+        g_autoptr(GPtrArray) cases = folders_in(area);
+
+        for (guint c = 0; c < cases->len; c++) {
+            g_autofree char *folder = g_build_filename(area, cases->pdata[c], NULL);
+            g_autofree char *title =
+                g_strdup_printf("%s/%s", (char *)areas->pdata[a], (char *)cases->pdata[c]);
+
+            if (argc <= 2 || strstr(title, argv[2]) != NULL)
+                run_case(folder, title);
+        }
+    }
+    printf("1..%u\n", test_count);
+    return failures > 0 ? 1 : 0;
+}

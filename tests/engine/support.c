@@ -1,0 +1,319 @@
+#include "support.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "file.h"
+
+typedef struct {
+    Host host;
+    Host *inner;
+    char *file; /* where the fake host's memory is kept for the process after this one */
+    Fault fault;
+    guint at;
+    guint count;
+    guint lose_percent;
+    GRand *rand;
+    guint boots;
+    GMutex mutex;
+} FaultHost;
+
+static FaultHost *fault_of(Host *host)
+{
+    return (FaultHost *)host;
+}
+
+static void keep(FaultHost *fault)
+{
+    g_autoptr(json_t) state = host_fake_save(fault->inner);
+    g_autofree char *text = NULL;
+
+    json_object_set_new(state, "boots", json_integer(fault->boots));
+    text = json_text(state);
+    g_file_set_contents(fault->file, text, -1, NULL);
+}
+
+static void die(void)
+{
+    kill(getpid(), SIGKILL);
+    for (;;)
+        pause();
+}
+
+/* Counts an operation; TRUE when it must fail. */
+static gboolean count_operation(FaultHost *fault, GError **error)
+{
+    gboolean hit;
+
+    g_mutex_lock(&fault->mutex);
+    hit = ++fault->count == fault->at;
+    g_mutex_unlock(&fault->mutex);
+    if (!hit)
+        return FALSE;
+    if (fault->fault == FAULT_KILL_BEFORE)
+        die();
+    if (fault->fault == FAULT_FAIL)
+        return !error_set(error, ERR_FAILED, "made to fail");
+    return FALSE;
+}
+
+static void after_operation(FaultHost *fault)
+{
+    g_mutex_lock(&fault->mutex);
+    if (fault->fault != FAULT_NONE || fault->lose_percent > 0)
+        keep(fault);
+    if (fault->fault == FAULT_KILL_AFTER && fault->count == fault->at)
+        die();
+    g_mutex_unlock(&fault->mutex);
+}
+
+static json_t *fault_facts(Host *host, GError **error)
+{
+    return fault_of(host)->inner->ops->facts(fault_of(host)->inner, error);
+}
+
+static gboolean fault_resolve(Host *host, const Context *context, const Object *object,
+                              json_t *generated, GError **error)
+{
+    return fault_of(host)->inner->ops->resolve(fault_of(host)->inner, context, object, generated,
+                                               error);
+}
+
+static json_t *fault_observe(Host *host, const Context *context, const Object *object,
+                             GError **error)
+{
+    return fault_of(host)->inner->ops->observe(fault_of(host)->inner, context, object, error);
+}
+
+static gboolean is_lost(FaultHost *fault, const FactRow *row)
+{
+    return fault->lose_percent > 0 && row->lives_in == LIVES_DISK &&
+           (guint)g_rand_int_range(fault->rand, 0, 100) < fault->lose_percent;
+}
+
+#define FAULT_OPERATION(name)                                                                      \
+    static gboolean fault_##name(Host *host, const FactRow *row, const Step *step, GError **error) \
+    {                                                                                              \
+        FaultHost *fault = fault_of(host);                                                         \
+        gboolean done;                                                                             \
+                                                                                                   \
+        if (count_operation(fault, error))                                                         \
+            return FALSE;                                                                          \
+        done = is_lost(fault, row) || fault->inner->ops->name(fault->inner, row, step, error);     \
+        after_operation(fault);                                                                    \
+        return done;                                                                               \
+    }
+
+FAULT_OPERATION(ensure)
+FAULT_OPERATION(stage)
+FAULT_OPERATION(unstage)
+FAULT_OPERATION(purge)
+
+static char *fault_boot_id(Host *host)
+{
+    return g_strdup_printf("boot-%u", fault_of(host)->boots);
+}
+
+static gboolean fault_barrier(Host *host, GError **error)
+{
+    if (count_operation(fault_of(host), error))
+        return FALSE;
+    after_operation(fault_of(host));
+    return TRUE;
+}
+
+static void fault_free(Host *host)
+{
+    FaultHost *fault = fault_of(host);
+
+    host_free(fault->inner);
+    g_clear_pointer(&fault->rand, g_rand_free);
+    g_mutex_clear(&fault->mutex);
+    g_free(fault->file);
+    g_free(fault);
+}
+
+static const HostOps fault_ops = {
+    .facts = fault_facts,
+    .resolve = fault_resolve,
+    .observe = fault_observe,
+    .ensure = fault_ensure,
+    .stage = fault_stage,
+    .unstage = fault_unstage,
+    .purge = fault_purge,
+    .boot_id = fault_boot_id,
+    .barrier = fault_barrier,
+    .free = fault_free,
+};
+
+World *world_new(void)
+{
+    World *world = g_new0(World, 1);
+    FaultHost *fault = g_new0(FaultHost, 1);
+    GError *error = NULL;
+
+    world->dir = g_dir_make_tmp("berth-test-XXXXXX", NULL);
+    host_init(&fault->host, &fault_ops, world->dir);
+    g_free(fault->host.seed);
+    fault->host.seed = g_strdup("test"); /* the same drawn values on every machine */
+    fault->inner = host_fake_new(world->dir);
+    fault->file = g_strdup_printf("%s.host", world->dir);
+    g_mutex_init(&fault->mutex);
+    world->host = &fault->host;
+    world->engine = engine_open(world->host, 0, &error);
+    if (world->engine == NULL)
+        g_error("cannot open %s: %s", world->dir, error->message);
+    return world;
+}
+
+gboolean world_reopen(World *world, GError **error)
+{
+    engine_close(g_steal_pointer(&world->engine));
+    world->engine = engine_open(world->host, 0, error);
+    return world->engine != NULL;
+}
+
+void world_free(World *world)
+{
+    if (world == NULL)
+        return;
+    engine_close(world->engine);
+    unlink(fault_of(world->host)->file);
+    host_free(world->host);
+    file_remove_tree(world->dir, NULL);
+    g_free(world->dir);
+    g_free(world);
+}
+
+PlanOptions world_options(void)
+{
+    return (PlanOptions){.set = "file:test", .prune = TRUE, .allow_replace = TRUE};
+}
+
+Plan *world_plan(World *world, const char *yaml, const PlanOptions *options, GError **error)
+{
+    g_autoptr(Problems) problems = problems_new();
+    g_autoptr(Input) input = input_new();
+    PlanOptions standard = world_options();
+
+    input_parse(input, "test.yaml", yaml, strlen(yaml), NULL, problems);
+    if (!problems_to_error(problems, TRUE, error))
+        return NULL;
+    return engine_plan(world->engine, input, options != NULL ? options : &standard, error);
+}
+
+gboolean world_apply_plan(World *world, const Plan *plan, ApplyResult *ret_result, GError **error)
+{
+    ApplyOptions apply = {.cause = "test", .parallel = 1};
+
+    return engine_apply(world->engine, plan, &apply, ret_result, error);
+}
+
+gboolean world_apply(World *world, const char *yaml, GError **error)
+{
+    g_autoptr(Plan) plan = world_plan(world, yaml, NULL, error);
+    g_auto(ApplyResult) result = {0};
+
+    return plan != NULL && world_apply_plan(world, plan, &result, error);
+}
+
+gboolean world_destroy(World *world, GError **error)
+{
+    const Snapshot *stored = engine_stored(world->engine);
+    g_autoptr(GPtrArray) keys = g_ptr_array_new();
+    PlanOptions options = {0};
+    g_autoptr(Plan) plan = NULL;
+    g_auto(ApplyResult) result = {0};
+
+    for (guint i = 0; i < snapshot_size(stored); i++)
+        g_ptr_array_add(keys, snapshot_at(stored, i)->key);
+    plan = engine_plan_delete(world->engine, keys, &options, error);
+    return plan != NULL && world_apply_plan(world, plan, &result, error);
+}
+
+char *world_fingerprint(World *world)
+{
+    const Snapshot *stored = engine_stored(world->engine);
+    g_autoptr(json_t) whole = host_fake_save(fault_of(world->host)->inner);
+    g_autoptr(json_t) model = json_object();
+
+    for (guint i = 0; i < snapshot_size(stored); i++) {
+        const Object *object = snapshot_at(stored, i);
+
+        json_object_set_new(model, object->key, store_object_to_json(object));
+    }
+    json_object_set(whole, "model", model);
+    return json_text(whole);
+}
+
+json_t *world_host_state(World *world)
+{
+    return host_fake_save(fault_of(world->host)->inner);
+}
+
+void world_set_host_state(World *world, const json_t *state)
+{
+    host_fake_load(fault_of(world->host)->inner, state);
+}
+
+void world_set_fault(World *world, Fault kind, guint n)
+{
+    FaultHost *fault = fault_of(world->host);
+
+    fault->fault = kind;
+    fault->at = n;
+    fault->count = 0;
+}
+
+guint world_operations(World *world)
+{
+    return fault_of(world->host)->count;
+}
+
+void world_lose_writes(World *world, guint percent, guint32 seed)
+{
+    FaultHost *fault = fault_of(world->host);
+
+    g_clear_pointer(&fault->rand, g_rand_free);
+    fault->lose_percent = percent;
+    fault->rand = g_rand_new_with_seed(seed);
+}
+
+void world_reboot(World *world)
+{
+    FaultHost *fault = fault_of(world->host);
+
+    fault->boots++;
+    host_fake_lose_kernel(fault->inner);
+}
+
+gboolean world_in_child(World *world, gboolean (*body)(World *world, gpointer data), gpointer data,
+                        gboolean *ret_passed)
+{
+    FaultHost *fault = fault_of(world->host);
+    g_autofree char *text = NULL;
+    g_autoptr(json_t) state = NULL;
+    int status;
+    pid_t child;
+
+    engine_close(g_steal_pointer(&world->engine));
+    keep(fault);
+    child = fork();
+    if (child == 0) {
+        gboolean passed;
+
+        world->engine = engine_open(world->host, 0, NULL);
+        passed = world->engine != NULL && body(world, data);
+        keep(fault);
+        _exit(passed ? 0 : 1);
+    }
+    waitpid(child, &status, 0);
+    g_file_get_contents(fault->file, &text, NULL, NULL);
+    state = json_loads(text, 0, NULL);
+    host_fake_load(fault->inner, state);
+    *ret_passed = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+}
