@@ -138,21 +138,6 @@ static const char *value(const Entry *entry, const char *key)
     return json_member_string(entry->device, key);
 }
 
-/* D-GEN-02. */
-static void check_device_name(const Entry *entry)
-{
-    gsize length = strlen(entry->name);
-
-    if (length < 1 || length > 64)
-        report(entry, NULL, "a device name has 1 to 64 characters, this one has %zu", length);
-    else if (entry->name[0] == '.' ||
-             !g_regex_match_simple("^[-._:/A-Za-z0-9]+$", entry->name, G_REGEX_DOLLAR_ENDONLY, 0))
-        report(entry, NULL,
-               "a device name is made of letters, digits, '-', '.', '_', ':' and '/', and does not "
-               "begin "
-               "with '.'");
-}
-
 /* D-DISK-04, 05, 06, 08, 10, 11, 13, 15, 18, 26, 27. */
 static void check_disk(const Entry *entry)
 {
@@ -353,7 +338,6 @@ void device_check_all(const Snapshot *snapshot, const Object *object, Problems *
         const Entry entry = {snapshot, object, name, device, problems};
         const DeviceType *type = device_type_of(snapshot, object->id.project, device, NULL);
 
-        check_device_name(&entry);
         if (type == NULL)
             continue; /* reported with the object's own fields */
         if (strcmp(type->type, "disk") == 0) {
