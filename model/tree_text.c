@@ -82,17 +82,22 @@ static gunichar escape_at(const char *at, const char *end)
     return value;
 }
 
+/* The first half of a surrogate pair. */
+static gboolean is_high(gunichar c)
+{
+    return c >= 0xd800 && c <= 0xdbff;
+}
+
 char *tree_join_surrogates(const char *text, gsize length, gsize *ret_length)
 {
-    const char *end = text + length;
+    const char *end = text + length, *escape = text;
     g_autoptr(GString) joined = NULL;
     g_autoptr(json_t) value = NULL;
 
-    if (g_strstr_len(text, (gssize)length, "\\ud8") == NULL &&
-        g_strstr_len(text, (gssize)length, "\\ud9") == NULL &&
-        g_strstr_len(text, (gssize)length, "\\uda") == NULL &&
-        g_strstr_len(text, (gssize)length, "\\udb") == NULL &&
-        g_strstr_len(text, (gssize)length, "\\uD") == NULL)
+    while ((escape = memchr(escape, '\\', (gsize)(end - escape))) != NULL &&
+           !is_high(escape_at(escape, end)))
+        escape++;
+    if (escape == NULL)
         return NULL;
     /* Only in JSON is a backslash always an escape. */
     value = json_loadb(text, length, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
@@ -101,7 +106,7 @@ char *tree_join_surrogates(const char *text, gsize length, gsize *ret_length)
     joined = g_string_sized_new(length);
     for (const char *at = text; at < end;) {
         gunichar high = escape_at(at, end);
-        gunichar low = high >= 0xd800 && high <= 0xdbff ? escape_at(at + 6, end) : 0;
+        gunichar low = is_high(high) ? escape_at(at + 6, end) : 0;
 
         if (low >= 0xdc00 && low <= 0xdfff) {
             g_string_append_printf(joined, "\\U%08X",

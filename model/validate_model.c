@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "expand.h"
+#include "limits_check.h"
 #include "refs.h"
 #include "validate.h"
 
@@ -9,8 +10,6 @@
  * quadratic time. */
 #define NEAREST_MAX 20u
 #define NEAREST_NAME_MAX 128u
-
-void limits_check(const Snapshot *snapshot, const char *project, Problems *problems);
 
 typedef struct {
     const Snapshot *snapshot;
@@ -329,17 +328,42 @@ static void claim_addresses(Model *model, const Object *instance, const char *de
         claim(model, instance, device, "ipv6.address", nic, address_text(ipv6));
 }
 
-/* The NICs that an instance really has. */
-static void check_addresses(Model *model, const Object *instance)
+/* Whether one of `later` (of const json_t *, devices maps) has a device of this name, which then
+ * replaces the earlier one (D-GEN-03). */
+static gboolean is_replaced(const GPtrArray *later, const char *name)
 {
-    g_auto(Expanded) expanded = {0};
+    for (guint i = 0; i < later->len; i++)
+        if (json_object_get(later->pdata[i], name) != NULL)
+            return TRUE;
+    return FALSE;
+}
+
+static void claim_devices(Model *model, const Object *instance, const json_t *devices,
+                          GPtrArray *later)
+{
     const char *name;
     json_t *device;
 
-    expand_instance(model->snapshot, instance, &expanded);
-    json_object_foreach (expanded.devices, name, device) {
-        if (g_strcmp0(json_member_string(device, "type"), "nic") == 0)
+    json_object_foreach ((json_t *)devices, name, device) {
+        if (g_strcmp0(json_member_string(device, "type"), "nic") == 0 && !is_replaced(later, name))
             claim_addresses(model, instance, name, device);
+    }
+    g_ptr_array_add(later, (void *)devices);
+}
+
+/* The NICs that an instance really has; like expand_instance, without building the expansion. */
+static void check_addresses(Model *model, const Object *instance)
+{
+    g_autoptr(GPtrArray) later = g_ptr_array_new();
+    g_autoptr(GPtrArray) profiles = expand_profiles(instance);
+
+    claim_devices(model, instance, json_object_get(instance->spec, "devices"), later);
+    for (guint i = profiles->len; i > 0; i--) {
+        const Object *profile = snapshot_resolve(model->snapshot, KIND_PROFILE,
+                                                 instance->id.project, profiles->pdata[i - 1]);
+
+        if (profile != NULL)
+            claim_devices(model, instance, json_object_get(profile->spec, "devices"), later);
     }
 }
 
