@@ -1,0 +1,437 @@
+#!/usr/bin/python3
+"""plan, apply, destroy, history and the exit statuses, on objects that need nothing of the host."""
+import fcntl
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import tap  # noqa: E402
+
+FILE = """\
+config:
+  user.site: north
+projects:
+- name: p
+profiles:
+- name: web
+  description: hello
+  config:
+    limits.memory: 64MiB
+"""
+
+
+def store_files(berth):
+    """names and contents of the store, but not its write-ahead files and lock"""
+    found = {}
+    for name in sorted(os.listdir(berth.state)):
+        path = os.path.join(berth.state, name)
+        if os.path.isfile(path) and not name.endswith(("-wal", "-shm")) and name != "lock":
+            with open(path, "rb") as file:
+                found[name] = (os.stat(path).st_mtime_ns, file.read())
+    return found
+
+
+def test_plan_changes_nothing(berth):
+    """plan prints and leaves no trace; --detailed-exitcode tells"""
+    berth.write("berth.yaml", FILE)
+    result = berth.run("plan").expect(0)
+    tap.contains(result.out, "profile/web")
+    tap.contains(result.out, "64MiB")
+    tap.contains(result.out, "berth.yaml:9")
+    tap.equal(os.path.exists(berth.state), False, "state directory made")
+    berth.run("plan", "--detailed-exitcode").expect(2)
+    berth.run("apply", "-y").expect(0)
+    berth.run("plan", "--detailed-exitcode").expect(0)
+
+
+def test_plan_json(berth):
+    """the JSON plan has the members of EN-21 and is the same each time"""
+    berth.write("berth.yaml", FILE)
+    first = berth.run("plan", "--format", "json").expect(0).out
+    tap.equal(berth.run("plan", "--format", "json").expect(0).out, first)
+    plan = json.loads(first)
+    for member in ("format_version", "plan_hash", "objects", "warnings", "irreversible"):
+        if member not in plan:
+            raise AssertionError(f"no {member}")
+    text = json.dumps(plan["objects"])
+    tap.contains(text, "limits.memory")
+    for item in plan["objects"]:
+        for field in item["fields"]:
+            for member in ("path", "label"):
+                if member not in field:
+                    raise AssertionError(f"no {member} in {field}")
+
+
+def test_apply_twice(berth):
+    """a second apply changes nothing and writes nothing (LAW-1, LAW-2)"""
+    berth.write("berth.yaml", FILE)
+    berth.run("apply", "-y").expect(0)
+    before = store_files(berth)
+    tap.contains(berth.run("apply", "-y").expect(0).out, "Nothing to do")
+    tap.equal(store_files(berth), before, "store")
+    tap.equal(len(json.loads(berth.run("history", "--format", "json").out)), 1, "generations")
+
+
+def test_nobody_to_ask(berth):
+    """without -y and without a terminal: the plan, the advice, exit 1, nothing changed"""
+    berth.write("berth.yaml", FILE)
+    for args in (("apply",), ("apply", "--no-input")):
+        result = berth.run(*args).expect(1)
+        tap.contains(result.out, "profile/web")
+        tap.contains(result.err, "-y")
+    tap.equal(json.loads(berth.run("history", "--format", "json").out), [])
+
+
+def ask(berth, answer):
+    """runs apply on a terminal and types an answer"""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.chdir(berth.work)
+        os.execve(berth.program, [berth.program, "apply"], berth.environment({"NO_COLOR": "1"}))
+    text = b""
+    try:
+        while b"[y/N]" not in text:
+            text += os.read(fd, 4096)
+        os.write(fd, answer)
+        while True:
+            text += os.read(fd, 4096)
+    except OSError:
+        pass
+    os.close(fd)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), text.decode()
+
+
+def test_question(berth):
+    """no is exit 1 and changes nothing; yes applies"""
+    berth.write("berth.yaml", FILE)
+    for answer in (b"n\n", b"\n", b"maybe\n", b"\x04"):
+        tap.equal(ask(berth, answer)[0], 1, repr(answer))
+    tap.equal(json.loads(berth.run("history", "--format", "json").out), [])
+    status, text = ask(berth, b"y\n")
+    tap.equal(status, 0, text)
+    tap.equal(len(json.loads(berth.run("history", "--format", "json").out)), 1)
+
+
+def test_dry_run(berth):
+    """--dry-run shows the plan and changes nothing"""
+    berth.write("berth.yaml", FILE)
+    tap.contains(berth.run("apply", "-y", "--dry-run").expect(0).out, "profile/web")
+    tap.equal(os.path.exists(berth.state), False, "state directory made")
+
+
+def test_result_json(berth):
+    """--format json and jsonl print one result"""
+    berth.write("berth.yaml", FILE)
+    result = json.loads(berth.run("apply", "-y", "--format", "json").expect(0).out)
+    tap.equal((result["type"], result["generation"], result["failed"]), ("result", 1, []))
+    berth.write("berth.yaml", FILE.replace("64", "65"))
+    lines = berth.run("apply", "-y", "--format", "jsonl").expect(0).out.splitlines()
+    tap.equal((len(lines), json.loads(lines[-1])["generation"]), (1, 2))
+
+
+def test_invalid(berth):
+    """invalid input is 65 and leaves nothing behind"""
+    berth.write("berth.yaml", "profiles:\n- name: web\n  config: {limits.memory: lots}\n")
+    tap.contains(berth.run("apply", "-y").expect(65).err, "limits.memory")
+    tap.equal(berth.run("get", "profile", "--format", "csv").out.count("web"), 0)
+
+
+def test_saved_plan(berth):
+    """a saved plan is carried out; a changed file or a changed store is 7"""
+    berth.write("berth.yaml", FILE)
+    berth.run("plan", "--out", "plan.json").expect(0)
+    tap.equal(os.stat(berth.path("plan.json")).st_mode & 0o777, 0o600, "mode")
+    berth.write("berth.yaml", FILE.replace("hello", "bye"))
+    tap.contains(berth.run("apply", "-y", "plan.json").expect(7).err, "changed")
+    berth.write("berth.yaml", "profiles: [oops\n")
+    berth.run("apply", "-y", "plan.json").expect(7)
+    os.unlink(berth.path("berth.yaml"))
+    berth.run("apply", "-y", "plan.json").expect(7)
+    berth.write("berth.yaml", FILE)
+    berth.run("apply", "-y", "--dir", berth.path("elsewhere"), "plan.json").expect(7)
+    berth.run("apply", "-y", "plan.json").expect(0)
+    tap.contains(berth.run("get", "profile/web").out, "hello")
+    berth.run("apply", "-y", "plan.json").expect(7)
+
+
+def test_saved_plan_elsewhere(berth):
+    """a saved plan does not depend on the working directory"""
+    berth.write("sub/berth.yaml", FILE)
+    berth.run("plan", "-f", "sub/berth.yaml", "--out", "plan.json").expect(0)
+    done = subprocess.run([berth.program, "apply", "-y", berth.path("plan.json")], cwd="/", env=berth.environment(),
+                          capture_output=True, text=True, check=False)
+    tap.equal(done.returncode, 0, done.stderr)
+    berth.run("plan", "-f", "-", "--out", "x", stdin=FILE).expect(64)
+
+
+def test_broken_saved_plan(berth):
+    """a saved plan that was cut or is of another version is refused"""
+    berth.write("plan.json", '{"format": "berth-plan", "format_version": 99}\n')
+    tap.contains(berth.run("apply", "-y", "plan.json").expect(65).err, "plan again")
+
+
+def test_two_owners(berth):
+    """an object of another set is a conflict (7) unless adopted (EN-43)"""
+    berth.write("berth.yaml", FILE)
+    berth.run("apply", "-y", "--set", "one").expect(0)
+    berth.write("berth.yaml", FILE.replace("hello", "bye"))
+    tap.contains(berth.run("apply", "-y", "--set", "two").expect(7).err, "file:one")
+    tap.contains(berth.run("destroy", "-y", "--set", "two").expect(7).err, "file:one")
+    berth.run("apply", "-y", "--set", "two", "--adopt").expect(0)
+    tap.contains(berth.run("get", "profile/web").out, "file:two")
+
+
+def test_adopt_release(berth):
+    """adopt and release change the owner and nothing else (EN-50)"""
+    berth.write("berth.yaml", FILE)
+    berth.run("apply", "-y", "--set", "one").expect(0)
+    berth.run("adopt", "profile/web").expect(64)
+    berth.run("adopt", "profile/nobody", "--set", "x").expect(1)
+    berth.run("adopt", "profile/web", "--set", "other").expect(0)
+    tap.contains(berth.run("get", "profile/web").out, "file:other")
+    berth.run("release", "profile/web").expect(0)
+    tap.contains(berth.run("get", "profile/web").out, "owner: api")
+    berth.run("adopt", "-f", "berth.yaml", "--set", "one").expect(0)
+    tap.contains(berth.run("get", "profile/web").out, "file:one")
+    tap.contains(berth.run("apply", "-y", "--set", "one").expect(0).out, "Nothing to do")
+
+
+def test_prune(berth):
+    """--prune deletes what the set no longer declares, and only that"""
+    berth.write("berth.yaml", FILE)
+    berth.write("other.yaml", "profiles:\n- name: other\n")
+    berth.run("apply", "-y", "--set", "one").expect(0)
+    berth.run("apply", "-y", "-f", "other.yaml", "--set", "two").expect(0)
+    berth.write("berth.yaml", "projects:\n- name: p\n")
+    berth.run("apply", "-y", "--set", "one").expect(0)
+    tap.contains(berth.run("get", "profile", "--format", "csv").out, "web,")
+    berth.run("apply", "-y", "--set", "one", "--prune").expect(0)
+    names = berth.run("get", "profile", "--format", "csv").out
+    tap.absent(names, "web,")
+    tap.contains(names, "other,")
+    berth.run("apply", "-y", "-f", "-", "--prune", stdin="").expect(64)
+
+
+def test_only_exclude(berth):
+    """--only and --exclude leave the rest alone (EN-24)"""
+    berth.write("berth.yaml", FILE + "- name: db\n")
+    berth.run("apply", "-y", "--only", "profile/db").expect(0)
+    names = berth.run("get", "--format", "csv").out
+    tap.contains(names, "profile,db")
+    tap.absent(names, "profile,web")
+    berth.run("apply", "-y", "--exclude", "profile/*").expect(0)
+    names = berth.run("get", "--format", "csv").out
+    tap.contains(names, "project,p")
+    tap.absent(names, "profile,web")
+
+
+def test_history(berth):
+    """history, show, diff, rollback, rollback --to (EN-46)"""
+    berth.write("berth.yaml", FILE)
+    berth.run("apply", "-y").expect(0)
+    berth.write("berth.yaml", FILE.replace("64MiB", "128MiB"))
+    berth.run("apply", "-y").expect(0)
+    tap.equal([item["generation"] for item in json.loads(berth.run("history", "--format", "json").out)], [2, 1])
+    tap.equal(len(berth.run("history", "-n", "1", "--format", "csv").out.splitlines()), 2)
+    tap.contains(berth.run("show", "2").expect(0).out, "config.limits.memory: 64MiB -> 128MiB")
+    tap.contains(berth.run("diff", "2", "1").expect(0).out, "128MiB -> 64MiB")
+    tap.contains(berth.run("show", "9").expect(1).err, "generation 9")
+    tap.contains(berth.run("rollback", "-y", "1").expect(7).err, "--force")
+    berth.run("rollback", "-y").expect(0)
+    tap.contains(berth.run("get", "profile/web").out, "64MiB")
+    tap.equal(berth.run("diff", "1", "3").expect(0).out, "")
+    berth.write("berth.yaml", FILE.replace("hello", "bye"))
+    berth.run("apply", "-y").expect(0)
+    berth.run("rollback", "-y", "--to", "2").expect(0)
+    tap.contains(berth.run("get", "profile/web").out, "128MiB")
+    berth.run("rollback", "-y", "--to").expect(64)
+
+
+def test_destroy(berth):
+    """destroy -f, twice; destroy --all; nothing left but the defaults"""
+    berth.write("berth.yaml", FILE)
+    berth.run("apply", "-y").expect(0)
+    berth.run("destroy").expect(1)
+    berth.run("destroy", "-y").expect(0)
+    berth.run("destroy", "-y").expect(0)
+    names = berth.run("get", "--format", "csv").out.split()
+    tap.equal(names, ["KIND,NAME,PROJECT,OWNER,DESCRIPTION", "profile,default,default,api,", "project,default,,api,"])
+    berth.run("apply", "-y").expect(0)
+    berth.run("destroy", "--all", "-f", "berth.yaml").expect(64)
+    berth.run("destroy", "--all", "-y").expect(0)
+    tap.equal(berth.run("get", "--format", "csv").out.split(), names)
+
+
+def test_protect(berth):
+    """a protected object is skipped by a delete (EN-49)"""
+    berth.write("berth.yaml", "profiles:\n- name: web\n  protect: true\n")
+    berth.run("apply", "-y").expect(0)
+    tap.contains(berth.run("destroy", "-y").expect(0).out, "protect")
+    tap.contains(berth.run("get", "profile", "--format", "csv").out, "web,")
+
+
+def test_project_limit(berth):
+    """what a project's limits do not allow is refused"""
+    berth.write("berth.yaml", "projects:\n- name: p\n  config:\n    restricted: true\n    features.profiles: true\n"
+                              "profiles:\n- name: bad\n  project: p\n  config: {security.privileged: true}\n")
+    result = berth.run("apply", "-y")
+    if result.status not in (8, 65):
+        raise AssertionError(f"expected 8 or 65, got {result.status}: {result.err}")
+    tap.contains(result.err, "p")
+
+
+def test_dump_round_trip(berth):
+    """dump, then plan on it: empty; destroy, apply, dump: the same bytes (LAW-5)"""
+    berth.write("berth.yaml", FILE)
+    berth.run("apply", "-y", "--set", "one").expect(0)
+    dumped = berth.run("dump").expect(0).out
+    berth.write("dump.yaml", dumped)
+    berth.run("plan", "-f", "dump.yaml", "--set", "one", "--detailed-exitcode").expect(0)
+    berth.run("dump", "-o", "out").expect(0)
+    berth.run("plan", "-f", "out", "--set", "one", "--detailed-exitcode").expect(0)
+    berth.run("destroy", "--all", "-y").expect(0)
+    berth.run("apply", "-y", "-f", "out", "--set", "one").expect(0)
+    tap.equal(berth.run("dump").expect(0).out, dumped)
+    berth.run("destroy", "-y", "--only", "profile/web", "-f", "out", "--set", "one").expect(0)
+    berth.run("dump", "-o", "out").expect(0)
+    tap.equal("profiles.yaml" in os.listdir(berth.path("out")), False, "file of a kind without objects")
+
+
+def test_preseed(berth):
+    """init --preseed replaces what it names, leaves the rest, never asks (PS-01, PS-12, PS-13)"""
+    berth.run("init").expect(64)
+    berth.run("init", "--preseed", "--dump", stdin="").expect(64)
+    tap.contains(berth.run("init", "--auto").expect(64).err, "not in this build")
+    tap.contains(berth.run("init", "--preseed", "--plan", stdin=FILE).expect(0).out, "profile/web")
+    tap.equal(os.path.exists(berth.state), False, "state directory made")
+    berth.run("init", "--preseed", stdin=FILE).expect(0)
+    berth.run("init", "--preseed", stdin="profiles:\n- name: web\n  description: new\n").expect(0)
+    shown = berth.run("get", "profile/web").out
+    tap.absent(shown, "64MiB")
+    tap.contains(shown, "new")
+    tap.contains(berth.run("get", "--format", "csv").out, "project,p")
+    berth.run("init", "--preseed", stdin="").expect(0)
+    dumped = berth.run("init", "--dump").expect(0).out
+    tap.contains(dumped, "user.site")
+    tap.contains(berth.run("init", "--preseed", "--plan", stdin=dumped).expect(0).out, "Nothing to do")
+    tap.contains(berth.run("init", "--preseed", stdin="profiles: [\n").expect(65).err, "2:")
+
+
+def test_explain(berth):
+    """explain names the value, the place, the line, the last change"""
+    path = berth.write("berth.yaml", FILE)
+    berth.run("apply", "-y").expect(0)
+    text = berth.run("explain", "profile/web.limits.memory").expect(0).out
+    for part in ("64MiB", f"{path}:9:", "generation 1", "cli apply"):
+        tap.contains(text, part)
+    tap.contains(berth.run("explain", "profile/web.config.limits.memry").expect(1).err, "limits.memory")
+    berth.run("explain", "profile/none.description").expect(1)
+    berth.run("explain", "profile").expect(64)
+    value = json.loads(berth.run("explain", "profile/web.description", "--format", "json").expect(0).out)
+    tap.equal(value["value"], "hello")
+
+
+def test_get_formats(berth):
+    """get as table, csv, json, yaml; kinds, objects, patterns"""
+    berth.write("berth.yaml", FILE.replace("hello", "'a, \"b\"'"))
+    berth.run("apply", "-y").expect(0)
+    tap.contains(berth.run("get", "profile", "--format", "csv").expect(0).out, '"a, ""b"""')
+    items = json.loads(berth.run("get", "profile", "--format", "json").expect(0).out)
+    tap.equal(sorted(item["name"] for item in items), ["default", "web"])
+    one = json.loads(berth.run("get", "profile/web", "--format", "json").expect(0).out)
+    tap.equal(one["spec"]["config"], {"limits.memory": "64MiB"})
+    tap.contains(berth.run("get", "profiles", "--format", "yaml").expect(0).out, "limits.memory: 64MiB")
+    tap.equal(len(berth.run("get", "profile/w*").expect(0).out.splitlines()), 2)
+    berth.run("get", "profile/none").expect(1)
+    berth.run("get", "nonsense").expect(64)
+
+
+def test_status(berth):
+    """status says what is ready, and the last generation"""
+    berth.run("status").expect(0)
+    berth.write("berth.yaml", FILE)
+    berth.run("apply", "-y").expect(0)
+    text = berth.run("status").expect(0).out
+    tap.contains(text, "Generation 1")
+    tap.contains(text, "profile/web")
+    rows = json.loads(berth.run("status", "profile/web", "--format", "json").expect(0).out)
+    tap.equal([(row["type"], row["status"]) for row in rows if row["type"] == "Ready"], [("Ready", True)])
+
+
+def test_secrets(berth):
+    """secrets are not printed (EN-05)"""
+    berth.write("berth.yaml", "config:\n  core.trust_password: swordfish\n")
+    for args in (("plan",), ("plan", "--format", "json"), ("apply", "-y"), ("get", "server"), ("dump",),
+                 ("get", "--format", "json"), ("show", "1"), ("show", "1", "--format", "json"),
+                 ("explain", "server.core.trust_password")):
+        result = berth.run(*args)
+        tap.absent(result.out + result.err, "swordfish")
+
+
+def test_nothing_parked(berth):
+    """parked, undelete and purge when there is nothing"""
+    tap.equal(json.loads(berth.run("parked", "--format", "json").expect(0).out), [])
+    berth.run("undelete", "instance/none", "-y").expect(1)
+    berth.run("purge").expect(0)
+    berth.run("purge", "--all").expect(0)
+
+
+def test_lock(berth):
+    """a second berth waits, or fails with 9 when asked (engine.md exit 9)"""
+    berth.write("berth.yaml", FILE)
+    berth.run("apply", "-y").expect(0)
+    with open(os.path.join(berth.state, "lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        berth.run("apply", "-y", "--no-wait-lock").expect(9)
+        berth.run("plan").expect(0)
+        waiting = berth.start("apply", "-y")
+        time.sleep(0.3)
+        tap.equal(waiting.poll(), None, "did not wait")
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        waiting.communicate(timeout=60)
+        tap.equal(waiting.returncode, 0)
+
+
+def test_not_permitted(berth):
+    """a state directory that may not be written is 77"""
+    if os.geteuid() != 0:
+        raise tap.Skip("needs root, to become somebody else")
+    berth.write("berth.yaml", FILE)
+    os.chmod(berth.work, 0o755)
+    done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", berth.program, "apply", "-y"],
+                          cwd=berth.work, env=berth.environment({"ASAN_OPTIONS": "detect_leaks=0"}), text=True,
+                          capture_output=True, check=False)
+    tap.equal(done.returncode, 77, done.stderr)
+
+
+def test_reader_of_apply_leaves(berth):
+    """an apply whose output nobody reads is done all the same"""
+    berth.write("berth.yaml", FILE)
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([berth.program, "apply", "-y"], cwd=berth.work, env=berth.environment(), stdout=write,
+                          stderr=write, check=False)
+    os.close(write)
+    tap.equal(done.returncode, 0)
+    tap.contains(berth.run("get", "profile", "--format", "csv").out, "web,")
+
+
+def test_interrupt_while_waiting(berth):
+    """Ctrl-C while waiting for the lock ends at once and changes nothing"""
+    berth.write("berth.yaml", FILE)
+    berth.run("apply", "-y").expect(0)
+    with open(os.path.join(berth.state, "lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        waiting = berth.start("apply", "-y")
+        time.sleep(0.3)
+        waiting.send_signal(signal.SIGINT)
+        waiting.communicate(timeout=10)
+        tap.equal(waiting.returncode in (130, -signal.SIGINT), True, f"status {waiting.returncode}")
+
+
+tap.main(globals())
