@@ -44,7 +44,7 @@ static const Row update_rows[] = {
     ROW(row_key, row_type, NULL, 0, NONE, RUNTIME, row_spec, "Computed, ignored when read.")
 
 static const Row fields[] = {
-    ROW("source", OBJECT, NULL, 0, REPLACE, REQUIRED, "EN-08",
+    ROW("source", OBJECT, NULL, 0, REPLACE, REQUIRED | ROW_SHORT, "EN-08",
         "What the image is made from; `builtin:NAME` or a path are short forms.",
         .fields = source_rows),
     ROW("aliases", LIST, NULL, 0, NONE, 0, "IMG-002", "More names of the image, besides its own.",

@@ -291,7 +291,7 @@ static const Row fields[] = {
     ROW("profiles", LIST, NULL, 0, LIVE, 0, "PF-02",
         "Profiles in order, later ones win; [default] when absent, none when empty.",
         .ref = "profile"),
-    ROW("source", OBJECT, NULL, 0, REBUILD, 0, "EN-08",
+    ROW("source", OBJECT, NULL, 0, REBUILD, ROW_SHORT, "EN-08",
         "What the root is made from; `image: NAME` is the short form.", .fields = source_rows),
     ROW("instance_type", STRING, NULL, 0, BLOCKED, REFUSED, "I-551",
         "Cloud instance type, expanded into limits."),

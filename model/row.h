@@ -47,6 +47,7 @@ typedef enum {
     ROW_UNSUPPORTED = 1 << 4, /* no driver of this build honours it: refused by name at plan time */
     ROW_META = 1 << 5,        /* berth's own (state, protect, labels, ...), not of LXD's objects */
     ROW_LOCAL = 1 << 6,       /* one value per cluster member */
+    ROW_SHORT = 1 << 7,       /* an object that files may also write as one text */
 } RowFlags;
 
 struct Row {

@@ -15,3 +15,6 @@ char *schema_support(void);
 /* What `berth doc KIND.KEY` prints for one key: type, default, bounds, label, summary, spec id. `key` may be "config.K",
  * "K" or "devices.TYPE.K". NULL with ERR_NOT_FOUND naming the nearest key. Newly allocated. */
 char *schema_doc_key(const Kind *kind, const char *key, GError **error);
+
+/* The files that are printed from the rows and checked in: path below the source folder and content, in turn, as owned strings. */
+GPtrArray *schema_files(void);
