@@ -1,0 +1,265 @@
+#!/usr/bin/python3
+"""The command on the real host: from a file to running containers and back, with all that can go wrong."""
+import json
+import os
+import pty
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import host  # noqa: E402
+import tap  # noqa: E402
+
+# Control groups are not in a namespace of their own: names that nobody else has.
+NAME = f"t{random.randrange(16 ** 6):06x}"
+BRIDGE = f"br{NAME}"
+
+BASE = f"""\
+storage_pools:
+- name: pool
+  driver: dir
+networks:
+- name: {BRIDGE}
+  config:
+    ipv4.address: 10.77.1.1/24
+    ipv6.address: none
+    dns.domain: test.lan
+images:
+- name: busybox
+  source: builtin:busybox
+profiles:
+- name: small
+  devices:
+    root: {{type: disk, path: /, pool: pool}}
+    eth0: {{type: nic, network: {BRIDGE}}}
+"""
+
+
+def instance(name, extra=""):
+    return f"- name: {NAME}-{name}\n  image: busybox\n  profiles: [small]\n  state: running\n{extra}"
+
+
+def instances(*names):
+    return "instances:\n" + "".join(instance(name) for name in names)
+
+
+def wait_for(function, what, seconds=20):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if function():
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{what}: not within {seconds} s")
+
+
+def states(berth):
+    return {item["name"]: item["observed"].get("running", {}).get("state", "stopped")
+            for item in json.loads(berth.run("get", "instance", "--format", "json").expect(0).out)}
+
+
+def apply(berth, text, *args):
+    berth.write("berth.yaml", text)
+    return berth.run("apply", "-y", *args)
+
+
+def down(berth, before):
+    """takes everything down and compares with the start"""
+    berth.run("destroy", "--all", "-y").expect(0)
+    host.same(before, host.fingerprint(berth.state, NAME), ignore=("files",))
+
+
+def test_up_and_down(berth):
+    """file to running containers that find each other by name, and back to nothing"""
+    before = host.fingerprint(berth.state, NAME)
+    apply(berth, BASE + instances("a", "b")).expect(0)
+    tap.equal(states(berth), {f"{NAME}-a": "running", f"{NAME}-b": "running"})
+    wait_for(lambda: berth.run("exec", f"{NAME}-a", "--", "ping", "-c", "1", "-W", "1", f"{NAME}-b").status == 0,
+             "ping by name")
+    tap.contains(berth.run("get", "instance").expect(0).out, "10.77.1.")
+    tap.contains(berth.run("apply", "-y").expect(0).out, "Nothing to do")
+    berth.run("drift").expect(0)
+    berth.write("dump.yaml", berth.run("dump").expect(0).out)
+    berth.run("plan", "-f", "dump.yaml", "--adopt", "--detailed-exitcode", "--set", "x").expect(2)
+    berth.run("plan", "-f", "dump.yaml", "--set", berth.path("berth.yaml"), "--detailed-exitcode").expect(0)
+    down(berth, before)
+
+
+def test_exec(berth):
+    """exec passes input, output and exit status, with and without a terminal"""
+    before = host.fingerprint(berth.state, NAME)
+    apply(berth, BASE + instances("x")).expect(0)
+    name = f"{NAME}-x"
+    tap.equal(berth.run("exec", name, "--", "sh", "-c", "exit 42").status, 42)
+    result = berth.run("exec", name, "--", "sh", "-c", "cat; echo err >&2", stdin="through\n").expect(0)
+    tap.equal((result.out, result.err), ("through\n", "err\n"))
+    tap.equal(berth.run("exec", name, "hostname").expect(0).out, f"{name}\n")
+    tap.equal(berth.run("exec", "--env", "A=b c", "--cwd", "/etc", name, "--", "sh", "-c", "echo $A; pwd").expect(0).out,
+              "b c\n/etc\n")
+    tap.equal(berth.run("exec", name, "--", "sh", "-c", "tty >/dev/null").status, 1, "a terminal without one")
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execve(berth.program, [berth.program, "exec", name, "--", "sh", "-c", "tty >/dev/null && exit 7"],
+                  berth.environment())
+    try:
+        while os.read(fd, 4096):
+            pass
+    except OSError:
+        pass
+    os.close(fd)
+    tap.equal(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 7, "no terminal with one")
+    tap.equal(berth.run("exec", name, "--", "/no/such/program").status, 127)
+    tap.contains(berth.run("exec", f"{NAME}-none", "--", "true").expect(1).err, f"{NAME}-none")
+    apply(berth, BASE + instances("x").replace("running", "stopped")).expect(0)
+    tap.contains(berth.run("exec", name, "--", "true").expect(1).err, "running")
+    down(berth, before)
+
+
+def test_drift(berth):
+    """what somebody else changed is drift (exit 2); apply repairs it"""
+    before = host.fingerprint(berth.state, NAME)
+    apply(berth, BASE + instances("a")).expect(0)
+    subprocess.run(["ip", "addr", "flush", "dev", BRIDGE, "scope", "global"], check=True)
+    tap.contains(berth.run("drift").expect(2).out, BRIDGE)
+    tap.contains(berth.run("drift", "--format", "json", f"network/{BRIDGE}").expect(2).out, "address")
+    berth.run("drift", "pool/pool").expect(0)
+    berth.run("apply", "-y").expect(0)
+    berth.run("drift").expect(0)
+    down(berth, before)
+
+
+def test_failure_is_undone(berth):
+    """an apply that fails leaves the host as before, exit 3"""
+    before = host.fingerprint(berth.state, NAME)
+    apply(berth, BASE + instances("a")).expect(0)
+    up = host.fingerprint(berth.state, NAME)
+    broken = BASE.replace("dns.domain: test.lan", "dns.domain: test.lan\n    raw.dnsmasq: no-such-option")
+    result = apply(berth, broken + instances("a", "b")).expect(3)
+    tap.contains(result.err, BRIDGE)
+    host.same(up, host.fingerprint(berth.state, NAME))
+    berth.run("drift").expect(0)
+    tap.equal(states(berth), {f"{NAME}-a": "running"})
+    down(berth, before)
+
+
+def test_keep_going(berth):
+    """--keep-going keeps what does not depend on the failure, exit 5"""
+    before = host.fingerprint(berth.state, NAME)
+    text = BASE + instances("good") + instance("bad", "  config: {raw.lxc: lxc.prlimit.nofile = nonsense}\n")
+    result = apply(berth, text, "--keep-going").expect(5)
+    tap.contains(result.err, f"{NAME}-bad")
+    tap.equal(states(berth), {f"{NAME}-good": "running"})
+    down(berth, before)
+
+
+def interrupt(berth, number):
+    """sends a signal to an apply once its first step runs; the exit status"""
+    berth.write("berth.yaml", BASE + instances("a", "b", "c", "d"))
+    process = berth.start("apply", "-y", "--format", "jsonl")
+    for line in process.stderr:
+        if json.loads(line)["state"] == "running":
+            break
+    process.send_signal(number)
+    rest = process.communicate(timeout=120)
+    return process.returncode, rest
+
+
+def test_interrupt(berth):
+    """SIGINT and SIGTERM undo an apply: 130 and 143"""
+    before = host.fingerprint(berth.state, NAME)
+    for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        tap.equal(interrupt(berth, number)[0], status)
+        host.same(before, host.fingerprint(berth.state, NAME), ignore=("files",))
+        tap.equal(json.loads(berth.run("history", "--format", "json").out), [])
+    berth.run("apply", "-y").expect(0)
+    down(berth, before)
+
+
+def test_killed(berth):
+    """after kill -9 in the middle the next apply cleans up by itself (LAW-4)"""
+    before = host.fingerprint(berth.state, NAME)
+    status, _ = interrupt(berth, signal.SIGKILL)
+    tap.equal(status, -signal.SIGKILL)
+    berth.run("apply", "-y").expect(0)
+    tap.equal(set(states(berth).values()), {"running"})
+    berth.run("drift").expect(0)
+    down(berth, before)
+
+
+def test_undelete(berth):
+    """deleted data can be brought back as long as it is parked (EN-31)"""
+    before = host.fingerprint(berth.state, NAME)
+    name = f"{NAME}-x"
+    apply(berth, BASE + instances("x")).expect(0)
+    berth.run("exec", name, "--", "sh", "-c", "echo kept > /root/file || echo kept > /file").expect(0)
+    berth.run("destroy", "-y", "--only", f"instance/{name}", "--park-for", "1h").expect(0)
+    tap.contains(berth.run("parked").expect(0).out, name)
+    tap.equal(states(berth), {})
+    berth.run("undelete", f"instance/{name}", "-y").expect(0)
+    tap.contains(berth.run("exec", name, "--", "sh", "-c", "cat /root/file /file 2>/dev/null; true").expect(0).out, "kept")
+    berth.run("destroy", "-y", "--only", f"instance/{name}", "--park-for", "1h").expect(0)
+    berth.run("purge", f"instance/{name}").expect(0)
+    tap.equal(json.loads(berth.run("parked", "--format", "json").out), [])
+    berth.run("undelete", f"instance/{name}", "-y").expect(1)
+    down(berth, before)
+
+
+def test_pending_restart(berth):
+    """a restart that is not allowed is stored, pending, exit 10; then allowed"""
+    before = host.fingerprint(berth.state, NAME)
+    name = f"{NAME}-a"
+    apply(berth, BASE + instances("a")).expect(0)
+    changed = BASE + "instances:\n" + instance("a", "  config: {security.nesting: true}\n")
+    tap.contains(apply(berth, changed, "--allow-restart", "none").expect(10).err, name)
+    tap.contains(berth.run("status").expect(0).out, "RestartPending")
+    berth.run("plan", "--allow-restart", "none").expect(0)
+    apply(berth, changed).expect(0)
+    tap.absent(berth.run("status").expect(0).out, "RestartPending")
+    tap.equal(states(berth), {name: "running"})
+    down(berth, before)
+
+
+def test_in_the_way(berth):
+    """an interface of somebody else is never touched"""
+    before = host.fingerprint(berth.state, NAME)
+    subprocess.run(["ip", "link", "add", BRIDGE, "type", "bridge"], check=True)
+    try:
+        foreign = host.fingerprint(berth.state, NAME)
+        result = apply(berth, BASE)
+        if result.status not in (1, 3):
+            raise AssertionError(f"exit {result.status}: {result.err}")
+        tap.contains(result.err, BRIDGE)
+        host.same(foreign, host.fingerprint(berth.state, NAME), ignore=("files",))
+    finally:
+        subprocess.run(["ip", "link", "del", BRIDGE], check=True)
+    host.same(before, host.fingerprint(berth.state, NAME), ignore=("files",))
+
+
+def test_progress(berth):
+    """--format jsonl: a JSON line for each change of a step on stderr, the result on stdout (EN-34)"""
+    before = host.fingerprint(berth.state, NAME)
+    result = apply(berth, BASE + instances("a"), "--format", "jsonl").expect(0)
+    lines = [json.loads(line) for line in result.err.splitlines()]
+    done = [line for line in lines if line["state"] == "done"]
+    tap.equal(done[-1]["done"], done[-1]["total"])
+    if any(not re.match(r"[a-z]+/", line["object"]) or not line["text"] for line in lines):
+        raise AssertionError(lines)
+    tap.equal(json.loads(result.out)["steps"], done[-1]["total"])
+    down(berth, before)
+
+
+def test_protected_instance(berth):
+    """security.protection.delete refuses a delete, exit 8"""
+    before = host.fingerprint(berth.state, NAME)
+    apply(berth, BASE + "instances:\n" + instance("a", "  config: {security.protection.delete: true}\n")).expect(0)
+    tap.contains(berth.run("destroy", "-y").expect(8).err, "security.protection.delete")
+    tap.equal(states(berth), {f"{NAME}-a": "running"})
+    apply(berth, BASE + instances("a")).expect(0)
+    down(berth, before)
+
+
+host.enter_namespaces()
+tap.main(globals())
