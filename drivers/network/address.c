@@ -54,31 +54,52 @@ static NlAddr *parse_cidr(const char *cidr, GError **error)
     return address;
 }
 
-GPtrArray *link_addresses(const char *name, GError **error)
+GPtrArray *link_all_addresses(GError **error)
 {
-    g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(Link) link = link_get(name, error);
-    g_autoptr(NlSocket) sock = NULL;
+    g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func((GDestroyNotify)route_free);
+    g_autoptr(NlSocket) sock = netlink_open(error);
     g_autoptr(NlCache) cache = NULL;
     int code;
 
-    if (link == NULL || (sock = netlink_open(error)) == NULL)
+    if (sock == NULL)
         return NULL;
     code = rtnl_addr_alloc_cache(sock, &cache);
     if (code < 0) {
-        netlink_error(error, code, "network interface %s: read its addresses", name);
+        netlink_error(error, code, "read the addresses of the network interfaces");
         return NULL;
     }
     for (struct nl_object *at = nl_cache_get_first(cache); at != NULL; at = nl_cache_get_next(at)) {
         RtnlAddr *address = (RtnlAddr *)at;
         NlAddr *local = rtnl_addr_get_local(address);
+        Route *found;
 
-        if (rtnl_addr_get_ifindex(address) == link->index && local != NULL &&
-            rtnl_addr_get_scope(address) != RT_SCOPE_LINK)
-            g_ptr_array_add(list, cidr_text(local, (guint)rtnl_addr_get_prefixlen(address)));
+        if (local == NULL || rtnl_addr_get_scope(address) == RT_SCOPE_LINK)
+            continue;
+        found = g_new0(Route, 1);
+        found->cidr = cidr_text(local, (guint)rtnl_addr_get_prefixlen(address));
+        found->index = rtnl_addr_get_ifindex(address);
+        g_ptr_array_add(list, found);
+    }
+    return g_steal_pointer(&list);
+}
+
+GPtrArray *link_addresses(const char *name, GError **error)
+{
+    g_autoptr(Link) link = link_get(name, error);
+    g_autoptr(GPtrArray) all = link != NULL ? link_all_addresses(error) : NULL;
+    GPtrArray *list;
+
+    if (all == NULL)
+        return NULL;
+    list = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < all->len; i++) {
+        const Route *address = g_ptr_array_index(all, i);
+
+        if (address->index == link->index)
+            g_ptr_array_add(list, g_strdup(address->cidr));
     }
     g_ptr_array_sort(list, compare_text);
-    return g_steal_pointer(&list);
+    return list;
 }
 
 /* An address of a link as libnl wants it. IPv4 ones get their broadcast address, as `ip addr add`

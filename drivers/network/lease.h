@@ -1,6 +1,7 @@
 /* What the DHCP and DNS server of a network knows of one NIC: a host file per NIC (NET-BR-65), and
- * the fact that an instance driver keeps for it: {"file": "web.eth0", "text":
- * "00:16:3e:..,10.0.0.5,web", "$network": "lan"}. Changing it never restarts the server. */
+ * the fact that an instance driver keeps for it:
+ *     {"file": "web.eth0", "text": "00:16:3e:..,10.0.0.5,web", "network": "lan"}
+ * Changing it never restarts the server. */
 #pragma once
 
 #include "host.h"
@@ -11,10 +12,13 @@
 json_t *lease_expect(const Context *context, const Object *network, const Object *instance,
                      const char *device, const json_t *nic, const char *mac);
 
-/* What is there for it; NULL without an error when there is nothing. New reference. */
+/* What is there for it, also in another network than `network` (may be NULL), where it may have
+ * been before; NULL without an error when there is nothing. New reference. */
 json_t *lease_observe(Host *host, const Object *network, const Object *instance, const char *device,
                       GError **error);
 
-/* An ensure (driver.h) for a row whose fact is one NIC's; needs "$network" in the side that is
- * present. Tells a running server. */
+/* All that is there for an instance in any network, by device: {"eth0": fact}. New reference. */
+json_t *lease_observe_all(Host *host, const Object *instance, GError **error);
+
+/* An ensure (driver.h) for a row whose fact is one NIC's. Tells a running server. */
 gboolean lease_ensure(Host *host, const Step *step, GError **error);

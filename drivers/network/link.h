@@ -89,14 +89,17 @@ GPtrArray *link_routes(const char *name, guint protocol, GError **error);
 gboolean link_add_route(const char *name, const char *cidr, guint protocol, GError **error);
 gboolean link_delete_route(const char *name, const char *cidr, guint protocol, GError **error);
 
-/* Unicast routes of the main table over all links; default routes are left out. */
+/* A network or an address, and the link that it belongs to. */
 typedef struct {
     char *cidr;
     int index; /* of the link */
 } Route;
 
 void route_free(Route *route);
+/* Unicast routes of the main table over all links; default routes are left out. */
 GPtrArray *link_all_routes(GError **error);
+/* Addresses of all links; link-local ones are left out. */
+GPtrArray *link_all_addresses(GError **error);
 
 /* Rate limits at the host's end of a NIC (D-NIC-09), in bits a second; 0 is none. `ingress` is
  * towards the instance (HTB on the root qdisc), `egress` from it (an nftables chain `limit.NAME` of

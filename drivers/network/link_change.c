@@ -83,7 +83,6 @@ static gboolean name_owner(const char *name, const char *alias, const char *mast
     nla_put_u32(message, IFLA_GROUP, 0);
     if (alias != NULL)
         nla_put_string(message, IFLA_IFALIAS, alias);
-    /* Once more, for a bridge: only an MTU that is changed is one that it keeps when ports come. */
     if (mtu != 0)
         nla_put_u32(message, IFLA_MTU, mtu);
     if (master != NULL) {
@@ -96,21 +95,42 @@ static gboolean name_owner(const char *name, const char *alias, const char *mast
     return send_change(message, name, "set alias and master", error);
 }
 
+/* Sends the birth of a bridge, with or without VLAN filtering. The MTU is one too many: only when
+ * it is then changed to the right one does the kernel take it as set by hand, and keeps it when
+ * ports come. Returns a libnl code. */
+static int bear_bridge(NlSocket *sock, const char *name, const guint8 *mac, guint mtu,
+                       gboolean filtering)
+{
+    g_autoptr(NlMessage) message = birth_of(name, mtu + 1);
+    struct nlattr *information, *data;
+
+    nla_put(message, IFLA_ADDRESS, 6, mac);
+    information = nla_nest_start(message, IFLA_LINKINFO);
+    nla_put_string(message, IFLA_INFO_KIND, "bridge");
+    if (filtering) {
+        data = nla_nest_start(message, IFLA_INFO_DATA);
+        nla_put_u8(message, IFLA_BR_VLAN_FILTERING, 1);
+        nla_nest_end(message, data);
+    }
+    nla_nest_end(message, information);
+    return netlink_request(sock, message);
+}
+
 gboolean link_add_bridge(const char *name, const char *mac, guint mtu, const char *alias,
                          GError **error)
 {
-    g_autoptr(NlMessage) message = birth_of(name, 0);
-    struct nlattr *information;
+    g_autoptr(NlSocket) sock = NULL;
     guint8 address[6];
+    int code;
 
-    if (!parse_mac(mac, address, error))
+    if (!parse_mac(mac, address, error) || (sock = netlink_open(error)) == NULL)
         return FALSE;
-    nla_put(message, IFLA_ADDRESS, sizeof(address), address);
-    information = nla_nest_start(message, IFLA_LINKINFO);
-    nla_put_string(message, IFLA_INFO_KIND, "bridge");
-    nla_nest_end(message, information);
-    if (!send_change(message, name, "create the bridge", error))
-        return FALSE;
+    code = bear_bridge(sock, name, address, mtu, TRUE);
+    /* A kernel that cannot filter VLANs makes bridges without (NET-BR-71). */
+    if (code == -NLE_OPNOTSUPP)
+        code = bear_bridge(sock, name, address, mtu, FALSE);
+    if (code < 0)
+        return netlink_error(error, code, "network interface %s: create the bridge", name);
     if (name_owner(name, alias, NULL, mtu, error))
         return TRUE;
     link_delete(name, NULL);

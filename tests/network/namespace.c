@@ -2,8 +2,10 @@
 
 #include <criterion/criterion.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,15 +18,19 @@
 static char *top;
 static char *state;
 
+static gint compare_lines(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 void namespace_enter(void)
 {
     if (geteuid() != 0)
         cr_skip_test("needs root: makes network namespaces");
     cr_assert(unshare(CLONE_NEWNET | CLONE_NEWNS) == 0, "unshare: %s", g_strerror(errno));
     cr_assert(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
-    /* /sys shows the network of the namespace in which it was mounted. */
-    cr_assert(mount("sysfs", "/sys/class/net", "tmpfs", 0, NULL) == 0 || errno == ENOENT ||
-              errno == EPERM);
+    /* A /run of its own, for `ip netns`. */
+    cr_assert(mount("tmpfs", "/run", "tmpfs", 0, NULL) == 0);
     g_free(run("ip link set lo up"));
     top = g_dir_make_tmp("berth-network-XXXXXX", NULL);
     /* The unprivileged DHCP server must be able to enter it. */
@@ -38,12 +44,56 @@ const char *namespace_dir(void)
     return state;
 }
 
+/* Processes with the state directory in their arguments, of which there must be none but servers:
+ * their command lines, sorted. With `end` they are killed. */
+static char *own_processes(gboolean end)
+{
+    g_autoptr(GDir) folder = g_dir_open("/proc", 0, NULL);
+    g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
+    const char *name;
+
+    while ((name = g_dir_read_name(folder)) != NULL) {
+        g_autofree char *path = g_strdup_printf("/proc/%s/cmdline", name);
+        g_autofree char *text = NULL;
+        gsize length;
+
+        if (!g_ascii_isdigit(*name) || atoi(name) == getpid() ||
+            !g_file_get_contents(path, &text, &length, NULL))
+            continue;
+        for (gsize i = 0; i + 1 < length; i++)
+            text[i] = text[i] == '\0' ? ' ' : text[i];
+        if (strstr(text, state) == NULL || !g_str_has_prefix(text, "dnsmasq"))
+            continue;
+        if (end)
+            kill(atoi(name), SIGKILL);
+        g_ptr_array_add(lines, g_steal_pointer(&text));
+    }
+    g_ptr_array_sort(lines, (GCompareFunc)compare_lines);
+    g_ptr_array_add(lines, NULL);
+    return g_strjoinv("\n", (char **)lines->pdata);
+}
+
 void namespace_leave(void)
 {
-    if (top != NULL)
+    if (top != NULL) {
+        g_free(own_processes(TRUE));
         file_remove_tree(top, NULL);
+    }
     g_clear_pointer(&top, g_free);
     g_clear_pointer(&state, g_free);
+}
+
+gboolean succeeds(const char *format, ...)
+{
+    g_autofree char *line = NULL;
+    g_auto(GStrv) argv = NULL;
+    va_list args;
+
+    va_start(args, format);
+    line = g_strdup_vprintf(format, args);
+    va_end(args);
+    argv = g_strsplit(line, " ", -1);
+    return spawn_run((const char *const *)argv, NULL, NULL, NULL);
 }
 
 char *run(const char *format, ...)
@@ -73,19 +123,18 @@ static char *without(const char *text, const char *pattern)
 
 char *fingerprint(void)
 {
-    g_autofree char *links = run("ip -d -o link show");
+    g_autofree char *links = run("ip -o link show");
     g_autofree char *addresses = run("ip -o addr show scope global");
     g_autofree char *routes = run("ip route show table main");
-    g_autofree char *routes6 = run("ip -6 route show table main");
     g_autofree char *rules = run("nft list ruleset");
     g_autofree char *forward =
         run("cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding "
-            "/proc/sys/net/ipv6/conf/all/accept_ra /proc/sys/net/ipv6/conf/lo/accept_ra");
-    g_autofree char *files = run("find %s -mindepth 1", namespace_dir());
+            "/proc/sys/net/ipv6/conf/all/accept_ra /proc/sys/net/ipv6/conf/default/accept_ra");
+    g_autofree char *files =
+        run("find %s -mindepth 1 -not -name logs -not -name networks", namespace_dir());
+    g_autofree char *processes = own_processes(FALSE);
     g_autofree char *all =
-        g_strjoin("\n", links, addresses, routes, routes6, rules, forward, files, NULL);
-    g_autofree char *unindexed = without(all, "^[0-9]+: ");
+        g_strjoin("\n", links, addresses, routes, rules, forward, files, processes, NULL);
 
-    /* Routes of IPv6 say no other thing than addresses and links do, but come late. */
-    return without(unindexed, "^(fe80|ff00|multicast).*\\n");
+    return without(all, "^[0-9]+: ");
 }

@@ -266,3 +266,14 @@ Test(link, limits_of_a_link_that_is_gone)
     rules = run("nft list ruleset");
     cr_assert_str_eq(rules, "");
 }
+
+Test(link, the_usual_mtu_is_kept_as_well)
+{
+    VethOptions veth = {.name = "v0", .peer_name = "v1", .mtu = 1400, .master = "lan"};
+    g_autoptr(Link) link = NULL;
+
+    MUST(link_add_bridge("lan", "00:16:3e:01:02:03", 1500, NULL, must));
+    MUST(link_add_veth(&veth, must));
+    link = link_get("lan", NULL);
+    cr_assert_eq(link->mtu, 1500);
+}

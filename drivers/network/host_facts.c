@@ -1,0 +1,106 @@
+#include "host_facts.h"
+
+#include <pwd.h>
+#include <string.h>
+
+#include "forwarding.h"
+#include "link.h"
+
+#define MARK "berth:"
+#define INSTANCE_MARK "berth:instance/"
+
+static gboolean is_ours(const Link *link)
+{
+    return link->alias != NULL && g_str_has_prefix(link->alias, MARK) &&
+           !g_str_has_suffix(link->alias, ":port");
+}
+
+static json_t *describe(const Link *link, const GPtrArray *addresses)
+{
+    json_t *list = json_array();
+    json_t *interface =
+        json_pack("{s:o, s:b, s:b}", "addresses", list, "ours", is_ours(link), "up", link->up);
+
+    for (guint i = 0; i < addresses->len; i++) {
+        const Route *address = g_ptr_array_index(addresses, i);
+
+        if (address->index == link->index)
+            json_array_append_new(list, json_string(address->cidr));
+    }
+    if (link->master != NULL)
+        json_object_set_new(interface, "master", json_string(link->master));
+    return interface;
+}
+
+static gint compare_routes(gconstpointer a, gconstpointer b)
+{
+    const Route *const *x = a, *const *y = b;
+
+    return strcmp((*x)->cidr, (*y)->cidr);
+}
+
+static json_t *foreign_routes(GPtrArray *routes, GHashTable *ours)
+{
+    json_t *list = json_array();
+    const char *last = NULL;
+
+    g_ptr_array_sort(routes, compare_routes);
+    for (guint i = 0; i < routes->len; i++) {
+        const Route *route = g_ptr_array_index(routes, i);
+
+        /* fe80::/64 is on every link and says nothing. */
+        if (g_hash_table_contains(ours, GINT_TO_POINTER(route->index)) ||
+            g_strcmp0(last, route->cidr) == 0 || g_str_has_prefix(route->cidr, "fe80:"))
+            continue;
+        last = route->cidr;
+        json_array_append_new(list, json_string(route->cidr));
+    }
+    return list;
+}
+
+static const char *ipv6_state(void)
+{
+    g_autofree char *disabled = net_sysctl("ipv6/conf/default/disable_ipv6", NULL);
+
+    if (disabled == NULL)
+        return "none";
+    return strcmp(disabled, "0") == 0 ? "on" : "off";
+}
+
+static const char *server_user(void)
+{
+    struct passwd entry, *found = NULL;
+    char buffer[4096];
+
+    return getpwnam_r("dnsmasq", &entry, buffer, sizeof(buffer), &found) == 0 && found != NULL
+               ? "dnsmasq"
+               : "nobody";
+}
+
+gboolean network_host_facts(Host *host, json_t *facts, GError **error)
+{
+    g_autoptr(GPtrArray) links = link_list(error);
+    g_autoptr(GPtrArray) addresses = links != NULL ? link_all_addresses(error) : NULL;
+    g_autoptr(GPtrArray) routes = addresses != NULL ? link_all_routes(error) : NULL;
+    g_autoptr(GHashTable) ours = g_hash_table_new(NULL, NULL);
+    json_t *interfaces;
+
+    if (routes == NULL)
+        return FALSE;
+    interfaces = json_object();
+    for (guint i = 0; i < links->len; i++) {
+        const Link *link = g_ptr_array_index(links, i);
+
+        if (is_ours(link))
+            g_hash_table_add(ours, GINT_TO_POINTER(link->index));
+        if (strcmp(link->name, "lo") != 0 &&
+            (link->alias == NULL || !g_str_has_prefix(link->alias, INSTANCE_MARK)))
+            json_object_set_new(interfaces, link->name, describe(link, addresses));
+    }
+    json_object_set_new(facts, "interfaces", interfaces);
+    json_object_set_new(facts, "routes", foreign_routes(routes, ours));
+    json_object_set_new(facts, "forwarding", forwarding_state());
+    json_object_set_new(facts, "ipv6", json_string(ipv6_state()));
+    json_object_set_new(facts, "dnsmasq_user", json_string(server_user()));
+    return TRUE;
+}

@@ -1,0 +1,410 @@
+#include "network.h"
+
+#include <string.h>
+
+#include "chains.h"
+#include "error.h"
+#include "expect.h"
+#include "firewall/nft.h"
+#include "forwarding.h"
+#include "host_facts.h"
+#include "link.h"
+#include "prepare.h"
+#include "server.h"
+
+/* What says of an interface that became a port of ours by NET-BR-03 that it did so by us. */
+static char *port_mark(const char *key)
+{
+    return g_strdup_printf("berth:%s:port", key);
+}
+
+/* --- observing --- */
+
+static json_t *texts_to_list(const GPtrArray *texts)
+{
+    json_t *list = json_array();
+
+    for (guint i = 0; i < texts->len; i++)
+        json_array_append_new(list, json_string(g_ptr_array_index(texts, i)));
+    return list;
+}
+
+static void keep(json_t *facts, const char *name, json_t *value)
+{
+    if (value != NULL && (json_array_size(value) > 0 || json_object_size(value) > 0))
+        json_object_set(facts, name, value);
+    json_decref(value);
+}
+
+/* Whether a link is this object's. */
+static gboolean is_ours(const Link *link, const char *key)
+{
+    g_autofree char *mark = network_mark(key);
+
+    return link->half || g_strcmp0(link->alias, mark) == 0;
+}
+
+static gboolean refuse_foreign(GError **error, const char *name)
+{
+    return error_set(error, ERR_EXISTS,
+                     "network %s: the host has an interface of this name that berth did not make: "
+                     "choose another name, "
+                     "or remove it (ip link delete %s)",
+                     name, name);
+}
+
+static json_t *observe_sysctl(const char *name)
+{
+    static const char *const keys[] = {"accept_dad", "autoconf", "disable_ipv6"};
+    json_t *values = json_object();
+
+    for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
+        g_autofree char *path = g_strdup_printf("ipv6/conf/%s/%s", name, keys[i]);
+        g_autofree char *fact = g_strconcat("ipv6.", keys[i], NULL);
+        g_autofree char *value = net_sysctl(path, NULL);
+
+        if (value != NULL)
+            json_object_set_new(values, fact, json_string(value));
+    }
+    return values;
+}
+
+/* External ports: those that we marked, and those that the spec names where a mark could not be set
+ * because the interface had an alias. */
+static json_t *observe_ports(const Object *object, GError **error)
+{
+    const char *text = object_config(object, "bridge.external_interfaces");
+    g_auto(GStrv) items = type_items(text != NULL ? text : "");
+    g_autofree char *mark = port_mark(object->key);
+    g_autoptr(GPtrArray) links = link_list(error);
+    json_t *ports;
+
+    if (links == NULL)
+        return NULL;
+    ports = json_object();
+    for (guint i = 0; i < links->len; i++) {
+        const Link *link = g_ptr_array_index(links, i);
+
+        if (g_strcmp0(link->master, object->id.name) == 0 &&
+            (g_strcmp0(link->alias, mark) == 0 ||
+             g_strv_contains((const char *const *)items, link->name)))
+            json_object_set_new(ports, link->name, json_true());
+    }
+    return ports;
+}
+
+static gboolean observe_link(const Object *object, const Link *link, json_t *facts, GError **error)
+{
+    const char *name = object->id.name;
+    g_autoptr(GPtrArray) addresses = link_addresses(name, error);
+    g_autoptr(GPtrArray) routes =
+        addresses != NULL ? link_routes(name, LINK_ROUTE_STATIC, error) : NULL;
+    json_t *ports = routes != NULL ? observe_ports(object, error) : NULL;
+
+    if (ports == NULL)
+        return FALSE;
+    /* A link whose making was interrupted is not up, so that it is never taken for a whole one. */
+    json_object_set_new(facts, "link",
+                        json_pack("{s:s, s:s, s:i, s:b}", "kind",
+                                  link->kind != NULL ? link->kind : "unknown", "mac",
+                                  link->mac != NULL ? link->mac : "", "mtu", (int)link->mtu, "up",
+                                  link->up && !link->half));
+    keep(facts, "sysctl", observe_sysctl(name));
+    keep(facts, "forwarding", forwarding_observe(object));
+    keep(facts, "addresses", texts_to_list(addresses));
+    keep(facts, "routes", texts_to_list(routes));
+    keep(facts, "ports", ports);
+    return TRUE;
+}
+
+static json_t *observe(Host *host, const Context *context, const Object *object, GError **error)
+{
+    const char *name = object->id.name;
+    g_autofree char *mark = network_mark(object->key);
+    g_auto(GStrv) names = chains_names(name);
+    g_autoptr(json_t) facts = json_object();
+    g_autoptr(GError) local = NULL;
+    g_autoptr(Link) link = link_get(name, &local);
+    json_t *part;
+
+    if (link == NULL && !g_error_matches(local, BERTH_ERROR, ERR_NOT_FOUND)) {
+        g_propagate_error(error, g_steal_pointer(&local));
+        return NULL;
+    }
+    if (link != NULL && !is_ours(link, object->key)) {
+        refuse_foreign(error, name);
+        return NULL;
+    }
+    if (link != NULL && !observe_link(object, link, facts, error))
+        return NULL;
+    part = nft_chains("inet", (const char *const *)names, mark, error);
+    if (part == NULL)
+        return NULL;
+    keep(facts, "firewall", part);
+    g_clear_error(&local);
+    part = server_observe(host->dir, name, &local);
+    if (local != NULL) {
+        g_propagate_error(error, g_steal_pointer(&local));
+        return NULL;
+    }
+    keep(facts, "dnsmasq", part);
+    return g_steal_pointer(&facts);
+}
+
+/* --- making --- */
+
+/* The network's link if it is there and ours. FALSE with ERR_EXISTS when somebody else's is in the
+ * way; NULL in `ret` when there is none. */
+static gboolean find_own(const Step *step, Link **ret, GError **error)
+{
+    const char *name = server_network_of(step->key);
+    g_autoptr(GError) local = NULL;
+    g_autoptr(Link) link = link_get(name, &local);
+
+    if (link == NULL && !g_error_matches(local, BERTH_ERROR, ERR_NOT_FOUND)) {
+        g_propagate_error(error, g_steal_pointer(&local));
+        return FALSE;
+    }
+    if (link != NULL && !is_ours(link, step->key))
+        return refuse_foreign(error, name);
+    *ret = g_steal_pointer(&link);
+    return TRUE;
+}
+
+static gboolean alter_link(const char *name, const char *mark, const json_t *fact, GError **error)
+{
+    return link_set_alias(name, mark, error) &&
+           link_set_mac(name, json_member_string(fact, "mac"), error) &&
+           link_set_mtu(name, (guint)json_integer_value(json_object_get(fact, "mtu")), error) &&
+           link_set_up(name, json_is_true(json_object_get(fact, "up")), error);
+}
+
+static gboolean ensure_link(Host *host, const Step *step, GError **error)
+{
+    const char *name = server_network_of(step->key);
+    g_autofree char *mark = network_mark(step->key);
+    g_autoptr(Link) link = NULL;
+
+    if (!find_own(step, &link, error)) {
+        /* What is not ours need not go. */
+        if (step->to == NULL)
+            g_clear_error(error);
+        return step->to == NULL;
+    }
+    if (step->to == NULL)
+        return link == NULL || link_delete(name, error);
+    if (link != NULL)
+        return alter_link(name, mark, step->to, error);
+    if (link_add_bridge(name, json_member_string(step->to, "mac"),
+                        (guint)json_integer_value(json_object_get(step->to, "mtu")), mark, error) &&
+        alter_link(name, mark, step->to, error))
+        return TRUE;
+    if (find_own(step, &link, NULL) && link != NULL)
+        link_delete(name, NULL);
+    return FALSE;
+}
+
+/* Facts of a link go with it; there is nothing to put back where it is gone. */
+static gboolean ensure_sysctl(Host *host, const Step *step, GError **error)
+{
+    const char *name = server_network_of(step->key);
+    const char *fact;
+    json_t *value;
+
+    json_object_foreach (step->to, fact, value) {
+        g_autofree char *path = g_strdup_printf("ipv6/conf/%s/%s", name, fact + strlen("ipv6."));
+
+        if (!net_sysctl_set(path, json_string_value(value), error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean has_text(const json_t *list, const char *text)
+{
+    size_t at;
+    json_t *item;
+
+    json_array_foreach (list, at, item)
+        if (strcmp(json_string_value(item), text) == 0)
+            return TRUE;
+    return FALSE;
+}
+
+static gboolean put_routes_back(const char *name, const GPtrArray *routes, guint protocol,
+                                GError **error)
+{
+    for (guint i = 0; i < routes->len; i++) {
+        if (!link_add_route(name, g_ptr_array_index(routes, i), protocol, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* Losing its last IPv4 address takes a link's routes away, those of NICs among them: they are put
+ * back (NET-BR-25). */
+static gboolean change_addresses(const char *name, const json_t *wanted, GError **error)
+{
+    g_autoptr(GPtrArray) present = link_addresses(name, error);
+    g_autoptr(GPtrArray) fixed =
+        present != NULL ? link_routes(name, LINK_ROUTE_STATIC, error) : NULL;
+    g_autoptr(GPtrArray) nics = fixed != NULL ? link_routes(name, LINK_ROUTE_BOOT, error) : NULL;
+    size_t at;
+    json_t *item;
+
+    if (nics == NULL)
+        return FALSE;
+    /* Out before in: a second address of one subnet would be lost with the first. */
+    for (guint i = 0; i < present->len; i++) {
+        const char *cidr = g_ptr_array_index(present, i);
+
+        if (!has_text(wanted, cidr) && !link_delete_address(name, cidr, error))
+            return FALSE;
+    }
+    json_array_foreach (wanted, at, item)
+        if (!link_add_address(name, json_string_value(item), error))
+            return FALSE;
+    return put_routes_back(name, fixed, LINK_ROUTE_STATIC, error) &&
+           put_routes_back(name, nics, LINK_ROUTE_BOOT, error);
+}
+
+static gboolean ensure_addresses(Host *host, const Step *step, GError **error)
+{
+    const char *name = server_network_of(step->key);
+    g_autoptr(Link) link = NULL;
+
+    if (!find_own(step, &link, step->to != NULL ? error : NULL))
+        return step->to == NULL;
+    if (link == NULL && step->to == NULL)
+        return TRUE;
+    return change_addresses(name, step->to, error);
+}
+
+static gboolean ensure_routes(Host *host, const Step *step, GError **error)
+{
+    const char *name = server_network_of(step->key);
+    g_autoptr(Link) link = NULL;
+    g_autoptr(GPtrArray) present = NULL;
+    size_t at;
+    json_t *item;
+
+    if (!find_own(step, &link, step->to != NULL ? error : NULL))
+        return step->to == NULL;
+    if (link == NULL && step->to == NULL)
+        return TRUE;
+    present = link_routes(name, LINK_ROUTE_STATIC, error);
+    if (present == NULL)
+        return FALSE;
+    for (guint i = 0; i < present->len; i++) {
+        const char *cidr = g_ptr_array_index(present, i);
+
+        if (!has_text(step->to, cidr) && !link_delete_route(name, cidr, LINK_ROUTE_STATIC, error))
+            return FALSE;
+    }
+    json_array_foreach (step->to, at, item)
+        if (!link_add_route(name, json_string_value(item), LINK_ROUTE_STATIC, error))
+            return FALSE;
+    return TRUE;
+}
+
+static gboolean join_port(const char *name, const char *port, const char *mark, GError **error)
+{
+    g_autoptr(Link) link = link_get(port, error);
+
+    if (link == NULL)
+        return FALSE;
+    if (link->master != NULL && strcmp(link->master, name) != 0)
+        return error_set(error, ERR_EXISTS, "network %s: interface %s is a port of %s already",
+                         name, port, link->master);
+    /* The mark first: whoever is killed in between leaves nothing that is not known to be ours. */
+    return (link->alias != NULL || link_set_alias(port, mark, error)) &&
+           link_set_master(port, name, error) && link_set_up(port, TRUE, error);
+}
+
+static gboolean leave_port(const char *name, const char *port, const char *mark, gboolean down,
+                           GError **error)
+{
+    g_autoptr(Link) link = link_get(port, NULL);
+
+    if (link == NULL)
+        return TRUE;
+    if (g_strcmp0(link->master, name) == 0 && !link_set_master(port, NULL, error))
+        return FALSE;
+    if (g_strcmp0(link->alias, mark) == 0 && !link_set_alias(port, NULL, error))
+        return FALSE;
+    return !down || link_set_up(port, FALSE, error);
+}
+
+static gboolean ensure_ports(Host *host, const Step *step, GError **error)
+{
+    const char *name = server_network_of(step->key);
+    g_autofree char *mark = port_mark(step->key);
+    const json_t *down = json_object_get(step->from, "$down");
+    const char *port;
+    json_t *value;
+
+    json_object_foreach (step->from, port, value) {
+        if (port[0] != '$' && json_object_get(step->to, port) == NULL &&
+            !leave_port(name, port, mark, has_text(down, port), error))
+            return FALSE;
+    }
+    json_object_foreach (step->to, port, value) {
+        if (port[0] != '$' && !join_port(name, port, mark, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean ensure_firewall(Host *host, const Step *step, GError **error)
+{
+    g_auto(GStrv) names = chains_names(server_network_of(step->key));
+    g_autofree char *mark = network_mark(step->key);
+    g_autoptr(json_t) chains = json_object();
+
+    for (char **name = names; *name != NULL; name++) {
+        json_t *lines = json_object_get(step->to, *name);
+
+        if (lines != NULL)
+            json_object_set(chains, *name, lines);
+        else
+            json_object_set_new(chains, *name, json_null());
+    }
+    return nft_set_chains("inet", chains, mark, error);
+}
+
+static const FactRow rows[] = {
+    {"link", "network.link", LIVES_KERNEL, CLASS_LIGHT, BAND_ADDITIVE, BAND_ADDITIVE,
+     BAND_DISRUPTIVE, LABEL_LIVE, FALSE, ensure_link, NULL, NULL, NULL, NULL, "make the bridge"},
+    {"sysctl", "network.sysctl", LIVES_KERNEL, CLASS_LIGHT, BAND_ADDITIVE, BAND_ADDITIVE,
+     BAND_DISRUPTIVE, LABEL_LIVE, FALSE, ensure_sysctl, NULL, NULL, NULL, NULL,
+     "set the kernel parameters of the bridge"},
+    {"forwarding", "network.forwarding", LIVES_KERNEL, CLASS_LIGHT, BAND_ADDITIVE, BAND_ADDITIVE,
+     BAND_DISRUPTIVE, LABEL_LIVE, FALSE, forwarding_ensure, NULL, NULL, NULL, NULL,
+     "let the host forward packets"},
+    {"addresses", "network.addresses", LIVES_KERNEL, CLASS_LIGHT, BAND_ADDITIVE, BAND_ADDITIVE,
+     BAND_DISRUPTIVE, LABEL_LIVE, FALSE, ensure_addresses, NULL, NULL, NULL, NULL,
+     "give the bridge its addresses"},
+    {"routes", "network.routes", LIVES_KERNEL, CLASS_LIGHT, BAND_ADDITIVE, BAND_ADDITIVE,
+     BAND_DISRUPTIVE, LABEL_LIVE, FALSE, ensure_routes, NULL, NULL, NULL, NULL,
+     "route networks to the bridge"},
+    {"ports", "network.ports", LIVES_KERNEL, CLASS_LIGHT, BAND_ADDITIVE, BAND_ADDITIVE,
+     BAND_DISRUPTIVE, LABEL_LIVE, FALSE, ensure_ports, NULL, NULL, NULL, NULL,
+     "make interfaces of the host ports of the bridge"},
+    {"firewall", "network.firewall", LIVES_KERNEL, CLASS_LIGHT, BAND_ADDITIVE, BAND_ADDITIVE,
+     BAND_DISRUPTIVE, LABEL_LIVE, FALSE, ensure_firewall, NULL, NULL, NULL, NULL,
+     "write the firewall rules of the network"},
+    /* A change waits for the addresses to be there, and stops the server for a moment. */
+    {"dnsmasq", "network.dnsmasq", LIVES_DISK, CLASS_LIGHT, BAND_ADDITIVE, BAND_DISRUPTIVE,
+     BAND_DISRUPTIVE, LABEL_LIVE, FALSE, server_ensure, NULL, NULL, server_purge, NULL,
+     "run the DHCP and DNS server of the network"},
+    {NULL},
+};
+
+const Driver NETWORK_DRIVER = {
+    .kind = KIND_NETWORK,
+    .rows = rows,
+    .prepare = network_prepare,
+    .expect = network_expect,
+    .observe = observe,
+    .host_facts = network_host_facts,
+};

@@ -1,0 +1,393 @@
+#include "server.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* In angle brackets: see base/spawn.c. */
+#include <spawn.h>
+
+#include "error.h"
+#include "file.h"
+#include "instance/record.h"
+#include "paths.h"
+#include "server_arguments.h"
+#include "server_cgroup.h"
+
+#define PROGRAM "dnsmasq"
+#define STOP_MS 5000
+#define RAW_MAX (1u << 20)
+
+const char *server_network_of(const char *key)
+{
+    return strrchr(key, '/') + 1;
+}
+
+gboolean server_make_folders(const char *dir, const char *network, GError **error)
+{
+    g_autofree char *folder = path_network(dir, network);
+    g_autofree char *hosts = server_file(dir, network, "hosts");
+
+    /* The server reads host files after it gave up root. */
+    return file_make_directory(folder, 0711, error) && file_make_directory(hosts, 0755, error);
+}
+
+/* --- which process --- */
+
+/* Arguments of a process without the program's name; NULL when it is gone. New reference. */
+static json_t *arguments_of(pid_t pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/cmdline", (int)pid);
+    g_autofree char *text = NULL;
+    json_t *list;
+    gsize length = 0;
+
+    if (!g_file_get_contents(path, &text, &length, NULL) || length == 0)
+        return NULL;
+    list = json_array();
+    for (gsize at = strlen(text) + 1; at < length; at += strlen(text + at) + 1)
+        json_array_append_new(list, json_string(text + at));
+    return list;
+}
+
+/* The running server by its record: its pid and a pidfd, or 0. */
+static pid_t find_server(const char *dir, const char *network, Fd *ret_fd)
+{
+    g_autofree char *path = server_file(dir, network, "pid");
+    g_autofree char *text = NULL;
+    g_autofree char *boot = boot_id();
+    g_autoptr(json_t) record = NULL;
+
+    if (!file_read(path, 65536, &text, NULL, NULL))
+        return 0;
+    record = json_loads(text, 0, NULL);
+    if (g_strcmp0(json_member_string(record, "boot"), boot) != 0)
+        return 0;
+    return process_find(json_object_get(record, "process"), ret_fd);
+}
+
+/* Ends a process through its pidfd: asked first, then made to. */
+static gboolean end_process(int pidfd, const char *network, GError **error)
+{
+    struct pollfd poller = {.fd = pidfd, .events = POLLIN};
+    static const int signals[] = {SIGTERM, SIGKILL};
+
+    for (guint i = 0; i < G_N_ELEMENTS(signals); i++) {
+        int ready;
+
+        if (syscall(SYS_pidfd_send_signal, pidfd, signals[i], NULL, 0) < 0 && errno != ESRCH)
+            return error_errno(error, errno, "network %s: stop %s", network, PROGRAM);
+        do
+            ready = poll(&poller, 1, STOP_MS);
+        while (ready < 0 && errno == EINTR);
+        if (ready > 0)
+            return TRUE;
+    }
+    return error_set(error, ERR_FAILED, "network %s: %s does not end", network, PROGRAM);
+}
+
+static gboolean has_text(const json_t *list, const char *text)
+{
+    size_t at;
+    json_t *item;
+
+    json_array_foreach (list, at, item)
+        if (strcmp(json_string_value(item), text) == 0)
+            return TRUE;
+    return FALSE;
+}
+
+/* Ends servers of this network that no record tells of: one that was started by a program that was
+ * killed before it could write the record. They are known by the path of their own configuration
+ * file. */
+static gboolean end_strays(const char *dir, const char *network, GError **error)
+{
+    g_autofree char *raw = server_file(dir, network, "raw");
+    g_autofree char *mark = g_strconcat("--conf-file=", raw, NULL);
+    g_autoptr(GDir) processes = g_dir_open("/proc", 0, error);
+    const char *name;
+
+    if (processes == NULL)
+        return FALSE;
+    while ((name = g_dir_read_name(processes)) != NULL) {
+        guint64 pid;
+        g_auto(Fd) fd = -1;
+        g_autoptr(json_t) arguments = NULL;
+
+        if (!g_ascii_string_to_unsigned(name, 10, 1, G_MAXINT, &pid, NULL))
+            continue;
+        /* The descriptor first: what is then read belongs to the process that will get the signal.
+         */
+        fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+        arguments = fd >= 0 ? arguments_of((pid_t)pid) : NULL;
+        if (arguments != NULL && has_text(arguments, mark) &&
+            process_started((pid_t)pid, NULL) != 0 && !end_process(fd, network, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean stop_server(const char *dir, const char *network, GError **error)
+{
+    g_autofree char *record = server_file(dir, network, "pid");
+    g_autofree char *started = server_file(dir, network, "started");
+    g_auto(Fd) fd = -1;
+
+    if (find_server(dir, network, &fd) != 0 && !end_process(fd, network, error))
+        return FALSE;
+    if (!end_strays(dir, network, error) || !file_remove(record, error) ||
+        !file_remove(started, error))
+        return FALSE;
+    server_cgroup_remove(dir, network);
+    return TRUE;
+}
+
+gboolean server_reload(const char *dir, const char *network, GError **error)
+{
+    g_auto(Fd) fd = -1;
+
+    if (find_server(dir, network, &fd) == 0)
+        return TRUE;
+    if (syscall(SYS_pidfd_send_signal, fd, SIGHUP, NULL, 0) < 0 && errno != ESRCH)
+        return error_errno(error, errno, "network %s: tell %s of a change", network, PROGRAM);
+    return TRUE;
+}
+
+/* --- observing --- */
+
+/* Whether anything is left of a server; parked files are not. */
+static gboolean has_files(const char *dir, const char *network)
+{
+    static const char *const names[] = {"raw", "pid", "started", "leases", "hosts"};
+
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *path = server_file(dir, network, names[i]);
+
+        if (file_exists(path))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+json_t *server_observe(const char *dir, const char *network, GError **error)
+{
+    g_autofree char *path = server_file(dir, network, "raw");
+    g_autofree char *raw = NULL;
+    g_autoptr(GError) local = NULL;
+    g_autoptr(json_t) fact = NULL;
+    json_t *arguments;
+    pid_t pid;
+
+    if (!has_files(dir, network))
+        return NULL;
+    if (!file_read(path, RAW_MAX, &raw, NULL, &local) &&
+        !g_error_matches(local, BERTH_ERROR, ERR_NOT_FOUND)) {
+        g_propagate_error(error, g_steal_pointer(&local));
+        return NULL;
+    }
+    pid = find_server(dir, network, NULL);
+    arguments = pid != 0 ? arguments_of(pid) : NULL;
+    if (arguments == NULL)
+        return json_pack("{s:b}", "running", FALSE);
+    fact = json_pack("{s:b, s:o}", "running", TRUE, "arguments", arguments);
+    if (raw != NULL && *raw != '\0')
+        json_object_set_new(fact, "raw", json_string(raw));
+    return g_steal_pointer(&fact);
+}
+
+/* --- starting --- */
+
+/* dnsmasq gives up root before it reads the host files: every directory above them must let others
+ * through. */
+static gboolean check_reach(const char *dir, const char *network, GError **error)
+{
+    g_autofree char *at = server_file(dir, network, "hosts");
+
+    while (strcmp(at, "/") != 0) {
+        struct stat st;
+        char *parent;
+
+        if (stat(at, &st) < 0)
+            return error_errno(error, errno, "network %s: look at %s", network, at);
+        if ((st.st_mode & S_IXOTH) == 0)
+            return error_set(error, ERR_FAILED,
+                             "network %s: %s runs without root and cannot enter %s: give it mode "
+                             "0711 (chmod 0711 %s)",
+                             network, PROGRAM, at, at);
+        parent = g_path_get_dirname(at);
+        g_free(at);
+        at = parent;
+    }
+    return TRUE;
+}
+
+/* argv of `arguments`, with the argument that starts with `old` (may be NULL) replaced, and `more`
+ * behind. */
+static GPtrArray *make_argv(const json_t *arguments, const char *old, const char *replacement,
+                            const char *more)
+{
+    GPtrArray *argv = g_ptr_array_new();
+    size_t at;
+    json_t *item;
+
+    g_ptr_array_add(argv, (gpointer)PROGRAM);
+    json_array_foreach (arguments, at, item) {
+        const char *text = json_string_value(item);
+
+        g_ptr_array_add(
+            argv, (gpointer)(old != NULL && g_str_has_prefix(text, old) ? replacement : text));
+    }
+    if (more != NULL)
+        g_ptr_array_add(argv, (gpointer)more);
+    g_ptr_array_add(argv, NULL);
+    return argv;
+}
+
+/* Lets dnsmasq read the configuration before anything is touched (NET-BR-39). */
+static gboolean check_configuration(const char *network, const json_t *fact, GError **error)
+{
+    const char *raw = json_member_string(fact, "raw");
+    SpawnOptions options = {.input = raw != NULL ? raw : "", .timeout_ms = 10000, .keep_fd = -1};
+    g_autoptr(GPtrArray) argv =
+        make_argv(json_object_get(fact, "arguments"), "--conf-file=", "--conf-file=-", "--test");
+
+    if (spawn_run((const char *const *)argv->pdata, &options, NULL, error))
+        return TRUE;
+    g_prefix_error(error, "network %s%s: ", network,
+                   raw != NULL ? ": config.raw.dnsmasq is refused" : "");
+    return FALSE;
+}
+
+/* Writes who is running: dnsmasq wrote its pid as root, before it reported success. */
+static gboolean write_record(const char *dir, const char *network, GError **error)
+{
+    g_autofree char *started = server_file(dir, network, "started");
+    g_autofree char *path = server_file(dir, network, "pid");
+    g_autofree char *text = NULL;
+    g_autofree char *boot = boot_id();
+    g_autoptr(json_t) record = NULL;
+    g_autofree char *line = NULL;
+    guint64 pid;
+    json_t *process;
+
+    if (!file_read(started, 64, &text, NULL, error))
+        return FALSE;
+    if (!g_ascii_string_to_unsigned(g_strstrip(text), 10, 1, G_MAXINT, &pid, NULL) ||
+        (process = process_describe((pid_t)pid)) == NULL)
+        return error_set(error, ERR_FAILED, "network %s: %s ended at once: see %s", network,
+                         PROGRAM, started);
+    record = json_pack("{s:s, s:o}", "boot", boot, "process", process);
+    line = json_text(record);
+    server_cgroup_enter(dir, network, (pid_t)pid);
+    return file_write(path, line, -1, 0644, NULL, error) && file_remove(started, error);
+}
+
+/* dnsmasq goes to the background only when it listens: its status says whether it works, and its
+ * stderr why not. */
+static gboolean start_server(const char *dir, const char *network, const json_t *fact,
+                             GError **error)
+{
+    const char *raw = json_member_string(fact, "raw");
+    g_autofree char *raw_path = server_file(dir, network, "raw");
+    g_autofree char *logs = g_build_filename(dir, "logs", NULL);
+    SpawnOptions options = {.timeout_ms = 20000, .keep_fd = -1};
+    g_autoptr(GPtrArray) argv = make_argv(json_object_get(fact, "arguments"), NULL, NULL, NULL);
+
+    if (!server_make_folders(dir, network, error) || !file_make_directory(logs, 0711, error) ||
+        !check_reach(dir, network, error) ||
+        !file_write(raw_path, raw != NULL ? raw : "", -1, 0644, NULL, error))
+        return FALSE;
+    if (!spawn_run((const char *const *)argv->pdata, &options, NULL, error)) {
+        g_prefix_error(error, "network %s: ", network);
+        return FALSE;
+    }
+    if (write_record(dir, network, error))
+        return TRUE;
+    stop_server(dir, network, NULL);
+    return FALSE;
+}
+
+/* --- the row --- */
+
+/* Files of a network without a server go; parked ones and what is not ours stay. */
+static gboolean remove_files(const char *dir, const char *network, const char *tx, GError **error)
+{
+    g_autofree char *folder = path_network(dir, network);
+    g_autofree char *leases = server_file(dir, network, "leases");
+    g_autofree char *parked = path_parked(leases, tx);
+    g_autofree char *raw = server_file(dir, network, "raw");
+    g_autofree char *hosts = server_file(dir, network, "hosts");
+    g_autofree char *log = server_log(dir, network);
+
+    if (file_exists(leases) && !file_exists(parked) && !file_rename(leases, parked, error))
+        return FALSE;
+    if (!file_remove(leases, error) || !file_remove(raw, error) ||
+        !file_remove_tree(hosts, error) || !file_remove(log, error))
+        return FALSE;
+    if (rmdir(folder) < 0 && errno != ENOENT && errno != ENOTEMPTY)
+        return error_errno(error, errno, "remove %s", folder);
+    return TRUE;
+}
+
+static gboolean unpark_leases(const char *dir, const char *network, const char *tx, GError **error)
+{
+    g_autofree char *leases = server_file(dir, network, "leases");
+    g_autofree char *parked = path_parked(leases, tx);
+
+    return !file_exists(parked) ||
+           (file_remove(leases, error) && file_rename(parked, leases, error));
+}
+
+static gboolean is_running(const json_t *fact)
+{
+    return json_is_true(json_object_get(fact, "running"));
+}
+
+static gboolean ensure_running(Host *host, const char *network, const Step *step, GError **error)
+{
+    g_autoptr(json_t) present = server_observe(host->dir, network, NULL);
+
+    if (json_equal(present, step->to))
+        return TRUE;
+    if (!check_configuration(network, step->to, error) || !stop_server(host->dir, network, error) ||
+        !unpark_leases(host->dir, network, step->tx, error))
+        return FALSE;
+    if (start_server(host->dir, network, step->to, error))
+        return TRUE;
+    /* As it was: a server that cannot take the new configuration keeps the old one. */
+    if (is_running(present))
+        start_server(host->dir, network, present, NULL);
+    else if (present == NULL)
+        remove_files(host->dir, network, step->tx, NULL);
+    return FALSE;
+}
+
+gboolean server_ensure(Host *host, const Step *step, GError **error)
+{
+    const char *network = server_network_of(step->key);
+
+    if (is_running(step->to))
+        return ensure_running(host, network, step, error);
+    if (!stop_server(host->dir, network, error))
+        return FALSE;
+    /* "running": false is what a crashed server leaves: undo of its repair keeps the files. */
+    return step->to != NULL || remove_files(host->dir, network, step->tx, error);
+}
+
+gboolean server_purge(Host *host, const Step *step, GError **error)
+{
+    const char *network = server_network_of(step->key);
+    g_autofree char *folder = path_network(host->dir, network);
+    g_autofree char *leases = server_file(host->dir, network, "leases");
+    g_autofree char *parked = path_parked(leases, step->tx);
+
+    if (!file_remove(parked, error))
+        return FALSE;
+    if (rmdir(folder) < 0 && errno != ENOENT && errno != ENOTEMPTY)
+        return error_errno(error, errno, "remove %s", folder);
+    return TRUE;
+}

@@ -1,0 +1,24 @@
+/* The dnsmasq process of a network: starting, finding, telling and ending it (NET-BR-64). A process
+ * counts only when its pid, its start time and the boot id are those of the record in
+ * networks/NET/dnsmasq.pid. */
+#pragma once
+
+#include "host.h"
+
+/* The fact as it is: {"running": true, "arguments": [...], "raw": text}, {"running": false} when
+ * only files are left, NULL without an error when there is nothing. New reference. */
+json_t *server_observe(const char *dir, const char *network, GError **error);
+
+/* The ensure and the purge of the fact "dnsmasq": the lease file is parked while the server is
+ * gone. */
+gboolean server_ensure(Host *host, const Step *step, GError **error);
+gboolean server_purge(Host *host, const Step *step, GError **error);
+
+/* Makes a running server read its host files again; none running is success. */
+gboolean server_reload(const char *dir, const char *network, GError **error);
+
+/* networks/NET and networks/NET/dnsmasq.hosts. */
+gboolean server_make_folders(const char *dir, const char *network, GError **error);
+
+/* The last part of an object's key. Borrowed from it. */
+const char *server_network_of(const char *key);
