@@ -34,14 +34,14 @@ static gboolean write_steps(Store *store, const char *tx, const GPtrArray *steps
 static gboolean check_free(Store *store, const GPtrArray *steps, GError **error)
 {
     g_autoptr(SqlStatement) statement = sql_prepare(
-        store_database(store), error, "SELECT DISTINCT tx, step ->> '$.key' FROM steps", NULL);
+        store_database(store), error, "SELECT DISTINCT tx, step ->> '$.object' FROM steps", NULL);
     g_autoptr(GHashTable) keys = g_hash_table_new(g_str_hash, g_str_equal);
     gboolean row;
 
     if (statement == NULL)
         return FALSE;
     for (guint i = 0; i < steps->len; i++)
-        g_hash_table_add(keys, ((const PlanStep *)steps->pdata[i])->step.key);
+        g_hash_table_add(keys, ((const PlanStep *)steps->pdata[i])->object);
     for (;;) {
         if (!sql_next(statement, &row, error))
             return FALSE;

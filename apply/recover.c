@@ -9,12 +9,10 @@ static gboolean undo_step(Host *host, const PlanStep *plan_step, const char *tx,
                           GError **error)
 {
     g_autoptr(Step) step = step_copy(&plan_step->step, tx);
-    Step reversed = step_reversed(step);
 
     if (rebooted && plan_step->row->lives_in == LIVES_KERNEL)
         return TRUE;
-    return plan_step->staging ? host_unstage(host, step, error)
-                              : host_ensure(host, &reversed, error);
+    return plan_step_undo(host, plan_step, step, error);
 }
 
 static gboolean undo_transaction(Store *store, Host *host, const OpenTransaction *open,
@@ -28,8 +26,8 @@ static gboolean undo_transaction(Store *store, Host *host, const OpenTransaction
         const PlanStep *step = open->steps->pdata[i - 1];
         g_autoptr(GError) failure = NULL;
 
-        if (!g_ptr_array_find_with_equal_func(keys, step->step.key, g_str_equal, NULL))
-            g_ptr_array_add(keys, g_strdup(step->step.key));
+        if (!g_ptr_array_find_with_equal_func(keys, step->object, g_str_equal, NULL))
+            g_ptr_array_add(keys, g_strdup(step->object));
         if (!undo_step(host, step, open->tx, rebooted, &failure)) {
             g_autofree char *label = object_key_label(step->step.key);
 

@@ -1,12 +1,18 @@
 #include "step.h"
 
+#include "host.h"
+
 PlanStep *plan_step_new(const FactRow *row, const char *key, const char *path, json_t *from,
                         json_t *to, Phase phase)
 {
     PlanStep *plan_step = g_new0(PlanStep, 1);
 
-    plan_step->step = (Step){g_strdup(row->name), g_strdup(key),   g_strdup(path),
-                             json_incref(from),   json_incref(to), NULL};
+    plan_step->step = (Step){.name = g_strdup(row->name),
+                             .key = g_strdup(key),
+                             .path = g_strdup(path),
+                             .from = json_incref(from),
+                             .to = json_incref(to)};
+    plan_step->object = g_strdup(key);
     plan_step->row = row;
     plan_step->phase = phase;
     plan_step->after = g_array_new(FALSE, FALSE, sizeof(guint));
@@ -20,6 +26,7 @@ static void step_clear(Step *step)
     g_free(step->path);
     json_decref(step->from);
     json_decref(step->to);
+    g_free(step->from_key);
     g_free(step->tx);
 }
 
@@ -28,6 +35,7 @@ void plan_step_free(PlanStep *plan_step)
     if (plan_step == NULL)
         return;
     step_clear(&plan_step->step);
+    g_free(plan_step->object);
     g_array_unref(plan_step->after);
     g_free(plan_step);
 }
@@ -36,19 +44,33 @@ Step *step_copy(const Step *step, const char *tx)
 {
     Step *copy = g_new0(Step, 1);
 
-    *copy = (Step){g_strdup(step->name),  g_strdup(step->key),
-                   g_strdup(step->path),  json_incref(step->from),
-                   json_incref(step->to), g_strdup(step->tx != NULL ? step->tx : tx)};
+    *copy = (Step){.name = g_strdup(step->name),
+                   .key = g_strdup(step->key),
+                   .path = g_strdup(step->path),
+                   .from = json_incref(step->from),
+                   .to = json_incref(step->to),
+                   .from_key = g_strdup(step->from_key),
+                   .tx = g_strdup(step->tx != NULL ? step->tx : tx)};
     return copy;
 }
 
-Step step_reversed(const Step *step)
+gboolean plan_step_undo(Host *host, const PlanStep *plan_step, const Step *step, GError **error)
 {
     Step reversed = *step;
 
+    if (plan_step->staging)
+        return host_unstage(host, step, error);
     reversed.from = step->to;
     reversed.to = step->from;
-    return reversed;
+    if (step->from_key != NULL) {
+        reversed.key = step->from_key;
+        reversed.from_key = step->key;
+    }
+    if (!host_ensure(host, &reversed, error))
+        return FALSE;
+    /* Taking an addition back parks it, as any removal does; data of an earlier transaction stays
+     * there. */
+    return step->from != NULL || plan_step->step.tx != NULL || host_purge(host, &reversed, error);
 }
 
 void step_free(Step *step)
@@ -63,9 +85,10 @@ json_t *plan_step_to_json(const PlanStep *plan_step)
 {
     const Step *step = &plan_step->step;
 
-    return json_pack("{s:s, s:s, s:s, s:O*, s:O*, s:s*, s:b, s:b, s:i}", "name", step->name, "key",
-                     step->key, "path", step->path, "from", step->from, "to", step->to, "tx",
-                     step->tx, "staging", plan_step->staging, "purges", plan_step->purges, "phase",
+    return json_pack("{s:s, s:s, s:s, s:s, s:O*, s:O*, s:s*, s:s*, s:b, s:b, s:i}", "name",
+                     step->name, "object", plan_step->object, "key", step->key, "path", step->path,
+                     "from", step->from, "to", step->to, "from_key", step->from_key, "tx", step->tx,
+                     "staging", plan_step->staging, "purges", plan_step->purges, "phase",
                      (int)plan_step->phase);
 }
 
@@ -83,6 +106,11 @@ PlanStep *plan_step_from_json(const json_t *value)
         plan_step_new(row, key, path, json_object_get(value, "from"), json_object_get(value, "to"),
                       (Phase)json_integer_value(json_object_get(value, "phase")));
     plan_step->step.tx = g_strdup(json_member_string(value, "tx"));
+    plan_step->step.from_key = g_strdup(json_member_string(value, "from_key"));
+    if (json_member_string(value, "object") != NULL) {
+        g_free(plan_step->object);
+        plan_step->object = g_strdup(json_member_string(value, "object"));
+    }
     plan_step->staging = json_is_true(json_object_get(value, "staging"));
     plan_step->purges = json_is_true(json_object_get(value, "purges"));
     return plan_step;

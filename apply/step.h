@@ -24,6 +24,8 @@ typedef enum {
 
 typedef struct {
     Step step; /* tx is NULL until it is applied, but for data that an earlier transaction parked */
+    char *object; /* key of the object that the step is done for: after a rename not always that of
+                     the fact (step.key) */
     const FactRow *row;
     gboolean staging; /* the staging half of a change */
     gboolean purges;  /* leaves something parked */
@@ -37,8 +39,10 @@ void plan_step_free(PlanStep *step);
 
 /* A step of its own, with a transaction's id unless it has one. References are shared. */
 Step *step_copy(const Step *step, const char *tx);
-/* The step that takes this one back: from and to swapped. Borrows; valid as long as `step`. */
-Step step_reversed(const Step *step);
+/* Takes a step back: staged data is thrown away, a fact goes from `to` to `from` again; what the
+ * step itself had added is not kept parked. `step` is the plan's step with the transaction's id.
+ * Accepts that the step never or only half happened. */
+gboolean plan_step_undo(Host *host, const PlanStep *plan_step, const Step *step, GError **error);
 void step_free(Step *step);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Step, step_free)
 

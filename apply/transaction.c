@@ -113,15 +113,13 @@ static void undo_begun(Transaction *t, GHashTable *keys, GString *failures)
         guint position = g_array_index(t->begun, guint, i - 1);
         const PlanStep *plan_step = plan_step_at(t, position);
         const Step *step = t->steps->pdata[position];
-        Step reversed = step_reversed(step);
         g_autoptr(GError) failure = NULL;
         gboolean undone;
 
-        if ((keys != NULL && !g_hash_table_contains(keys, step->key)) ||
+        if ((keys != NULL && !g_hash_table_contains(keys, plan_step->object)) ||
             t->states[position] == STEP_UNDONE)
             continue;
-        undone = plan_step->staging ? host_unstage(t->request->host, step, &failure)
-                                    : host_ensure(t->request->host, &reversed, &failure);
+        undone = plan_step_undo(t->request->host, plan_step, step, &failure);
         report(t, position, undone ? STEP_UNDONE : STEP_UNDO_FAILED);
         if (!undone) {
             g_autofree char *label = object_key_label(step->key);
@@ -129,7 +127,7 @@ static void undo_begun(Transaction *t, GHashTable *keys, GString *failures)
             g_string_append_printf(failures, "\n  %s: undo of %s (%s): %s", label, step->name,
                                    step->path, failure->message);
         } else if (plan_step->row->irreversible != NULL && step->from != NULL) {
-            g_ptr_array_add(t->result.restarted, object_key_label(step->key));
+            g_ptr_array_add(t->result.restarted, object_key_label(plan_step->object));
         }
     }
 }
@@ -262,10 +260,9 @@ static void work(gpointer data, gpointer user_data)
 
 static gboolean is_settled(const Transaction *t, guint position)
 {
-    const Step *step = t->steps->pdata[position];
-
     return t->states[position] == STEP_DONE || t->states[position] == STEP_FAILED ||
-           (t->states[position] == STEP_WAITING && g_hash_table_contains(t->failed, step->key));
+           (t->states[position] == STEP_WAITING &&
+            g_hash_table_contains(t->failed, plan_step_at(t, position)->object));
 }
 
 static gboolean is_ready(const Run *run, guint position)
@@ -273,7 +270,7 @@ static gboolean is_ready(const Run *run, guint position)
     const PlanStep *plan_step = plan_step_at(run->t, position);
 
     if (run->t->states[position] != STEP_WAITING || plan_step->phase != run->phase ||
-        g_hash_table_contains(run->t->failed, plan_step->step.key))
+        g_hash_table_contains(run->t->failed, plan_step->object))
         return FALSE;
     if (run->running[plan_step->row->step_class] >= run->limits[plan_step->row->step_class])
         return FALSE;
@@ -335,11 +332,15 @@ static void fail_with_dependents(Run *run, const char *key)
     for (guint i = 0; i < t->steps->len; i++) {
         const PlanStep *plan_step = plan_step_at(t, i);
 
+        if (strcmp(plan_step->object, key) == 0) { /* a rename that fails keeps the old name too */
+            g_hash_table_add(t->failed, g_strdup(plan_step->step.key));
+            if (plan_step->step.from_key != NULL)
+                g_hash_table_add(t->failed, g_strdup(plan_step->step.from_key));
+        }
         for (guint j = 0; j < plan_step->after->len; j++) {
-            const Step *before = t->steps->pdata[g_array_index(plan_step->after, guint, j)];
-
-            if (strcmp(before->key, key) == 0)
-                fail_with_dependents(run, plan_step->step.key);
+            if (strcmp(plan_step_at(t, g_array_index(plan_step->after, guint, j))->object, key) ==
+                0)
+                fail_with_dependents(run, plan_step->object);
         }
     }
 }
@@ -361,7 +362,7 @@ static void settle(Run *run, Job *job)
         g_prefix_error(&job->error, "%s: %s: ", label, step->name);
         if (t->request->keep_going) {
             g_ptr_array_add(t->result.failed, g_strdup(job->error->message));
-            fail_with_dependents(run, step->key);
+            fail_with_dependents(run, plan_step_at(t, job->position)->object);
         } else if (run->first == NULL) {
             run->first = g_steal_pointer(&job->error);
         }

@@ -1,18 +1,22 @@
 /* The contract between the engine and what changes the host.
  *
- * A driver describes one kind by *facts*: a JSON object that says what the host shows of one object. It can do three things
- * with them: `expect` (pure: what the facts should be), `observe` (read-only: what they are) and, per row of its table,
- * `ensure` (make one fact so). Everything else is the engine's and the same for all kinds: a plan is the difference between
- * expected and observed facts, a step is one fact going `from` -> `to`, undo is the same step with both swapped, verify is
- * observe again, drift is a difference nobody asked for, and 'converged' is 'no difference'.
+ * A driver describes one kind by *facts*: a JSON object that says what the host shows of one
+ * object. It can do three things with them: `expect` (pure: what the facts should be), `observe`
+ * (read-only: what they are) and, per row of its table, `ensure` (make one fact so). Everything
+ * else is the engine's and the same for all kinds: a plan is the difference between expected and
+ * observed facts, a step is one fact going `from` -> `to`, undo is the same step with both swapped,
+ * verify is observe again, drift is a difference nobody asked for, and 'converged' is 'no
+ * difference'.
  *
- * Facts are compared as JSON values. A member whose name starts with '$' is an argument: it travels with the step and is never
- * compared; `observe` does not return any. A fact that is absent is absent from the object (never JSON null).
+ * Facts are compared as JSON values. A member whose name starts with '$' is an argument: it travels
+ * with the step and is never compared; `observe` does not return any. A fact that is absent is
+ * absent from the object (never JSON null).
  *
- * Paths into facts are '/'-separated parts of json_path_part(). An empty object means the same as an absent one.
+ * Paths into facts are '/'-separated parts of json_path_part(). An empty object means the same as
+ * an absent one.
  *
- * Facts must be enough for another process to do or undo the step after a crash: an `ensure` reads its Step and the host, never
- * the model. */
+ * Facts must be enough for another process to do or undo the step after a crash: an `ensure` reads
+ * its Step and the host, never the model. */
 #pragma once
 
 #include "snapshot.h"
@@ -38,33 +42,40 @@ typedef struct {
     char *path;   /* the fact: "link", "running/nics/eth0" */
     json_t *from; /* what was observed, with the '$' arguments of the stored model; NULL: absent */
     json_t *to;   /* what is to be; NULL: absent */
-    char *tx;     /* transaction id: names parked and staged things (".parked-TX-NAME", ".new-TX-NAME") */
+    char *from_key; /* the object's key before a rename; NULL otherwise */
+    char *
+        tx; /* transaction id: names parked and staged things (".parked-TX-NAME", ".new-TX-NAME") */
 } Step;
 
 typedef gboolean (*StepFunction)(Host *host, const Step *step, GError **error);
 
-/* One fact that can be changed on its own. `path` is a path into the facts where a '*' part stands for any member
- * (volumes, then any member). When two values differ, the engine goes down as long as every difference is covered by a row
- * further down and both sides exist there; otherwise the row at hand gets the whole. So a row may cover a subtree whose
- * appearance is one step (starting an instance) and whose parts can later change by rows of their own (its NICs). */
+/* One fact that can be changed on its own. `path` is a path into the facts where a '*' part stands
+ * for any member (volumes, then any member). When two values differ, the engine goes down as long
+ * as every difference is covered by a row further down and both sides exist there; otherwise the
+ * row at hand gets the whole. So a row may cover a subtree whose appearance is one step (starting
+ * an instance) and whose parts can later change by rows of their own (its NICs). */
 typedef struct {
     const char *path;
     const char *name; /* unique over all drivers: "network.link" */
     LivesIn lives_in;
     StepClass step_class;
     Band add, change, remove; /* band of absent -> present, present -> present, present -> absent */
-    Label label;              /* what a change costs when no spec field explains it, e.g. LABEL_RESTART */
-    gboolean split;           /* a change is two steps: to absent, later to present (a restart) */
-    /* Makes the fact so. Accepts that it is so already, that it is half so, and that it is as in `from`. Anything else that
-     * it finds in the way is an error. Removing data parks it: a rename beside itself, `.parked-TX-NAME`; adding it again with
-     * the same TX brings the parked data back. Leaves nothing behind when it fails. Runs in a worker thread. */
+    Label label;    /* what a change costs when no spec field explains it, e.g. LABEL_RESTART */
+    gboolean split; /* a change is two steps: to absent, later to present (a restart) */
+    /* Makes the fact so. Accepts that it is so already, that it is half so, and that it is as in
+     * `from`. Anything else that it finds in the way is an error. Removing data parks it: a rename
+     * beside itself, `.parked-TX-NAME`; adding it again with the same TX brings the parked data
+     * back. Leaves nothing behind when it fails. Runs in a worker thread. */
     StepFunction ensure;
-    /* For a change of data: builds the new one beside the old (additive), so that `ensure` only swaps; `unstage` throws it away
-     * and accepts that there is none. NULL when a change needs no staging. */
+    /* For a change of data: builds the new one beside the old (additive), so that `ensure` only
+     * swaps; `unstage` throws it away and accepts that there is none. NULL when a change needs no
+     * staging. */
     StepFunction stage, unstage;
-    /* After commit: deletes for good what `ensure` parked. Accepts that it is gone. NULL when nothing is parked. */
+    /* After commit: deletes for good what `ensure` parked. Accepts that it is gone. NULL when
+     * nothing is parked. */
     StepFunction purge;
-    /* What cannot be brought back by undo, for the plan's list; NULL when nothing is lost (LAW-3). */
+    /* What cannot be brought back by undo, for the plan's list; NULL when nothing is lost (LAW-3).
+     */
     const char *irreversible;
     const char *summary; /* "create the bridge": one line for progress and docs */
 } FactRow;
@@ -79,29 +90,38 @@ typedef struct {
 
 typedef struct {
     KindId kind;
-    const FactRow *rows; /* ended by path NULL; in the order in which they are made; undone and removed in reverse */
+    const FactRow *rows; /* ended by path NULL; in the order in which they are made; undone and
+                            removed in reverse */
 
-    /* Reads what the model cannot know but the spec names (a local image's fingerprint) and adds it to `generated`, a mutable
-     * object. Read-only on the host. NULL when there is nothing to read. */
-    gboolean (*resolve)(Host *host, const Context *context, const Object *object, json_t *generated, GError **error);
+    /* Reads what the model cannot know but the spec names (a local image's fingerprint) and adds it
+     * to `generated`, a mutable object. Read-only on the host. NULL when there is nothing to read.
+     */
+    gboolean (*resolve)(Host *host, const Context *context, const Object *object, json_t *generated,
+                        GError **error);
 
-    /* Draws what is missing (MAC, subnet, uuid, id base) into `generated`, deterministically from context and seed, clear of what
-     * other objects in context->next and the host have. Pure. Values that are there already are kept. NULL when nothing is drawn. */
-    gboolean (*prepare)(const Context *context, const Object *object, json_t *generated, GError **error);
+    /* Draws what is missing (MAC, subnet, uuid, id base) into `generated`, deterministically from
+     * context and seed, clear of what other objects in context->next and the host have. Pure.
+     * Values that are there already are kept. NULL when nothing is drawn. */
+    gboolean (*prepare)(const Context *context, const Object *object, json_t *generated,
+                        GError **error);
 
-    /* What the facts should be. `observed` (may be NULL) decides what the spec leaves open, e.g. the power state of an instance
-     * without `state`. Pure. An error refuses the plan. New reference. */
-    json_t *(*expect)(const Context *context, const Object *object, const json_t *observed, GError **error);
+    /* What the facts should be. `observed` (may be NULL) decides what the spec leaves open, e.g.
+     * the power state of an instance without `state`. Pure. An error refuses the plan. New
+     * reference. */
+    json_t *(*expect)(const Context *context, const Object *object, const json_t *observed,
+                      GError **error);
 
-    /* What the facts are; {} when nothing is there. An error means 'unknown', never 'absent' (LAW-7); ERR_EXISTS when something
-     * that is not berth's has the name. Runs in a worker thread; new reference. */
+    /* What the facts are; {} when nothing is there. An error means 'unknown', never 'absent'
+     * (LAW-7); ERR_EXISTS when something that is not berth's has the name. Runs in a worker thread;
+     * new reference. */
     json_t *(*observe)(Host *host, const Context *context, const Object *object, GError **error);
 
     /* Adds this driver's host-wide facts to `facts`. NULL when it has none. */
     gboolean (*host_facts)(Host *host, json_t *facts, GError **error);
 } Driver;
 
-/* The real drivers, one per kind that has host facts; NULL for kinds that live in the model alone (profile, project). */
+/* The real drivers, one per kind that has host facts; NULL for kinds that live in the model alone
+ * (profile, project). */
 extern const Driver *const DRIVERS[KIND_MAX];
 
 /* Row of a step's name (".stage" cut off), over all drivers; NULL when unknown. */
@@ -109,8 +129,10 @@ const FactRow *driver_row_by_name(const char *name);
 
 /* Helpers for drivers' pure code. */
 
-/* Bytes drawn from the seed and a label, the same on each call: for MACs, uuids and subnets. `ret` gets `size` <= 32 bytes. */
+/* Bytes drawn from the seed and a label, the same on each call: for MACs, uuids and subnets. `ret`
+ * gets `size` <= 32 bytes. */
 void draw_bytes(const Context *context, const char *label, guint attempt, guint8 *ret, gsize size);
 
-/* Name on disk of an object in a project: NAME, or PROJECT_NAME outside project default (DESIGN 5). Newly allocated. */
+/* Name on disk of an object in a project: NAME, or PROJECT_NAME outside project default (DESIGN 5).
+ * Newly allocated. */
 char *disk_name(const char *project, const char *name);

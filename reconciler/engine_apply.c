@@ -38,11 +38,11 @@ static GHashTable *paths_by_key(const Plan *plan)
 
     for (guint i = 0; i < plan->steps->len; i++) {
         const PlanStep *step = plan->steps->pdata[i];
-        GPtrArray *list = g_hash_table_lookup(paths, step->step.key);
+        GPtrArray *list = g_hash_table_lookup(paths, step->object);
 
         if (list == NULL) {
             list = g_ptr_array_new();
-            g_hash_table_insert(paths, step->step.key, list);
+            g_hash_table_insert(paths, step->object, list);
         }
         g_ptr_array_add(list, step->step.path);
     }
@@ -138,8 +138,12 @@ static void put_back(Applying *applying, const PlanObject *object, const json_t 
 
     for (guint i = 0; changes != NULL && i < changes->len; i++) {
         const FactChange *change = changes->pdata[i];
-        Step step = {(char *)change->row->name, object->key, change->path, change->from, change->to,
-                     (char *)"rollback"};
+        Step step = {.name = (char *)change->row->name,
+                     .key = object->stored != NULL ? object->stored->key : object->key,
+                     .path = change->path,
+                     .from = change->from,
+                     .to = change->to,
+                     .tx = (char *)"rollback"};
 
         host_ensure(applying->engine->host, &step, NULL);
     }

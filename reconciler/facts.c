@@ -179,6 +179,32 @@ GPtrArray *facts_diff(const Driver *driver, const json_t *from, const json_t *to
     return g_steal_pointer(&changes);
 }
 
+GPtrArray *facts_pair(const Driver *driver, const json_t *from, const json_t *to, GError **error)
+{
+    g_autoptr(GPtrArray) removed = facts_diff(driver, from, NULL, error);
+    g_autoptr(GPtrArray) added = removed != NULL ? facts_diff(driver, NULL, to, error) : NULL;
+
+    if (added == NULL)
+        return NULL;
+    for (guint i = removed->len; i > 0; i--) {
+        FactChange *old = removed->pdata[i - 1];
+        FactChange *paired = NULL;
+
+        for (guint j = 0; j < added->len && paired == NULL; j++) {
+            FactChange *candidate = added->pdata[j];
+
+            if (strcmp(candidate->path, old->path) == 0)
+                paired = candidate;
+        }
+        if (paired != NULL)
+            paired->from = old->from;
+        else
+            g_ptr_array_add(added, g_ptr_array_steal_index(removed, i - 1));
+    }
+    g_ptr_array_sort(added, compare_changes);
+    return g_steal_pointer(&added);
+}
+
 json_t *facts_with_arguments(const json_t *observed, const json_t *expected)
 {
     json_t *merged;

@@ -20,6 +20,10 @@ gboolean facts_equal(const json_t *a, const json_t *b);
  * the result. */
 GPtrArray *facts_diff(const Driver *driver, const json_t *from, const json_t *to, GError **error);
 
+/* Every fact of both sides, equal or not, paired by path: what a rename has to move. As facts_diff
+ * otherwise. */
+GPtrArray *facts_pair(const Driver *driver, const json_t *from, const json_t *to, GError **error);
+
 /* `observed` with the '$' members that `expected` has where both have the enclosing object. New
  * reference. */
 json_t *facts_with_arguments(const json_t *observed, const json_t *expected);

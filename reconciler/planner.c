@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "error.h"
 #include "facts.h"
 #include "fields.h"
 
@@ -56,60 +57,6 @@ static Plan *plan_new(const Snapshot *base, gint64 revision)
     return plan;
 }
 
-/* ---- observing ---- */
-
-typedef struct {
-    Host *host;
-    const GPtrArray *objects, *contexts;
-    json_t **facts;
-    GError **errors;
-} Observing;
-
-static void observe_one(gpointer data, gpointer user_data)
-{
-    Observing *observing = user_data;
-    guint i = GPOINTER_TO_UINT(data) - 1;
-
-    observing->facts[i] = host_observe(observing->host, observing->contexts->pdata[i],
-                                       observing->objects->pdata[i], &observing->errors[i]);
-}
-
-/* Below this many objects a thread costs more than it brings. */
-#define OBSERVE_ALONE 8
-
-GPtrArray *planner_observe(Host *host, const GPtrArray *objects, const GPtrArray *contexts,
-                           GError **error)
-{
-    g_autoptr(GPtrArray) result = g_ptr_array_new_with_free_func((GDestroyNotify)json_decref);
-    g_autofree json_t **facts = g_new0(json_t *, objects->len + 1);
-    g_autofree GError **errors = g_new0(GError *, objects->len + 1);
-    Observing observing = {host, objects, contexts, facts, errors};
-    GThreadPool *pool = NULL;
-
-    if (objects->len > OBSERVE_ALONE)
-        pool =
-            g_thread_pool_new(observe_one, &observing, (gint)g_get_num_processors(), FALSE, NULL);
-    for (guint i = 0; i < objects->len; i++) {
-        if (pool != NULL)
-            g_thread_pool_push(pool, GUINT_TO_POINTER(i + 1), NULL);
-        else
-            observe_one(GUINT_TO_POINTER(i + 1), &observing);
-    }
-    if (pool != NULL)
-        g_thread_pool_free(pool, FALSE, TRUE);
-    for (guint i = 0; i < objects->len; i++) {
-        if (facts[i] != NULL)
-            g_ptr_array_add(result, facts[i]);
-        if (errors[i] != NULL && error != NULL && *error == NULL) {
-            g_autofree char *label = object_label(objects->pdata[i]);
-
-            g_propagate_prefixed_error(error, g_steal_pointer(&errors[i]), "%s: ", label);
-        }
-        g_clear_error(&errors[i]);
-    }
-    return result->len == objects->len ? g_steal_pointer(&result) : NULL;
-}
-
 /* ---- what is allowed ---- */
 
 static gboolean is_allowed(const PlanOptions *options, Label label, const char *key)
@@ -133,16 +80,38 @@ static gboolean is_renamed(const Subject *subject)
            strcmp(subject->stored->key, subject->wanted->key) != 0;
 }
 
+static void block(Plan *plan, ErrorCode code, char *text)
+{
+    if (plan->blocked->len == 0)
+        plan->blocked_code = code;
+    g_ptr_array_add(plan->blocked, text);
+}
+
 static void block_rename(Planner *planner, const char *key)
 {
     g_autofree char *label = object_key_label(key);
 
-    if (planner->plan->blocked->len == 0)
-        planner->plan->blocked_code = ERR_REFUSED;
-    g_ptr_array_add(
-        planner->plan->blocked,
-        g_strdup_printf("%s is renamed while it runs, which needs a restart that is not allowed",
-                        label));
+    block(planner->plan, ERR_REFUSED,
+          g_strdup_printf("%s is renamed while it runs, which needs a restart that is not allowed",
+                          label));
+}
+
+/* A rename moves every fact, equal or not. All of it moves, or nothing: it cannot be held back in
+ * part. */
+static gboolean compare_renamed(Planner *planner, const Driver *driver, const char *key,
+                                Subject *subject, GError **error)
+{
+    subject->changes = facts_pair(driver, subject->observed, subject->expected, error);
+    if (subject->changes == NULL)
+        return FALSE;
+    for (guint i = 0; i < subject->changes->len; i++) {
+        const FactChange *change = subject->changes->pdata[i];
+
+        if (change->from != NULL && change->row->split &&
+            !is_allowed(planner->options, change->row->label, key))
+            block_rename(planner, key);
+    }
+    return TRUE;
 }
 
 /* The facts that differ; a change whose cost is not allowed is held back, and what remains is
@@ -207,7 +176,8 @@ static Subject *subject_new(Planner *planner, const char *key, const json_t *obs
             json_decref(subject->observed);
             subject->observed = facts_with_arguments(observed, subject->was_expected);
         }
-        made = made && compare_facts(planner, driver, key, subject, error);
+        made = made && (is_renamed(subject) ? compare_renamed : compare_facts)(planner, driver, key,
+                                                                               subject, error);
     }
     if (!made) {
         g_autofree char *label = object_key_label(key);
@@ -288,7 +258,7 @@ static GPtrArray *subject_fields(const Planner *planner, const Subject *subject)
         fields = fields_diff(stored, wanted);
     if (stored == NULL && object_kind(wanted)->config != NULL)
         add_drawn_fields(wanted, fields);
-    if (stored != NULL && wanted != NULL && DRIVERS[any->id.kind] != NULL)
+    if (stored != NULL && wanted != NULL && !is_renamed(subject) && DRIVERS[any->id.kind] != NULL)
         add_fact_fields(DRIVERS[any->id.kind], subject, fields);
     for (guint i = 0; i < fields->len; i++) {
         PlanField *field = fields->pdata[i];
@@ -366,44 +336,46 @@ static int compare_by_rank(gconstpointer a, gconstpointer b, gpointer data)
     return left_rank < right_rank ? -1 : left_rank > right_rank;
 }
 
-/* A field that cannot change after creation (PS-30, PS-31). */
-static void check_fixed(Planner *planner)
+static void check_fixed_field(Plan *plan, const PlanObject *object, const PlanField *field)
 {
-    for (guint i = 0; i < planner->plan->objects->len; i++) {
-        const PlanObject *object = planner->plan->objects->pdata[i];
-        g_autofree char *label = object_key_label(object->key);
+    const char *key =
+        g_str_has_prefix(field->path, "config/") ? field->path + strlen("config/") : field->path;
+    g_autofree char *label = object_key_label(object->key);
+    g_autofree char *before = field->before != NULL ? json_text(field->before) : g_strdup("unset");
+    g_autofree char *after = field->after != NULL ? json_text(field->after) : g_strdup("unset");
+
+    if (field->drift)
+        return;
+    if (field->label == LABEL_REBUILD && strcmp(object->stored->key, object->wanted->key) != 0)
+        block(plan, ERR_REFUSED,
+              g_strdup_printf("%s: rename it first, and change %s in a second apply", label,
+                              field->path));
+    if (field->label != LABEL_BLOCKED)
+        return;
+    /* What berth drew itself may be written down (PS-19). */
+    if (field->before == NULL &&
+        json_equal(json_object_get(object->stored->generated, key), field->after))
+        return;
+    block(plan, ERR_INVALID,
+          g_strdup_printf("%s%s%s: %s cannot be changed from %s to %s after creation",
+                          field->where != NULL ? field->where : "",
+                          field->where != NULL ? ": " : "", label, field->path, before, after));
+}
+
+/* Fields that cannot change after creation (PS-30, PS-31). */
+static void check_fixed(Plan *plan)
+{
+    for (guint i = 0; i < plan->objects->len; i++) {
+        const PlanObject *object = plan->objects->pdata[i];
 
         for (guint j = 0;
-             object->stored != NULL && object->wanted != NULL && j < object->fields->len; j++) {
-            const PlanField *field = object->fields->pdata[j];
-            const char *key = g_str_has_prefix(field->path, "config/")
-                                  ? field->path + strlen("config/")
-                                  : field->path;
-            g_autofree char *before =
-                field->before != NULL ? json_text(field->before) : g_strdup("unset");
-            g_autofree char *after =
-                field->after != NULL ? json_text(field->after) : g_strdup("unset");
-
-            if (field->drift || field->label != LABEL_BLOCKED)
-                continue;
-            /* What berth drew itself may be written down (PS-19). */
-            if (field->before == NULL &&
-                json_equal(json_object_get(object->stored->generated, key), field->after))
-                continue;
-            if (planner->plan->blocked->len == 0)
-                planner->plan->blocked_code = ERR_INVALID;
-            g_ptr_array_add(
-                planner->plan->blocked,
-                g_strdup_printf("%s%s%s: %s cannot be changed from %s to %s after creation",
-                                field->where != NULL ? field->where : "",
-                                field->where != NULL ? ": " : "", label, field->path, before,
-                                after));
-        }
+             object->stored != NULL && object->wanted != NULL && j < object->fields->len; j++)
+            check_fixed_field(plan, object, object->fields->pdata[j]);
     }
 }
 
-/* Keys to look at: all that is put, taken out (but for the old names of renamed objects) or asked
- * for. */
+/* Keys to look at: all that is put, taken out (but for the old names of renamed objects) or
+ * asked for. */
 static GPtrArray *keys_to_examine(Planner *planner, const GPtrArray *put, const GPtrArray *examine)
 {
     GPtrArray *keys = g_ptr_array_new_with_free_func(g_free);
@@ -520,14 +492,20 @@ Plan *planner_make(Host *host, const Snapshot *base, gint64 revision, Wanted *wa
         return NULL;
     planner.before = (Context){base, facts, host->dir, host->seed};
     plan->source = g_strdup(options->set);
+    wanted_keep_needed(wanted, base);
     take_messages(&planner);
-    if (!planner_complete_model(&planner, put, error))
+    if (!planner_complete_model(&planner, put, error)) {
+        if (wanted->blocked->len > 0) { /* the reason for what does not fit together */
+            g_clear_error(error);
+            error_set(error, wanted->blocked_code, "%s", (const char *)wanted->blocked->pdata[0]);
+        }
         return NULL;
+    }
     keys = keys_to_examine(&planner, put, examine);
     if (!examine_host(&planner, keys, subjects, error) ||
         !order_and_step(&planner, keys, subjects, error))
         return NULL;
-    check_fixed(&planner);
+    check_fixed(plan);
     plan_seal(plan);
     return g_steal_pointer(&plan);
 }

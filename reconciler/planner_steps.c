@@ -52,16 +52,24 @@ static void add_change(Build *build, const FactRow *row, const char *key, const 
 
 /* A rename moves data in place and takes everything else down under the old name and up under the
  * new one. */
-static void add_rename(Build *build, const FactRow *row, const char *key, const FactChange *change)
+static void add_rename(Build *build, const FactRow *row, const PlanObject *object,
+                       const FactChange *change)
 {
+    PlanStep *step;
+
     if (row->purge != NULL && change->from != NULL && change->to != NULL) {
-        add(build, row, key, change->path, change->from, change->to, PHASE_CHANGE)->purges = FALSE;
+        step = add(build, row, object->key, change->path, change->from, change->to, PHASE_CHANGE);
+        step->purges = FALSE;
+        step->step.from_key = g_strdup(object->stored->key);
         return;
     }
-    if (change->from != NULL)
-        add(build, row, key, change->path, change->from, NULL, PHASE_DOWN);
+    if (change->from != NULL) {
+        step = add(build, row, object->key, change->path, change->from, NULL, PHASE_DOWN);
+        g_free(step->step.key);
+        step->step.key = g_strdup(object->stored->key);
+    }
     if (change->to != NULL)
-        add(build, row, key, change->path, NULL, change->to, PHASE_UP);
+        add(build, row, object->key, change->path, NULL, change->to, PHASE_UP);
 }
 
 static void add_object_steps(Build *build, const PlanObject *object, const GPtrArray *changes)
@@ -73,7 +81,7 @@ static void add_object_steps(Build *build, const PlanObject *object, const GPtrA
         const FactChange *change = changes->pdata[i];
 
         if (renamed)
-            add_rename(build, change->row, object->key, change);
+            add_rename(build, change->row, object, change);
         else if (change->to == NULL)
             add_removal(build, change->row, object->key, change);
         else if (change->from != NULL)
@@ -93,8 +101,8 @@ static int compare_steps(gconstpointer a, gconstpointer b, gpointer data)
 
     if (left->phase != right->phase)
         return left->phase < right->phase ? -1 : 1;
-    left_rank = order_rank(data, left->step.key);
-    right_rank = order_rank(data, right->step.key);
+    left_rank = order_rank(data, left->object);
+    right_rank = order_rank(data, right->object);
     if (left_rank != right_rank)
         return left_rank < right_rank ? -direction : direction;
     if (left->row != right->row)
@@ -115,14 +123,14 @@ static GHashTable *spans_of(const GPtrArray *steps, Phase phase)
 
     for (guint i = 0; i < steps->len; i++) {
         const PlanStep *step = steps->pdata[i];
-        Span *span = g_hash_table_lookup(spans, step->step.key);
+        Span *span = g_hash_table_lookup(spans, step->object);
 
         if (step->phase != phase)
             continue;
         if (span == NULL) {
             span = g_new0(Span, 1);
             span->first = i;
-            g_hash_table_insert(spans, step->step.key, span);
+            g_hash_table_insert(spans, step->object, span);
         }
         span->last = i;
     }
@@ -218,7 +226,7 @@ static void list_irreversible(Build *build)
 
     for (guint i = 0; i < plan->steps->len; i++) {
         const PlanStep *step = plan->steps->pdata[i];
-        g_autofree char *label = object_key_label(step->step.key);
+        g_autofree char *label = object_key_label(step->object);
 
         if (step->staging || step->step.from == NULL)
             continue;

@@ -10,6 +10,7 @@ Wanted *wanted_new(void)
 
     wanted->put = g_ptr_array_new_with_free_func((GDestroyNotify)object_unref);
     wanted->remove = g_ptr_array_new_with_free_func(g_free);
+    wanted->kept = g_ptr_array_new_with_free_func(g_free);
     wanted->renamed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     wanted->parked = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     wanted->warnings = g_ptr_array_new_with_free_func(g_free);
@@ -23,6 +24,7 @@ void wanted_free(Wanted *wanted)
         return;
     g_ptr_array_unref(wanted->put);
     g_ptr_array_unref(wanted->remove);
+    g_ptr_array_unref(wanted->kept);
     g_hash_table_unref(wanted->renamed);
     g_hash_table_unref(wanted->parked);
     g_ptr_array_unref(wanted->warnings);
@@ -165,6 +167,7 @@ void wanted_put(Wanted *wanted, const Snapshot *base, const Object *object, cons
         if (kind->config != NULL)
             carry_fixed(json_object_get(copy->spec, "config"),
                         json_object_get(stored->spec, "config"), kind->config);
+        keep_spellings(copy, stored);
     }
     if ((kind->flags & KIND_SINGLETON) != 0) {
         g_autoptr(Object) empty =
@@ -193,6 +196,7 @@ void wanted_remove(Wanted *wanted, const Snapshot *base, const char *key)
         g_ptr_array_add(
             wanted->warnings,
             g_strdup_printf("%s is protected and stays (unset `protect` to delete it)", label));
+        g_ptr_array_add(wanted->kept, g_strdup(key));
         return;
     }
     if (stored->id.kind == KIND_INSTANCE &&
@@ -214,6 +218,51 @@ void wanted_remove(Wanted *wanted, const Snapshot *base, const char *key)
         return;
     }
     g_ptr_array_add(wanted->remove, g_strdup(key));
+}
+
+/* The object that is to be put in its default state because its removal was asked for; NULL when it
+ * is not. */
+static Object *find_reset(Wanted *wanted, const char *key)
+{
+    for (guint i = 0; i < wanted->put->len; i++) {
+        Object *object = wanted->put->pdata[i];
+
+        if (strcmp(object->key, key) == 0 && is_default(object) &&
+            strcmp(object->owner, "api") == 0)
+            return object;
+    }
+    return NULL;
+}
+
+static gboolean drop_string(GPtrArray *strings, const char *text)
+{
+    guint index;
+
+    if (!g_ptr_array_find_with_equal_func(strings, text, g_str_equal, &index))
+        return FALSE;
+    g_ptr_array_remove_index(strings, index);
+    return TRUE;
+}
+
+void wanted_keep_needed(Wanted *wanted, const Snapshot *base)
+{
+    for (guint i = 0; i < wanted->kept->len; i++) { /* grows as it goes */
+        const Object *kept = snapshot_get(base, wanted->kept->pdata[i]);
+        g_autoptr(GPtrArray) needs = refs_keys(base, kept);
+        g_autofree char *label = object_label(kept);
+
+        for (guint n = 0; n < needs->len; n++) {
+            const char *key = needs->pdata[n];
+            g_autofree char *needed = object_key_label(key);
+
+            if (!drop_string(wanted->remove, key) &&
+                !g_ptr_array_remove(wanted->put, find_reset(wanted, key)))
+                continue;
+            g_ptr_array_add(wanted->kept, g_strdup(key));
+            g_ptr_array_add(wanted->warnings,
+                            g_strdup_printf("%s stays: %s needs it", needed, label));
+        }
+    }
 }
 
 /* EN-43: an object has one owner. `api` gives way to a file that declares it. */

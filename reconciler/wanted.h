@@ -8,6 +8,7 @@
 typedef struct {
     GPtrArray *put; /* of Object *: this plan's own copies; `generated` may still be drawn into */
     GPtrArray *remove;   /* of char *: keys */
+    GPtrArray *kept;     /* of char *: keys that protection keeps from being removed */
     GHashTable *renamed; /* new key -> old key */
     GHashTable *parked;  /* key -> transaction id whose parked data becomes the object's again */
     GPtrArray *warnings; /* of char * */
@@ -31,6 +32,9 @@ void wanted_put(Wanted *wanted, const Snapshot *base, const Object *object, cons
 /* One object taken out, unless it is protected (EN-49); project and profile default are reset
  * instead. */
 void wanted_remove(Wanted *wanted, const Snapshot *base, const char *key);
+
+/* What a protected object needs stays with it. To be called once when everything is in. */
+void wanted_keep_needed(Wanted *wanted, const Snapshot *base);
 
 /* Whether an object is in the selection of `--only` and `--exclude` (EN-24). */
 gboolean wanted_selected(const PlanOptions *options, const char *key);

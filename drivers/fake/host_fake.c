@@ -19,7 +19,7 @@ static FakeHost *fake_of(Host *host)
     return (FakeHost *)host;
 }
 
-/* A deep copy without '$' arguments: what a host would show. */
+/* A deep copy without '$' arguments and empty objects: what a host would show. */
 static json_t *strip_arguments(const json_t *value)
 {
     json_t *copy;
@@ -30,7 +30,7 @@ static json_t *strip_arguments(const json_t *value)
         return json_deep_copy(value);
     copy = json_object();
     json_object_foreach ((json_t *)value, key, member) {
-        if (key[0] != '$')
+        if (key[0] != '$' && !(json_is_object(member) && json_object_size(member) == 0))
             json_object_set_new(copy, key, strip_arguments(member));
     }
     return copy;
@@ -96,6 +96,29 @@ static void set_at(json_t *object, char **parts, const json_t *value)
         json_object_set_new(object, parts[0], below);
     }
     set_at(below, parts + 1, value);
+    if (value == NULL && json_object_size(below) == 0)
+        json_object_del(object, parts[0]);
+}
+
+/* The facts of an object, made when there are none. */
+static json_t *facts_of(FakeHost *fake, const char *key)
+{
+    json_t *facts = json_object_get(fake->objects, key);
+
+    if (facts == NULL) {
+        facts = json_object();
+        json_object_set_new(fake->objects, key, facts);
+    }
+    return facts;
+}
+
+static void set_fact(FakeHost *fake, const char *key, char **parts, const json_t *value)
+{
+    json_t *facts = facts_of(fake, key);
+
+    set_at(facts, parts, value);
+    if (json_object_size(facts) == 0)
+        json_object_del(fake->objects, key);
 }
 
 static gboolean fake_ensure(Host *host, const FactRow *row, const Step *step, GError **error)
@@ -103,22 +126,17 @@ static gboolean fake_ensure(Host *host, const FactRow *row, const Step *step, GE
     FakeHost *fake = fake_of(host);
     g_auto(GStrv) parts = json_path_split(step->path);
     g_autofree char *slot = g_strdup_printf("%s %s %s", step->tx, step->key, step->path);
-    json_t *facts;
 
     g_mutex_lock(&fake->mutex);
-    facts = json_object_get(fake->objects, step->key);
-    if (facts == NULL) {
-        facts = json_object();
-        json_object_set_new(fake->objects, step->key, facts);
-    }
-    if (row->purge != NULL && step->to == NULL && step->from != NULL)
+    if (row->purge != NULL && step->to == NULL && step->from != NULL &&
+        json_at(facts_of(fake, step->key), step->path) != NULL)
         json_object_set_new(fake->parked, slot, strip_arguments(step->from));
     else if (row->purge != NULL && step->to != NULL)
         json_object_del(fake->parked, slot);
     json_object_del(fake->staged, slot);
-    set_at(facts, parts, step->to);
-    if (json_object_size(facts) == 0)
-        json_object_del(fake->objects, step->key);
+    if (step->from_key != NULL)
+        set_fact(fake, step->from_key, parts, NULL);
+    set_fact(fake, step->key, parts, step->to);
     g_mutex_unlock(&fake->mutex);
     return TRUE;
 }

@@ -155,6 +155,8 @@ World *world_new(void)
     FaultHost *fault = g_new0(FaultHost, 1);
     GError *error = NULL;
 
+    /* A child made by fork() has none of its parent's idle threads: there must be none. */
+    g_thread_pool_set_max_unused_threads(0);
     world->dir = g_dir_make_tmp("berth-test-XXXXXX", NULL);
     host_init(&fault->host, &fault_ops, world->dir);
     g_free(fault->host.seed);
