@@ -142,9 +142,17 @@ const char *row_nearest(const Row *rows, const char *key)
     if (rows == NULL || length == 0 || length > 128)
         return NULL;
     for (const Row *row = rows; row->key != NULL; row++) {
-        /* "memory" for "limits.memory" is as good as a typo of one letter. */
-        guint edits = g_str_has_suffix(row->key, suffix) ? 1 : distance(row->key, key);
+        gsize row_length = strlen(row->key);
+        guint edits;
 
+        /* "memory" or "limits.mem" for "limits.memory" is as good as a typo of one letter. */
+        if (g_str_has_suffix(row->key, suffix) || (length >= 3 && g_str_has_prefix(row->key, key)))
+            edits = 1;
+        else
+            edits = distance(row->key, key);
+        /* Of a pattern only the fixed part is compared. */
+        if (strchr(row->key, '*') != NULL && edits > MAX(1, (guint)(row_length - 1) / 3))
+            continue;
         if (edits < best) {
             best = edits;
             nearest = row->key;

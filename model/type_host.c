@@ -32,6 +32,8 @@ static guint8 *parse_cpu_set(const char *text)
     g_auto(GStrv) items = g_strsplit(text, ",", -1);
     g_autofree guint8 *cpus = g_new0(guint8, MAX_CPUS);
 
+    if (items[0] == NULL)
+        return NULL;
     for (char **item = items; *item != NULL; item++) {
         guint64 first, last;
 
@@ -245,6 +247,8 @@ static gboolean check_cron(const Row *row, const char *text, GError **error)
     /* A comma alone may belong to a cron field, so it separates entries only among aliases. */
     g_auto(GStrv) entries = g_strsplit(text, text[0] == '@' ? "," : ", ", -1);
 
+    if (entries[0] == NULL)
+        return error_set(error, ERR_INVALID, "the schedule is empty");
     for (char **entry = entries; *entry != NULL; entry++) {
         g_strstrip(*entry);
         if (!check_cron_alias(*entry) && !check_cron_entry(*entry))
@@ -262,6 +266,8 @@ static gboolean check_expiry(const Row *row, const char *text, GError **error)
     g_auto(GStrv) parts = g_strsplit(text, " ", -1);
     guint seen = 0;
 
+    if (parts[0] == NULL)
+        return error_set(error, ERR_INVALID, "the expiry is empty");
     for (char **part = parts; *part != NULL; part++) {
         static const char units[] = "MHdwmy";
         const char *unit;
