@@ -5,6 +5,7 @@
 #include "error.h"
 #include "output.h"
 #include "saved.h"
+#include "select.h"
 #include "sources.h"
 #include "table.h"
 
@@ -184,23 +185,26 @@ gboolean command_destroy(Cli *cli, GError **error)
                             error);
 }
 
+/* Planning towards what is stored already shows where the host differs, and nothing else. */
 gboolean command_drift(Cli *cli, GError **error)
 {
     g_autoptr(json_t) options = change_options(cli, NULL, TRUE);
+    g_autoptr(GPtrArray) keys = NULL;
+    g_autoptr(GPtrArray) objects = g_ptr_array_new();
     g_auto(ChangeOptions) change = {0};
     g_autoptr(Plan) plan = NULL;
 
-    if (cli->words[0] != NULL) {
-        json_t *only = json_array();
-
-        for (guint i = 0; cli->words[i] != NULL; i++)
-            json_array_append_new(only, json_string(cli->words[i]));
-        json_object_set_new(options, "only", only);
-    }
-    change_options_read(options, &change);
     if (!cli_open(cli, ENGINE_READ_ONLY, error))
         return FALSE;
-    plan = engine_plan_change(cli->engine, NULL, NULL, &change.plan, error);
+    keys = select_keys(engine_stored(cli->engine), cli->words,
+                       cli->words[0] != NULL ? cli_project(cli) : cli->args->project, error);
+    if (keys == NULL)
+        return FALSE;
+    for (guint i = 0; i < keys->len; i++)
+        g_ptr_array_add(objects, (gpointer)snapshot_get(engine_stored(cli->engine),
+                                                        g_ptr_array_index(keys, i)));
+    change_options_read(options, &change);
+    plan = engine_plan_change(cli->engine, objects, NULL, &change.plan, error);
     if (plan == NULL)
         return FALSE;
     print_plan(cli, plan);

@@ -1,8 +1,50 @@
 /* exec: a program inside a running instance. */
+#include <string.h>
+#include <unistd.h>
+
 #include "command.h"
 #include "error.h"
+#include "instance/exec.h"
+#include "output.h"
+#include "select.h"
+
+static gboolean check_environment(char *const *env, GError **error)
+{
+    for (guint i = 0; env != NULL && env[i] != NULL; i++)
+        if (strchr(env[i], '=') == NULL || env[i][0] == '=')
+            return error_set(error, ERR_USAGE, "--env %s: write NAME=VALUE", env[i]);
+    return TRUE;
+}
 
 gboolean command_exec(Cli *cli, GError **error)
 {
-    return error_set(error, ERR_UNSUPPORTED, "exec");
+    const Arguments *args = cli->args;
+    const char *name = cli->words[0];
+    char **argv = cli->words + 1;
+    g_autofree char *text =
+        strchr(name, '/') != NULL ? g_strdup(name) : g_strconcat("instance/", name, NULL);
+    ExecOptions options = {.env = (const char *const *)args->env,
+                           .cwd = args->cwd,
+                           .in = STDIN_FILENO,
+                           .out = STDOUT_FILENO,
+                           .err = STDERR_FILENO};
+    gboolean terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+    const Object *object;
+
+    if (strcmp(argv[0], "--") == 0)
+        argv++;
+    if (argv[0] == NULL)
+        return error_set(error, ERR_USAGE, "which program? berth exec %s -- COMMAND", name);
+    if (args->terminal && args->no_terminal)
+        return error_set(error, ERR_USAGE, "-t and -T exclude each other");
+    if (!check_environment(args->env, error) || !cli_open(cli, ENGINE_READ_ONLY, error))
+        return FALSE;
+    object = select_object(engine_stored(cli->engine), text, cli_project(cli), error);
+    if (object == NULL)
+        return FALSE;
+    if (object->id.kind != KIND_INSTANCE)
+        return error_set(error, ERR_USAGE, "%s is no instance", name);
+    terminal = args->terminal || (terminal && !args->no_terminal);
+    return instance_exec(cli->host, object, (const char *const *)argv, terminal, &options,
+                         &cli->status, error);
 }

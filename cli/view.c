@@ -195,13 +195,21 @@ static char *column_text(const char *dir, const Column *column, const Object *ob
                          const json_t *facts)
 {
     const char *text = NULL;
+    const Row *row;
 
     switch (column->source) {
     case FROM_SPEC:
         text = json_string_at(object->spec, column->path);
+        row = row_find(object_kind(object)->fields, column->path);
+        if (text == NULL && row != NULL)
+            text = row->fallback;
         break;
     case FROM_CONFIG:
         text = object_config(object, column->path);
+        /* What 'auto' became. */
+        if (g_strcmp0(text, "auto") == 0 &&
+            json_member_string(object->generated, column->path) != NULL)
+            text = json_member_string(object->generated, column->path);
         break;
     case FROM_GENERATED:
         text = json_member_string(object->generated, column->path);
