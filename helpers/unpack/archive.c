@@ -2,16 +2,18 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include "error.h"
 #include "storage/copy.h"
-#include "unpack/acl.h"
 
 #define BLOCK_SIZE 65536u
 #define METADATA_MAX (1u << 20)
 #define NAME_SHOWN 120
+#define ACL_XATTR "system.posix_acl_"
 
 typedef struct archive Archive;
 typedef struct archive_entry Entry;
@@ -157,28 +159,80 @@ static gboolean keep_xattr(const char *name)
            (g_str_has_prefix(name, "user.") && !g_str_has_prefix(name, "user.berth"));
 }
 
-static void filter_xattrs(Entry *entry)
+static void bytes_clear(gpointer data)
 {
-    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(GPtrArray) values = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+    g_bytes_unref(data);
+}
+
+/* Leaves the entry the xattrs that are kept, and takes its raw ACLs out (name -> GBytes): GNU tar
+ * writes an ACL as text with names and, when asked, as it is, with numbers; libarchive sets only
+ * the former. */
+static GHashTable *take_xattrs(Entry *entry)
+{
+    g_autoptr(GHashTable) kept =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, bytes_clear);
+    GHashTable *acls = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, bytes_clear);
+    GHashTableIter iter;
+    gpointer key, bytes;
     const char *name;
     const void *value;
     gsize size;
 
     if (archive_entry_xattr_reset(entry) == 0)
-        return;
+        return acls;
     while (archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK) {
-        if (name == NULL || !keep_xattr(name))
-            continue;
-        g_ptr_array_add(names, g_strdup(name));
-        g_ptr_array_add(values, g_bytes_new(value, size));
+        if (name != NULL && keep_xattr(name))
+            g_hash_table_insert(kept, g_strdup(name), g_bytes_new(value, size));
+        else if (name != NULL && g_str_has_prefix(name, ACL_XATTR))
+            g_hash_table_insert(acls, g_strdup(name), g_bytes_new(value, size));
     }
     archive_entry_xattr_clear(entry);
-    for (guint i = 0; i < names->len; i++) {
-        const void *data = g_bytes_get_data(values->pdata[i], &size);
+    g_hash_table_iter_init(&iter, kept);
+    while (g_hash_table_iter_next(&iter, &key, &bytes)) {
+        const void *data = g_bytes_get_data(bytes, &size);
 
-        archive_entry_xattr_add_entry(entry, names->pdata[i], data, size);
+        archive_entry_xattr_add_entry(entry, key, data, size);
     }
+    if (g_hash_table_size(acls) > 0)
+        archive_entry_acl_clear(entry);
+    return acls;
+}
+
+static gboolean set_acls(GHashTable *acls, const char *place, GError **error)
+{
+    GHashTableIter iter;
+    gpointer name, bytes;
+
+    g_hash_table_iter_init(&iter, acls);
+    while (g_hash_table_iter_next(&iter, &name, &bytes)) {
+        gsize size;
+        const void *data = g_bytes_get_data(bytes, &size);
+
+        /* The place was just written by libarchive, which follows no link on the way. */
+        if (lsetxattr(place, name, data, size, 0) < 0)
+            return error_errno(error, errno, "set its ACL");
+    }
+    return TRUE;
+}
+
+/* An ACL that gives names only means nothing here: which number a name has is up to the container.
+ */
+static gboolean check_acl(Entry *entry, GError **error)
+{
+    const int wanted = ARCHIVE_ENTRY_ACL_TYPE_ACCESS | ARCHIVE_ENTRY_ACL_TYPE_DEFAULT;
+    int type, permset, tag, id;
+    const char *name;
+
+    if (archive_entry_acl_reset(entry, wanted) == 0)
+        return TRUE;
+    while (archive_entry_acl_next(entry, wanted, &type, &permset, &tag, &id, &name) == ARCHIVE_OK) {
+        if ((tag == ARCHIVE_ENTRY_ACL_USER || tag == ARCHIVE_ENTRY_ACL_GROUP) && id < 0)
+            return error_set(error, ERR_INVALID,
+                             "its ACL names \"%s\" without a number: pack the image with "
+                             "tar --xattrs-include='*'",
+                             name != NULL ? name : "");
+    }
+    return TRUE;
 }
 
 static gboolean retarget_link(Entry *entry, Part part, GError **error)
@@ -227,7 +281,7 @@ static gboolean unpack_entry(Archive *from, Archive *to, Entry *entry, Part part
                              Budget *budget, GError **error)
 {
     g_autofree char *place = NULL;
-    g_auto(Acl) acl = {0};
+    g_autoptr(GHashTable) acls = NULL;
     mode_t type = archive_entry_filetype(entry);
     la_int64_t size = archive_entry_size_is_set(entry) ? archive_entry_size(entry) : 0;
 
@@ -247,9 +301,9 @@ static gboolean unpack_entry(Archive *from, Archive *to, Entry *entry, Part part
     if (size < 0 || (guint64)size > budget->bytes)
         return over_budget(budget, TRUE, error);
     archive_entry_set_pathname(entry, place);
-    filter_xattrs(entry);
-    if (archive_entry_hardlink(entry) == NULL)
-        acl_take(entry, &acl);
+    acls = take_xattrs(entry);
+    if (!check_acl(entry, error))
+        return FALSE;
     archive_entry_set_fflags(entry, 0, 0);
     if (archive_write_header(to, entry) != ARCHIVE_OK)
         return failed(to, "unpack", error);
@@ -257,7 +311,7 @@ static gboolean unpack_entry(Archive *from, Archive *to, Entry *entry, Part part
         return FALSE;
     if (archive_write_finish_entry(to) != ARCHIVE_OK)
         return failed(to, "unpack", error);
-    return acl_apply(&acl, place, error);
+    return archive_entry_hardlink(entry) != NULL || set_acls(acls, place, error);
 }
 
 static gboolean unpack_named(Archive *from, Archive *to, Entry *entry, Part part, const char *name,
@@ -286,7 +340,7 @@ gboolean archive_unpack(int fd, Part part, Budget *budget, GError **error)
         return FALSE;
     archive_write_disk_set_options(
         to, ARCHIVE_EXTRACT_OWNER | ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME |
-                ARCHIVE_EXTRACT_XATTR | ARCHIVE_EXTRACT_SECURE_SYMLINKS |
+                ARCHIVE_EXTRACT_ACL | ARCHIVE_EXTRACT_XATTR | ARCHIVE_EXTRACT_SECURE_SYMLINKS |
                 ARCHIVE_EXTRACT_SECURE_NODOTDOT | ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS);
     for (;;) {
         if (!next_entry(from, budget, &entry, &name, &more, error))
