@@ -1,0 +1,332 @@
+/* What the engine promises beyond the laws: history and the way back, parked data, protection,
+ * pending restarts, partial applies, cancelling, a host that does not do what it says, two programs
+ * at once. On the fake host. */
+#include <criterion/criterion.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "support.h"
+
+#define BASE                                                                                       \
+    "storage_pools:\n  - {name: data, driver: dir}\n"                                              \
+    "networks:\n  - {name: lan, config: {ipv4.address: 10.1.0.1/24, ipv6.address: none}}\n"        \
+    "images:\n  - {name: busybox, source: 'builtin:busybox'}\n"                                    \
+    "profiles:\n  - name: default\n    devices:\n      root: {type: disk, path: /, pool: data}\n"  \
+    "      eth0: {type: nic, network: lan}\n"
+#define WEB(rest) "  - {name: web, image: busybox, state: running" rest "}\n"
+#define DB(rest) "  - {name: db, image: busybox, state: running" rest "}\n"
+
+static void must_apply(World *world, const char *yaml)
+{
+    g_autoptr(GError) error = NULL;
+
+    cr_assert(world_apply(world, yaml, &error), "%s", error->message);
+}
+
+static Plan *must_plan(World *world, const char *yaml, const PlanOptions *options)
+{
+    g_autoptr(GError) error = NULL;
+    Plan *plan = world_plan(world, yaml, options, &error);
+
+    cr_assert_not_null(plan, "%s", error->message);
+    return plan;
+}
+
+static const Object *web_of(World *world)
+{
+    return snapshot_get(engine_stored(world->engine), "instance/default//web");
+}
+
+Test(engine, no_op_makes_no_generation)
+{
+    g_autoptr(World) world = world_new();
+    g_autoptr(json_t) history = NULL;
+
+    must_apply(world, BASE);
+    must_apply(world, BASE);
+    history = engine_history(world->engine, NULL);
+    cr_assert_eq(json_array_size(history), 1);
+}
+
+Test(engine, rollback_takes_the_last_generation_back) /* EN-46 */
+{
+    g_autoptr(World) world = world_new();
+    g_autofree char *before = NULL;
+    g_autofree char *after = NULL;
+    PlanOptions options = {0};
+    g_autoptr(Plan) plan = NULL;
+    g_auto(ApplyResult) result = {0};
+
+    must_apply(world, BASE "instances:\n" WEB(""));
+    before = world_fingerprint(world);
+    must_apply(world, BASE "instances:\n" WEB(", config: {limits.memory: 64MiB}"));
+    plan = engine_plan_rollback(world->engine, 0, FALSE, &options, NULL);
+    cr_assert_not_null(plan);
+    cr_assert(world_apply_plan(world, plan, &result, NULL));
+    after = world_fingerprint(world);
+    cr_assert_str_eq(before, after);
+}
+
+Test(engine, rollback_refuses_what_was_changed_since) /* EN-46: 7 */
+{
+    g_autoptr(World) world = world_new();
+    g_autoptr(GError) error = NULL;
+    PlanOptions options = {0};
+    g_autoptr(Plan) plan = NULL;
+
+    must_apply(world, BASE "instances:\n" WEB(""));
+    must_apply(world, BASE "instances:\n" WEB(", description: one"));
+    must_apply(world, BASE "instances:\n" WEB(", description: two"));
+    plan = engine_plan_rollback(world->engine, 2, FALSE, &options, &error);
+    cr_assert_null(plan);
+    cr_assert_eq(error_exit_status(error), 7);
+    g_clear_error(&error);
+    options.force = TRUE;
+    plan = engine_plan_rollback(world->engine, 2, FALSE, &options, &error);
+    cr_assert_not_null(plan);
+}
+
+Test(engine, rollback_to_restores_a_whole_source)
+{
+    g_autoptr(World) world = world_new();
+    PlanOptions options = {.set = "file:test"};
+    g_autoptr(Plan) plan = NULL;
+    g_auto(ApplyResult) result = {0};
+
+    must_apply(world, BASE);
+    must_apply(world, BASE "instances:\n" WEB(""));
+    must_apply(world, BASE "instances:\n" WEB("") DB(""));
+    plan = engine_plan_rollback(world->engine, 1, TRUE, &options, NULL);
+    cr_assert_not_null(plan);
+    cr_assert(world_apply_plan(world, plan, &result, NULL));
+    cr_assert_null(web_of(world));
+    cr_assert_not_null(snapshot_get(engine_stored(world->engine), "network/default//lan"));
+}
+
+Test(engine, undelete_brings_parked_data_back) /* EN-31 */
+{
+    g_autoptr(World) world = world_new();
+    ApplyOptions apply = {.cause = "test", .park_seconds = 3600};
+    PlanOptions options = {0};
+    g_auto(ApplyResult) deleted = {0};
+    g_auto(ApplyResult) restored = {0};
+    g_autoptr(Plan) removal = NULL;
+    g_autoptr(Plan) back = NULL;
+    g_autoptr(json_t) parked = NULL;
+    g_autoptr(json_t) parked_after = NULL;
+    g_autoptr(json_t) state = NULL;
+
+    must_apply(world, BASE "instances:\n" WEB(""));
+    removal = must_plan(world, BASE, NULL);
+    cr_assert(engine_apply(world->engine, removal, &apply, &deleted, NULL));
+    cr_assert_null(web_of(world));
+    parked = engine_parked(world->engine, NULL);
+    cr_assert_gt(json_array_size(parked), 0);
+    back = engine_plan_undelete(world->engine, "instance/default//web", &options, NULL);
+    cr_assert_not_null(back);
+    cr_assert(world_apply_plan(world, back, &restored, NULL));
+    cr_assert_not_null(web_of(world));
+    parked_after = engine_parked(world->engine, NULL);
+    cr_assert_eq(json_array_size(parked_after), 0);
+    state = world_host_state(world);
+    cr_assert_eq(json_object_size(json_object_get(state, "parked")), 0);
+}
+
+Test(engine, purge_deletes_what_is_parked)
+{
+    g_autoptr(World) world = world_new();
+    ApplyOptions apply = {.cause = "test", .park_seconds = 3600};
+    g_auto(ApplyResult) deleted = {0};
+    g_autoptr(Plan) removal = NULL;
+    g_autoptr(GError) error = NULL;
+    PlanOptions options = {0};
+    guint count = 0;
+
+    must_apply(world, BASE "instances:\n" WEB(""));
+    removal = must_plan(world, BASE, NULL);
+    cr_assert(engine_apply(world->engine, removal, &apply, &deleted, NULL));
+    cr_assert(engine_purge(world->engine, NULL, FALSE, &count, NULL));
+    cr_assert_eq(count, 0, "not due yet");
+    cr_assert(engine_purge(world->engine, NULL, TRUE, &count, NULL));
+    cr_assert_gt(count, 0);
+    cr_assert_null(engine_plan_undelete(world->engine, "instance/default//web", &options, &error));
+    cr_assert_eq(error->code, ERR_NOT_FOUND);
+}
+
+Test(engine, protected_objects_stay_with_what_they_need) /* EN-49 */
+{
+    g_autoptr(World) world = world_new();
+
+    must_apply(world, BASE "instances:\n" WEB(", protect: true") DB(""));
+    must_apply(world, "config: {user.a: b}\n");
+    cr_assert_not_null(web_of(world));
+    cr_assert_not_null(snapshot_get(engine_stored(world->engine), "network/default//lan"));
+    cr_assert_null(snapshot_get(engine_stored(world->engine), "instance/default//db"));
+}
+
+Test(engine, a_restart_that_is_not_allowed_is_pending) /* EN-22, EN-48 */
+{
+    static const char wanted[] =
+        BASE "instances:\n" WEB(", config: {linux.sysctl.net.ipv4.ip_forward: 1}");
+    g_autoptr(World) world = world_new();
+    PlanOptions forbid = world_options();
+    g_autoptr(Plan) first = NULL;
+    g_autoptr(Plan) second = NULL;
+    g_auto(ApplyResult) result = {0};
+    g_autoptr(json_t) conditions = NULL;
+    g_autoptr(json_t) cleared = NULL;
+
+    forbid.forbid_restart = TRUE;
+    must_apply(world, BASE "instances:\n" WEB(""));
+    first = must_plan(world, wanted, &forbid);
+    cr_assert(world_apply_plan(world, first, &result, NULL));
+    cr_assert_eq(result.pending->len, 1);
+    cr_assert_str_eq(object_config(web_of(world), "linux.sysctl.net.ipv4.ip_forward"), "1");
+    second = must_plan(world, wanted, &forbid);
+    cr_assert(plan_is_empty(second), "pending is neither a change nor drift");
+    conditions = engine_conditions(world->engine, "instance/default//web", NULL);
+    cr_assert_eq(json_array_size(conditions), 2, "Ready and RestartPending");
+    must_apply(world, wanted);
+    cleared = engine_conditions(world->engine, "instance/default//web", NULL);
+    cr_assert_eq(json_array_size(cleared), 1);
+}
+
+Test(engine, keep_going_keeps_what_does_not_depend) /* exit 5 */
+{
+    g_autoptr(World) world = world_new();
+    ApplyOptions apply = {.cause = "test", .keep_going = TRUE, .parallel = 1};
+    g_auto(ApplyResult) result = {0};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Plan) plan = NULL;
+
+    must_apply(world, BASE);
+    plan = must_plan(world, BASE "instances:\n" WEB("") DB(""), NULL);
+    world_set_fault(world, FAULT_FAIL, plan->steps->len);
+    cr_assert_not(engine_apply(world->engine, plan, &apply, &result, &error));
+    cr_assert_eq(error_exit_status(error), 5, "%s", error->message);
+    cr_assert_eq(result.failed->len, 1);
+    cr_assert_neq(web_of(world) == NULL,
+                  snapshot_get(engine_stored(world->engine), "instance/default//db") == NULL);
+}
+
+Test(engine, a_stale_plan_is_refused) /* exit 7 */
+{
+    g_autoptr(World) world = world_new();
+    g_autoptr(Plan) stale = must_plan(world, BASE, NULL);
+    g_auto(ApplyResult) result = {0};
+    g_autoptr(GError) error = NULL;
+
+    must_apply(world, "config: {user.a: b}\n");
+    cr_assert_not(world_apply_plan(world, stale, &result, &error));
+    cr_assert_eq(error_exit_status(error), 7);
+}
+
+Test(engine, cancel_undoes) /* Ctrl-C */
+{
+    g_autoptr(World) world = world_new();
+    g_autoptr(Plan) plan = must_plan(world, BASE "instances:\n" WEB(""), NULL);
+    gint cancel = 1;
+    ApplyOptions apply = {.cause = "test", .cancel = &cancel};
+    g_auto(ApplyResult) result = {0};
+    g_autoptr(GError) error = NULL;
+
+    cr_assert_not(engine_apply(world->engine, plan, &apply, &result, &error));
+    cr_assert_eq(error_exit_status(error), 130);
+    cr_assert_null(web_of(world));
+}
+
+Test(engine, a_host_that_does_not_do_what_it_says_is_noticed) /* LAW-8 */
+{
+    g_autoptr(World) world = world_new();
+    g_autofree char *before = world_fingerprint(world);
+    g_autofree char *after = NULL;
+    g_autoptr(GError) error = NULL;
+
+    world_lose_writes(world, 100, 1);
+    cr_assert_not(world_apply(world, BASE, &error));
+    world_lose_writes(world, 0, 1);
+    cr_assert_eq(error_exit_status(error), 3, "%s", error->message);
+    after = world_fingerprint(world);
+    cr_assert_str_eq(before, after);
+}
+
+Test(engine, a_second_program_is_told_that_the_first_is_busy) /* exit 9 */
+{
+    g_autoptr(World) world = world_new();
+    int status;
+    pid_t child = fork();
+
+    if (child == 0) {
+        g_autoptr(GError) error = NULL;
+        Engine *other = engine_open(world->host, ENGINE_NO_WAIT, &error);
+
+        _exit(other == NULL && error_exit_status(error) == 9 ? 0 : 1);
+    }
+    waitpid(child, &status, 0);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+Test(engine, reading_an_absent_state_directory_writes_nothing)
+{
+    g_autofree char *dir = g_strdup_printf("%s/berth-absent-%d", g_get_tmp_dir(), getpid());
+    Host *host = host_fake_new(dir);
+    g_autoptr(GError) error = NULL;
+    Engine *engine = engine_open(host, ENGINE_READ_ONLY, &error);
+
+    cr_assert_not_null(engine);
+    cr_assert_eq(snapshot_size(engine_stored(engine)), 2, "project and profile default");
+    engine_close(engine);
+    cr_assert_not(g_file_test(dir, G_FILE_TEST_EXISTS));
+    host_free(host);
+}
+
+Test(engine, adopt_and_release_change_the_owner_alone) /* EN-50 */
+{
+    g_autoptr(World) world = world_new();
+    g_autoptr(GPtrArray) keys = g_ptr_array_new();
+
+    must_apply(world, BASE "instances:\n" WEB(""));
+    g_ptr_array_add(keys, (gpointer) "instance/default//web");
+    world_set_fault(world, FAULT_NONE, 0);
+    cr_assert(engine_own(world->engine, keys, "file:other", NULL));
+    cr_assert_str_eq(web_of(world)->owner, "file:other");
+    cr_assert_eq(world_operations(world), 0);
+    must_apply(world, BASE); /* file:test no longer owns it: it is not pruned */
+    cr_assert_not_null(web_of(world));
+}
+
+Test(engine, the_server_config_merges_by_source)
+{
+    g_autoptr(World) world = world_new();
+    PlanOptions other = {.set = "file:other"};
+    g_autoptr(Plan) plan = NULL;
+    g_auto(ApplyResult) result = {0};
+    const Object *server;
+
+    must_apply(world, "config: {user.a: one, user.b: two}\n");
+    plan = must_plan(world, "config: {user.c: three}\n", &other);
+    cr_assert(world_apply_plan(world, plan, &result, NULL));
+    must_apply(world, "config: {user.a: one}\n");
+    server = snapshot_get(engine_stored(world->engine), "server///");
+    cr_assert_str_eq(object_config(server, "user.a"), "one");
+    cr_assert_null(object_config(server, "user.b"), "left out by the source that had set it");
+    cr_assert_str_eq(object_config(server, "user.c"), "three");
+}
+
+Test(engine, history_shows_and_compares_generations)
+{
+    g_autoptr(World) world = world_new();
+    g_autoptr(json_t) generation = NULL;
+    g_autoptr(json_t) differences = NULL;
+
+    must_apply(world, BASE "instances:\n" WEB(""));
+    must_apply(world, BASE "instances:\n" WEB(", description: front"));
+    generation = engine_generation(world->engine, 2, NULL);
+    cr_assert_eq(json_array_size(json_object_get(generation, "changes")), 1);
+    differences = engine_diff(world->engine, 1, 2, NULL);
+    cr_assert_eq(json_array_size(differences), 1);
+    cr_assert_str_eq(json_string_value(json_object_get(json_array_get(differences, 0), "path")),
+                     "description");
+}
