@@ -193,6 +193,7 @@ json_t *network_expect(const Context *context, const Object *object, const json_
     }
     settings_family(object, 4, &four);
     settings_family(object, 6, &six);
+    json_object_set_new(facts, "folder", json_true());
     keep(facts, "link", expect_link(object));
     keep(facts, "sysctl", expect_sysctl(context, &six));
     keep(facts, "forwarding", expect_forwarding(context, object));

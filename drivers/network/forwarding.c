@@ -4,6 +4,7 @@
 
 #include "expect.h"
 #include "link.h"
+#include "server.h"
 
 #define IPV4 "ipv4/ip_forward"
 #define IPV6 "ipv6/conf/all/forwarding"
@@ -83,43 +84,64 @@ static gboolean switch_on(const json_t *wanted, GError **error)
     return TRUE;
 }
 
-/* Whether another network of ours is up, which may need what this one switched on. */
-static gboolean others_need_it(const char *key, gboolean *ret, GError **error)
+/* Which families a bridge needs forwarded is kept in the kernel with it: net.ipv4.conf.NAME.tag is
+ * a number for whatever use, and has no meaning to the kernel. So the last one that goes puts the
+ * host back, in whatever order they go. */
+enum { NEEDS_IPV4 = 1 << 0, NEEDS_IPV6 = 1 << 1 };
+
+static guint needs_of(const json_t *fact)
 {
-    g_autofree char *own = g_strconcat("berth:", key, NULL);
+    return (json_object_get(fact, "ipv4") != NULL ? (guint)NEEDS_IPV4 : 0) |
+           (json_object_get(fact, "ipv6") != NULL ? (guint)NEEDS_IPV6 : 0);
+}
+
+static gboolean write_needs(const char *name, guint needs, GError **error)
+{
+    g_autofree char *key = g_strdup_printf("ipv4/conf/%s/tag", name);
+    g_autofree char *value = g_strdup_printf("%u", needs);
+
+    return net_sysctl_set(key, value, error);
+}
+
+/* What all bridges of ours need together. */
+static gboolean read_needs(guint *ret, GError **error)
+{
     g_autoptr(GPtrArray) links = link_list(error);
 
     if (links == NULL)
         return FALSE;
-    *ret = FALSE;
+    *ret = 0;
     for (guint i = 0; i < links->len; i++) {
         const Link *link = g_ptr_array_index(links, i);
+        g_autofree char *key = g_strdup_printf("ipv4/conf/%s/tag", link->name);
+        g_autofree char *value = NULL;
 
-        if (link->alias != NULL && g_str_has_prefix(link->alias, "berth:network/") &&
-            strcmp(link->alias, own) != 0 && g_strcmp0(link->kind, "bridge") == 0)
-            *ret = TRUE;
+        if (link->alias == NULL || !g_str_has_prefix(link->alias, "berth:network/") ||
+            g_strcmp0(link->kind, "bridge") != 0)
+            continue;
+        value = net_sysctl(key, NULL);
+        if (value != NULL)
+            *ret |= (guint)g_ascii_strtoull(value, NULL, 10);
     }
     return TRUE;
 }
 
-/* What `from` had switched on goes back to how the host was before, as `from` remembers it. */
+/* What `from` had switched on, and nobody needs any more, goes back to how the host was before, as
+ * `from` remembers it. */
 static gboolean switch_back(const Step *step, GError **error)
 {
     json_t *before = json_object_get(step->from, "$before");
-    gboolean needed;
+    guint needs;
     size_t at;
     json_t *name;
 
-    if (before == NULL)
-        return TRUE;
-    if (!others_need_it(step->key, &needed, error))
+    if (!read_needs(&needs, error))
         return FALSE;
-    if (needed)
-        return TRUE;
-    if (json_object_get(step->from, "ipv4") != NULL && json_object_get(step->to, "ipv4") == NULL &&
+    needs |= needs_of(step->to);
+    if ((needs_of(step->from) & ~needs & NEEDS_IPV4) != 0 &&
         json_is_false(json_object_get(before, "ipv4")) && !net_sysctl_set(IPV4, "0", error))
         return FALSE;
-    if (json_object_get(step->from, "ipv6") == NULL || json_object_get(step->to, "ipv6") != NULL ||
+    if ((needs_of(step->from) & ~needs & NEEDS_IPV6) == 0 ||
         !json_is_false(json_object_get(before, "ipv6")))
         return TRUE;
     if (is_on(IPV6) && !net_sysctl_set(IPV6, "0", error))
@@ -132,5 +154,14 @@ static gboolean switch_back(const Step *step, GError **error)
 
 gboolean forwarding_ensure(Host *host, const Step *step, GError **error)
 {
-    return switch_back(step, error) && switch_on(step->to, error);
+    static GMutex lock; /* what is needed and what is set must not change in between */
+    const char *name = server_network_of(step->key);
+    gboolean done;
+
+    g_mutex_lock(&lock);
+    /* Without its link a network needs nothing. */
+    done = (!link_exists(name) || write_needs(name, needs_of(step->to), error)) &&
+           switch_back(step, error) && switch_on(step->to, error);
+    g_mutex_unlock(&lock);
+    return done;
 }

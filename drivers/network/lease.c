@@ -97,7 +97,8 @@ static GPtrArray *network_folders(const char *dir)
     const char *name;
 
     while (folder != NULL && (name = g_dir_read_name(folder)) != NULL)
-        g_ptr_array_add(names, g_strdup(name));
+        if (*name != '.') /* parked */
+            g_ptr_array_add(names, g_strdup(name));
     return names;
 }
 
@@ -188,12 +189,10 @@ gboolean lease_ensure(Host *host, const Step *step, GError **error)
         !server_reload(host->dir, old_network, error))
         return FALSE;
     if (step->to != NULL) {
-        g_autofree char *folder = server_file(host->dir, network, "hosts");
         g_autofree char *path = file_path(host->dir, network, file);
         g_autofree char *text = g_strconcat(json_member_string(step->to, "text"), "\n", NULL);
 
-        if (!server_make_folders(host->dir, network, error) ||
-            !file_write(path, text, -1, 0644, &changed, error))
+        if (!file_write(path, text, -1, 0644, &changed, error))
             return FALSE;
     }
     return !(changed || old_changed) || server_reload(host->dir, network, error);

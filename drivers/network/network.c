@@ -6,6 +6,7 @@
 #include "error.h"
 #include "expect.h"
 #include "firewall/nft.h"
+#include "folder.h"
 #include "forwarding.h"
 #include "host_facts.h"
 #include "link.h"
@@ -137,6 +138,8 @@ static json_t *observe(Host *host, const Context *context, const Object *object,
     }
     if (link != NULL && !observe_link(object, link, facts, error))
         return NULL;
+    if (folder_exists(host->dir, name))
+        json_object_set_new(facts, "folder", json_true());
     part = nft_chains("inet", (const char *const *)names, mark, error);
     if (part == NULL)
         return NULL;
@@ -373,6 +376,9 @@ static gboolean ensure_firewall(Host *host, const Step *step, GError **error)
 }
 
 static const FactRow rows[] = {
+    {"folder", "network.folder", LIVES_DISK, CLASS_LIGHT, BAND_ADDITIVE, BAND_ADDITIVE,
+     BAND_DISRUPTIVE, LABEL_LIVE, FALSE, folder_ensure, NULL, NULL, folder_purge, NULL,
+     "make the folder of the network"},
     {"link", "network.link", LIVES_KERNEL, CLASS_LIGHT, BAND_ADDITIVE, BAND_ADDITIVE,
      BAND_DISRUPTIVE, LABEL_LIVE, FALSE, ensure_link, NULL, NULL, NULL, NULL, "make the bridge"},
     {"sysctl", "network.sysctl", LIVES_KERNEL, CLASS_LIGHT, BAND_ADDITIVE, BAND_ADDITIVE,
@@ -394,8 +400,8 @@ static const FactRow rows[] = {
      BAND_DISRUPTIVE, LABEL_LIVE, FALSE, ensure_firewall, NULL, NULL, NULL, NULL,
      "write the firewall rules of the network"},
     /* A change waits for the addresses to be there, and stops the server for a moment. */
-    {"dnsmasq", "network.dnsmasq", LIVES_DISK, CLASS_LIGHT, BAND_ADDITIVE, BAND_DISRUPTIVE,
-     BAND_DISRUPTIVE, LABEL_LIVE, FALSE, server_ensure, NULL, NULL, server_purge, NULL,
+    {"dnsmasq", "network.dnsmasq", LIVES_KERNEL, CLASS_LIGHT, BAND_ADDITIVE, BAND_DISRUPTIVE,
+     BAND_DISRUPTIVE, LABEL_LIVE, FALSE, server_ensure, NULL, NULL, NULL, NULL,
      "run the DHCP and DNS server of the network"},
     {NULL},
 };

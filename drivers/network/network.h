@@ -1,6 +1,7 @@
 /* The driver for managed networks of type bridge (networks.md, NET-BR). Facts of one network, in
  * the order in which they are made:
  *
+ *   folder      true: networks/NET of the state directory, with the leases
  *   link        {"kind": "bridge", "mac", "mtu", "up"}
  *   sysctl      {"ipv6.disable_ipv6": "0", ...}
  *   forwarding  {"ipv4": true, "ipv6": true}, each only where routing is wanted (NET-BR-26,

@@ -14,7 +14,6 @@
 #include "error.h"
 #include "file.h"
 #include "instance/record.h"
-#include "paths.h"
 #include "server_arguments.h"
 #include "server_cgroup.h"
 
@@ -25,15 +24,6 @@
 const char *server_network_of(const char *key)
 {
     return strrchr(key, '/') + 1;
-}
-
-gboolean server_make_folders(const char *dir, const char *network, GError **error)
-{
-    g_autofree char *folder = path_network(dir, network);
-    g_autofree char *hosts = server_file(dir, network, "hosts");
-
-    /* The server reads host files after it gave up root. */
-    return file_make_directory(folder, 0711, error) && file_make_directory(hosts, 0755, error);
 }
 
 /* --- which process --- */
@@ -101,10 +91,10 @@ static gboolean has_text(const json_t *list, const char *text)
     return FALSE;
 }
 
-/* Ends servers of this network that no record tells of: one that was started by a program that was
- * killed before it could write the record. They are known by the path of their own configuration
- * file. */
-static gboolean end_strays(const char *dir, const char *network, GError **error)
+/* Finds a server of this network that no record tells of: one that was started by a program that
+ * was killed before it could write the record. It is known by the path of its own configuration
+ * file. Returns its pid, or 0, or -1 with an error. */
+static pid_t find_stray(const char *dir, const char *network, Fd *ret_fd, GError **error)
 {
     g_autofree char *raw = server_file(dir, network, "raw");
     g_autofree char *mark = g_strconcat("--conf-file=", raw, NULL);
@@ -112,7 +102,7 @@ static gboolean end_strays(const char *dir, const char *network, GError **error)
     const char *name;
 
     if (processes == NULL)
-        return FALSE;
+        return -1;
     while ((name = g_dir_read_name(processes)) != NULL) {
         guint64 pid;
         g_auto(Fd) fd = -1;
@@ -124,11 +114,26 @@ static gboolean end_strays(const char *dir, const char *network, GError **error)
          */
         fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
         arguments = fd >= 0 ? arguments_of((pid_t)pid) : NULL;
-        if (arguments != NULL && has_text(arguments, mark) &&
-            process_started((pid_t)pid, NULL) != 0 && !end_process(fd, network, error))
+        if (arguments == NULL || !has_text(arguments, mark) ||
+            process_started((pid_t)pid, NULL) == 0)
+            continue;
+        *ret_fd = fd_steal(&fd);
+        return (pid_t)pid;
+    }
+    return 0;
+}
+
+static gboolean end_strays(const char *dir, const char *network, GError **error)
+{
+    for (;;) {
+        g_auto(Fd) fd = -1;
+        pid_t pid = find_stray(dir, network, &fd, error);
+
+        if (pid <= 0)
+            return pid == 0;
+        if (!end_process(fd, network, error))
             return FALSE;
     }
-    return TRUE;
 }
 
 static gboolean stop_server(const char *dir, const char *network, GError **error)
@@ -159,18 +164,16 @@ gboolean server_reload(const char *dir, const char *network, GError **error)
 
 /* --- observing --- */
 
-/* Whether anything is left of a server; parked files are not. */
-static gboolean has_files(const char *dir, const char *network)
+/* A server without a record is to be replaced, or ended; the search is worth its time only where
+ * one was started. */
+static json_t *observe_stray(const char *dir, const char *network, GError **error)
 {
-    static const char *const names[] = {"raw", "pid", "started", "leases", "hosts"};
+    g_autofree char *path = server_file(dir, network, "raw");
+    g_auto(Fd) fd = -1;
 
-    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
-        g_autofree char *path = server_file(dir, network, names[i]);
-
-        if (file_exists(path))
-            return TRUE;
-    }
-    return FALSE;
+    if (!file_exists(path) || find_stray(dir, network, &fd, error) <= 0)
+        return NULL;
+    return json_pack("{s:b}", "running", FALSE);
 }
 
 json_t *server_observe(const char *dir, const char *network, GError **error)
@@ -182,17 +185,17 @@ json_t *server_observe(const char *dir, const char *network, GError **error)
     json_t *arguments;
     pid_t pid;
 
-    if (!has_files(dir, network))
-        return NULL;
+    pid = find_server(dir, network, NULL);
+    if (pid == 0)
+        return observe_stray(dir, network, error);
     if (!file_read(path, RAW_MAX, &raw, NULL, &local) &&
         !g_error_matches(local, BERTH_ERROR, ERR_NOT_FOUND)) {
         g_propagate_error(error, g_steal_pointer(&local));
         return NULL;
     }
-    pid = find_server(dir, network, NULL);
-    arguments = pid != 0 ? arguments_of(pid) : NULL;
+    arguments = arguments_of(pid);
     if (arguments == NULL)
-        return json_pack("{s:b}", "running", FALSE);
+        return NULL;
     fact = json_pack("{s:b, s:o}", "running", TRUE, "arguments", arguments);
     if (raw != NULL && *raw != '\0')
         json_object_set_new(fact, "raw", json_string(raw));
@@ -297,8 +300,7 @@ static gboolean start_server(const char *dir, const char *network, const json_t 
     SpawnOptions options = {.timeout_ms = 20000, .keep_fd = -1};
     g_autoptr(GPtrArray) argv = make_argv(json_object_get(fact, "arguments"), NULL, NULL, NULL);
 
-    if (!server_make_folders(dir, network, error) || !file_make_directory(logs, 0711, error) ||
-        !check_reach(dir, network, error) ||
+    if (!file_make_directory(logs, 0711, error) || !check_reach(dir, network, error) ||
         !file_write(raw_path, raw != NULL ? raw : "", -1, 0644, NULL, error))
         return FALSE;
     if (!spawn_run((const char *const *)argv->pdata, &options, NULL, error)) {
@@ -313,38 +315,13 @@ static gboolean start_server(const char *dir, const char *network, const json_t 
 
 /* --- the row --- */
 
-/* Files of a network without a server go; parked ones and what is not ours stay. */
-static gboolean remove_files(const char *dir, const char *network, const char *tx, GError **error)
+/* What a server leaves in the folder of its network; leases and host files stay with it. */
+static gboolean remove_files(const char *dir, const char *network, GError **error)
 {
-    g_autofree char *folder = path_network(dir, network);
-    g_autofree char *leases = server_file(dir, network, "leases");
-    g_autofree char *parked = path_parked(leases, tx);
     g_autofree char *raw = server_file(dir, network, "raw");
-    g_autofree char *hosts = server_file(dir, network, "hosts");
     g_autofree char *log = server_log(dir, network);
 
-    if (file_exists(leases) && !file_exists(parked) && !file_rename(leases, parked, error))
-        return FALSE;
-    if (!file_remove(leases, error) || !file_remove(raw, error) ||
-        !file_remove_tree(hosts, error) || !file_remove(log, error))
-        return FALSE;
-    if (rmdir(folder) < 0 && errno != ENOENT && errno != ENOTEMPTY)
-        return error_errno(error, errno, "remove %s", folder);
-    return TRUE;
-}
-
-static gboolean unpark_leases(const char *dir, const char *network, const char *tx, GError **error)
-{
-    g_autofree char *leases = server_file(dir, network, "leases");
-    g_autofree char *parked = path_parked(leases, tx);
-
-    return !file_exists(parked) ||
-           (file_remove(leases, error) && file_rename(parked, leases, error));
-}
-
-static gboolean is_running(const json_t *fact)
-{
-    return json_is_true(json_object_get(fact, "running"));
+    return file_remove(raw, error) && file_remove(log, error);
 }
 
 static gboolean ensure_running(Host *host, const char *network, const Step *step, GError **error)
@@ -353,16 +330,15 @@ static gboolean ensure_running(Host *host, const char *network, const Step *step
 
     if (json_equal(present, step->to))
         return TRUE;
-    if (!check_configuration(network, step->to, error) || !stop_server(host->dir, network, error) ||
-        !unpark_leases(host->dir, network, step->tx, error))
+    if (!check_configuration(network, step->to, error) || !stop_server(host->dir, network, error))
         return FALSE;
     if (start_server(host->dir, network, step->to, error))
         return TRUE;
     /* As it was: a server that cannot take the new configuration keeps the old one. */
-    if (is_running(present))
+    if (json_is_true(json_object_get(present, "running")))
         start_server(host->dir, network, present, NULL);
-    else if (present == NULL)
-        remove_files(host->dir, network, step->tx, NULL);
+    else
+        remove_files(host->dir, network, NULL);
     return FALSE;
 }
 
@@ -370,24 +346,7 @@ gboolean server_ensure(Host *host, const Step *step, GError **error)
 {
     const char *network = server_network_of(step->key);
 
-    if (is_running(step->to))
+    if (json_is_true(json_object_get(step->to, "running")))
         return ensure_running(host, network, step, error);
-    if (!stop_server(host->dir, network, error))
-        return FALSE;
-    /* "running": false is what a crashed server leaves: undo of its repair keeps the files. */
-    return step->to != NULL || remove_files(host->dir, network, step->tx, error);
-}
-
-gboolean server_purge(Host *host, const Step *step, GError **error)
-{
-    const char *network = server_network_of(step->key);
-    g_autofree char *folder = path_network(host->dir, network);
-    g_autofree char *leases = server_file(host->dir, network, "leases");
-    g_autofree char *parked = path_parked(leases, step->tx);
-
-    if (!file_remove(parked, error))
-        return FALSE;
-    if (rmdir(folder) < 0 && errno != ENOENT && errno != ENOTEMPTY)
-        return error_errno(error, errno, "remove %s", folder);
-    return TRUE;
+    return stop_server(host->dir, network, error) && remove_files(host->dir, network, error);
 }

@@ -5,20 +5,15 @@
 
 #include "host.h"
 
-/* The fact as it is: {"running": true, "arguments": [...], "raw": text}, {"running": false} when
- * only files are left, NULL without an error when there is nothing. New reference. */
+/* The fact as it is; {"running": false} for one that was started, but has no record; NULL without
+ * an error when there is none. New reference. */
 json_t *server_observe(const char *dir, const char *network, GError **error);
 
-/* The ensure and the purge of the fact "dnsmasq": the lease file is parked while the server is
- * gone. */
+/* The ensure of the fact "dnsmasq". The folder of the network must be there. */
 gboolean server_ensure(Host *host, const Step *step, GError **error);
-gboolean server_purge(Host *host, const Step *step, GError **error);
 
 /* Makes a running server read its host files again; none running is success. */
 gboolean server_reload(const char *dir, const char *network, GError **error);
-
-/* networks/NET and networks/NET/dnsmasq.hosts. */
-gboolean server_make_folders(const char *dir, const char *network, GError **error);
 
 /* The last part of an object's key. Borrowed from it. */
 const char *server_network_of(const char *key);

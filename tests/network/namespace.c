@@ -68,15 +68,28 @@ static char *own_processes(gboolean end)
             kill(atoi(name), SIGKILL);
         g_ptr_array_add(lines, g_steal_pointer(&text));
     }
-    g_ptr_array_sort(lines, (GCompareFunc)compare_lines);
+    g_ptr_array_sort(lines, compare_lines);
     g_ptr_array_add(lines, NULL);
     return g_strjoinv("\n", (char **)lines->pdata);
+}
+
+/* Those of servers that a failed test left. */
+static void remove_cgroups(void)
+{
+    g_autofree char *digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, state, -1);
+    g_autofree char *found =
+        run("find /sys/fs/cgroup -maxdepth 2 -name berth.dnsmasq.%.8s.*", digest);
+    g_auto(GStrv) paths = g_strsplit(found, "\n", -1);
+
+    for (char **path = paths; *path != NULL; path++)
+        rmdir(*path);
 }
 
 void namespace_leave(void)
 {
     if (top != NULL) {
         g_free(own_processes(TRUE));
+        remove_cgroups();
         file_remove_tree(top, NULL);
     }
     g_clear_pointer(&top, g_free);
@@ -121,20 +134,50 @@ static char *without(const char *text, const char *pattern)
     return g_regex_replace_literal(regex, text, -1, 0, "", 0, NULL);
 }
 
+/* nft's rules, each behind the names of its table and chain, sorted by these: a chain that was
+ * removed and put back is listed last. */
+static char *sorted_rules(void)
+{
+    g_autofree char *text = run("nft list ruleset");
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    g_autoptr(GPtrArray) sorted = g_ptr_array_new_with_free_func(g_free);
+    const char *table = "", *chain = "";
+    guint number = 0;
+
+    for (char **line = lines; *line != NULL; line++) {
+        if (g_str_has_prefix(*line, "table "))
+            table = *line;
+        else if (g_str_has_prefix(*line, "\tchain "))
+            chain = *line;
+        else if (g_str_has_prefix(*line, "\t\t"))
+            g_ptr_array_add(sorted, g_strdup_printf("%s%s %03u%s", table, chain, number, *line));
+        number = g_str_has_prefix(*line, "\t\t") ? number + 1 : 0;
+    }
+    g_ptr_array_sort(sorted, compare_lines);
+    g_ptr_array_add(sorted, NULL);
+    return g_strjoinv("\n", (char **)sorted->pdata);
+}
+
 char *fingerprint(void)
 {
     g_autofree char *links = run("ip -o link show");
     g_autofree char *addresses = run("ip -o addr show scope global");
     g_autofree char *routes = run("ip route show table main");
-    g_autofree char *rules = run("nft list ruleset");
+    g_autofree char *rules = sorted_rules();
     g_autofree char *forward =
         run("cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding "
             "/proc/sys/net/ipv6/conf/all/accept_ra /proc/sys/net/ipv6/conf/default/accept_ra");
     g_autofree char *files =
         run("find %s -mindepth 1 -not -name logs -not -name networks", namespace_dir());
     g_autofree char *processes = own_processes(FALSE);
+    g_autofree char *digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, state, -1);
+    g_autofree char *cgroups =
+        run("find /sys/fs/cgroup -maxdepth 2 -name berth.dnsmasq.%.8s.*", digest);
     g_autofree char *all =
-        g_strjoin("\n", links, addresses, routes, rules, forward, files, processes, NULL);
+        g_strjoin("\n", links, addresses, routes, rules, forward, files, processes, cgroups, NULL);
 
-    return without(all, "^[0-9]+: ");
+    g_autofree char *unindexed = without(all, "^[0-9]+: ");
+
+    /* A link that was up once has another empty queue than one that never was. */
+    return without(unindexed, " qdisc [a-z]+");
 }

@@ -94,7 +94,12 @@ static void assert_as_expected(const Object *network)
 static gboolean ensure(const Object *network, const FactRow *row, json_t *from, json_t *to,
                        GError **error)
 {
-    Step step = {(char *)row->name, network->key, (char *)row->path, from, to, (char *)"7"};
+    Step step = {.name = (char *)row->name,
+                 .key = network->key,
+                 .path = (char *)row->path,
+                 .from = from,
+                 .to = to,
+                 .tx = (char *)"7"};
 
     return row->ensure(host, &step, error);
 }
@@ -142,17 +147,26 @@ static void make(const Object *network)
     MUST(change(network, NULL, to, must));
 }
 
+/* After a commit, and after a creation was taken back: what was parked goes. */
+static void purge(const Object *network)
+{
+    for (const FactRow *row = NETWORK_DRIVER.rows; row->path != NULL; row++) {
+        Step step = {.name = (char *)row->name,
+                     .key = network->key,
+                     .path = (char *)row->path,
+                     .tx = (char *)"7"};
+
+        if (row->purge != NULL)
+            MUST(row->purge(host, &step, must));
+    }
+}
+
 static void unmake(const Object *network)
 {
     g_autoptr(json_t) from = expect(network);
 
     MUST(change(network, from, NULL, must));
-    for (const FactRow *row = NETWORK_DRIVER.rows; row->path != NULL; row++) {
-        Step step = {(char *)row->name, network->key, (char *)row->path, NULL, NULL, (char *)"7"};
-
-        if (row->purge != NULL)
-            MUST(row->purge(host, &step, must));
-    }
+    purge(network);
 }
 
 static void repair(const Object *network)
@@ -278,6 +292,7 @@ Test(network, an_undo_at_any_step_leaves_nothing)
             if (json_object_get(facts, row->path) != NULL)
                 MUST(ensure(network, row, json_object_get(facts, row->path), NULL, must));
         }
+        purge(network);
         after = fingerprint();
         cr_assert_str_eq(after, before, "after %d steps", done);
     }
@@ -400,6 +415,26 @@ Test(network, a_bridge_that_somebody_deleted_comes_back_whole)
     cr_assert_str_eq(after, before);
 }
 
+Test(network, a_dead_server_leaves_nothing_when_its_network_goes)
+{
+    g_autofree char *before = fingerprint();
+    g_autoptr(Object) network = make_network(&context, "lan", "{" ADDRESSES "}");
+    g_autofree char *after = NULL;
+
+    make(network);
+    g_free(run("busybox kill -9 %d", (int)server_process("lan")));
+    g_usleep(50000);
+    {
+        g_autoptr(json_t) seen = observe(network);
+
+        cr_assert_null(json_object_get(seen, "dnsmasq"));
+        MUST(change(network, seen, NULL, must));
+    }
+    unmake(network);
+    after = fingerprint();
+    cr_assert_str_eq(after, before);
+}
+
 /* --- what others have --- */
 
 Test(network, an_interface_of_somebody_else_is_never_touched)
@@ -416,7 +451,7 @@ Test(network, an_interface_of_somebody_else_is_never_touched)
     g_clear_error(&error);
     cr_assert_not(ensure(network, row_of("link"), NULL, json_object_get(facts, "link"), &error));
     cr_assert(g_error_matches(error, BERTH_ERROR, ERR_EXISTS), "%s", error->message);
-    for (int i = 7; i >= 0; i--) {
+    for (int i = 8; i >= 0; i--) {
         const FactRow *row = &NETWORK_DRIVER.rows[i];
 
         MUST(ensure(network, row, json_object_get(facts, row->path), NULL, must));
@@ -589,7 +624,7 @@ Test(network, the_raw_configuration_is_used_and_its_drift_seen)
     g_autofree char *path = g_build_filename(host->dir, "networks", "lan", "dnsmasq.raw", NULL);
 
     make(network);
-    answer = run("busybox nslookup x.test 10.1.2.1");
+    answer = run("busybox nslookup -type=a x.test 10.1.2.1");
     cr_assert_not_null(strstr(answer, "10.1.2.99"), "%s", answer);
     MUST(file_write(path, "no-hosts\n", -1, 0644, NULL, must));
     assert_differs_only_in(network, "dnsmasq");
@@ -607,9 +642,15 @@ Test(network, a_server_without_a_record_is_found_and_replaced)
 
     make(network);
     MUST(file_remove(record, must));
+    assert_differs_only_in(network, "dnsmasq");
     repair(network);
     assert_as_expected(network);
     MUST(file_remove(record, must));
+    {
+        g_autoptr(json_t) seen = observe(network);
+
+        MUST(change(network, seen, NULL, must));
+    }
     unmake(network);
     after = fingerprint();
     cr_assert_str_eq(after, before);
@@ -634,33 +675,65 @@ Test(network, a_pid_of_somebody_else_is_not_believed)
         MUST(file_write(path, forged, -1, 0644, NULL, must));
     }
     seen = observe(network);
-    cr_assert(json_is_false(json_at(seen, "dnsmasq/running")));
+    cr_assert(json_is_false(json_at(seen, "dnsmasq/running")),
+              "found by its arguments, not by the record");
     unmake(network);
 }
 
-Test(network, leases_are_parked_while_the_server_is_gone)
+Test(network, leases_are_parked_with_the_folder)
 {
     g_autoptr(Object) network = make_network(&context, "lan", "{" ADDRESSES "}");
     g_autoptr(json_t) facts = expect(network);
-    json_t *fact = json_object_get(facts, "dnsmasq");
     g_autofree char *path = g_build_filename(host->dir, "networks", "lan", "dnsmasq.leases", NULL);
     g_autofree char *text = NULL;
+    g_autofree char *left = NULL;
 
     make(network);
     MUST(file_write(path, "9999999999 00:16:3e:00:00:01 10.1.2.77 x *\n", -1, 0644, NULL, must));
-    MUST(ensure(network, row_of("dnsmasq"), fact, NULL, must));
+    MUST(change(network, facts, NULL, must));
     {
         g_autoptr(json_t) seen = observe(network);
 
-        cr_assert_null(json_object_get(seen, "dnsmasq"), "parked files are no fact");
+        cr_assert_eq(json_object_size(seen), 0, "parked files are no fact");
     }
-    MUST(ensure(network, row_of("dnsmasq"), NULL, fact, must));
+    MUST(change(network, NULL, facts, must));
+    assert_as_expected(network);
     MUST(file_read(path, 4096, &text, NULL, must));
     cr_assert_not_null(strstr(text, "10.1.2.77"), "%s", text);
     unmake(network);
-    g_free(g_steal_pointer(&text));
-    text = g_build_filename(host->dir, "networks", "lan", NULL);
-    cr_assert_not(file_exists(text));
+    left = run("find %s/networks -mindepth 1", host->dir);
+    cr_assert_str_eq(left, "");
+}
+
+Test(network, a_rename_moves_the_folder)
+{
+    g_autoptr(Object) one = make_network(&context, "lan", "{" ADDRESSES "}");
+    g_autoptr(Object) two = object_new(KIND_NETWORK, "default", "", "wan",
+                                       json_deep_copy(one->spec), json_deep_copy(one->generated));
+    g_autoptr(json_t) facts_one = expect(one);
+    g_autoptr(json_t) facts_two = expect(two);
+    g_autofree char *leases =
+        g_build_filename(host->dir, "networks", "lan", "dnsmasq.leases", NULL);
+    g_autofree char *moved = g_build_filename(host->dir, "networks", "wan", "dnsmasq.leases", NULL);
+    g_autoptr(json_t) folder = json_true();
+    Step step = {.name = (char *)"network.folder",
+                 .key = two->key,
+                 .from_key = one->key,
+                 .path = (char *)"folder",
+                 .from = folder,
+                 .to = folder,
+                 .tx = (char *)"7"};
+
+    make(one);
+    MUST(file_write(leases, "9999999999 00:16:3e:00:00:01 10.1.2.77 x *\n", -1, 0644, NULL, must));
+    json_object_del(facts_one, "folder");
+    MUST(change(one, facts_one, NULL, must));
+    MUST(row_of("folder")->ensure(host, &step, must));
+    MUST(row_of("folder")->ensure(host, &step, must));
+    cr_assert(file_exists(moved) && !file_exists(leases));
+    MUST(change(two, NULL, facts_two, must));
+    assert_as_expected(two);
+    unmake(two);
 }
 
 Test(network, a_directory_that_the_server_cannot_enter_is_named)
@@ -717,12 +790,12 @@ static Object *make_instance(const char *name)
 
 static void set_lease(json_t *from, json_t *to)
 {
-    Step step = {(char *)"instance.lease",
-                 (char *)"instance/default//web",
-                 (char *)"leases/eth0",
-                 from,
-                 to,
-                 (char *)"7"};
+    Step step = {.name = (char *)"instance.lease",
+                 .key = (char *)"instance/default//web",
+                 .path = (char *)"leases/eth0",
+                 .from = from,
+                 .to = to,
+                 .tx = (char *)"7"};
 
     MUST(lease_ensure(host, &step, must));
 }
@@ -761,12 +834,12 @@ Test(network, dhcp_and_dns_answer)
     free_lease = get_lease("c2");
     cr_assert_not_null(strstr(free_lease, "ip='10.1.2."), "%s", free_lease);
     /* From a neighbour, and from the host by the bridge's address (NET-RES-01). */
-    answer = run("ip netns exec c2 busybox nslookup web.d.test 10.1.2.1");
+    answer = run("ip netns exec c2 busybox nslookup -type=a web.d.test 10.1.2.1");
     cr_assert_not_null(strstr(answer, "10.1.2.77"), "%s", answer);
-    cr_assert(succeeds("busybox nslookup web 10.1.2.1"));
-    cr_assert(succeeds("busybox nslookup _gateway.d.test 10.1.2.1"));
+    cr_assert(succeeds("busybox nslookup -type=a web 10.1.2.1"));
+    cr_assert(succeeds("busybox nslookup -type=a _gateway.d.test 10.1.2.1"));
     /* What a client says of itself does not count in mode managed. */
-    cr_assert_not(succeeds("busybox nslookup claimed.d.test 10.1.2.1"));
+    cr_assert_not(succeeds("busybox nslookup -type=a claimed.d.test 10.1.2.1"));
     cr_assert(succeeds("ip netns exec c2 ping -c 1 -W 2 10.1.2.77"));
     /* IPv6 by router advertisement. */
     for (int i = 0; i < 50 && (six == NULL || strstr(six, "fd42:1:") == NULL); i++) {
@@ -806,8 +879,6 @@ Test(network, leases_change_and_go_while_the_server_runs)
 
         cr_assert_null(seen);
     }
-    /* Nobody else has the address by right now. */
-    cr_assert_not(succeeds("busybox nslookup web.lxd 10.1.2.1"));
     third = run("find %s/networks/lan/dnsmasq.hosts -type f", host->dir);
     cr_assert_str_eq(third, "");
     unmake(network);
