@@ -1,0 +1,129 @@
+#include "after.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "cgroup.h"
+#include "cgroup_file.h"
+#include "error.h"
+#include "file.h"
+#include "record.h"
+#include "run.h"
+
+#define MONITOR_TIMEOUT_MS 60000
+
+/* STATE/facts/instance.NAME.json: the last thing that happened without berth. */
+static gboolean leave_fact(const char *dir, const char *name, const char *key, const char *what,
+                           GError **error)
+{
+    g_autofree char *path = g_strdup_printf("%s/facts/instance.%s.json", dir, name);
+    g_autofree char *folder = g_path_get_dirname(path);
+    g_autoptr(json_t) fact =
+        json_pack("{ss ss ss sI}", "kind", "instance", "key", key, "what", what, "time",
+                  (json_int_t)(g_get_real_time() / G_USEC_PER_SEC));
+    g_autofree char *text = json_text(fact);
+
+    return file_make_directory(folder, 0700, error) &&
+           g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, error);
+}
+
+/* Out of the groups of the run that is over, so that they can be removed. */
+static void leave_groups(void)
+{
+    const GPtrArray *all = cgroup_hierarchies(NULL);
+    g_autofree char *self = g_strdup_printf("%d", getpid());
+
+    for (guint i = 0; all != NULL && i < all->len; i++) {
+        const Hierarchy *hierarchy = all->pdata[i];
+        g_autofree char *group = g_strconcat(hierarchy->mount, hierarchy->base, NULL);
+
+        cgroup_write(group, "cgroup.procs", self, NULL);
+    }
+}
+
+static void wait_for(int pidfd)
+{
+    struct pollfd watched = {.fd = pidfd, .events = POLLIN};
+
+    while (pidfd >= 0 && poll(&watched, 1, MONITOR_TIMEOUT_MS) < 0 && errno == EINTR)
+        ;
+}
+
+static gboolean start_again(const Run *run, GError **error)
+{
+    g_autofree char *path = g_strdup_printf("%s/run/%s.start", run->dir, run->name);
+    g_autoptr(json_t) facts = json_load_file(path, 0, NULL);
+
+    return facts == NULL || run_start(run, facts, error);
+}
+
+/* Under the lock: whoever held it before us may have swept and started again already. */
+static gboolean finish(const char *dir, const char *name, const char *key, const json_t *record,
+                       gboolean reboot, GError **error)
+{
+    g_auto(Fd) lock = record_lock(dir, name, error);
+    g_autoptr(json_t) now = lock >= 0 ? record_read(dir, name, NULL) : NULL;
+    Run run = {dir, name, key, lock};
+
+    if (lock < 0)
+        return FALSE;
+    if (now == NULL || !json_equal(json_object_get(now, "init"), json_object_get(record, "init")))
+        return TRUE;
+    if (json_is_true(json_object_get(now, "stopping")))
+        reboot = FALSE;
+    return run_sweep(&run, now, error) && (!reboot || start_again(&run, error));
+}
+
+/* liblxc reads what the hook prints until all who could print have closed it. */
+static void detach(void)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    for (int fd = 0; fd < 3 && null >= 0; fd++)
+        dup2(null, fd);
+    setsid();
+    if (chdir("/") != 0)
+        _exit(1);
+}
+
+static void log_failure(const char *dir, const char *name, const GError *failure)
+{
+    g_autofree char *path = g_strdup_printf("%s/logs/%s/hook.log", dir, name);
+    FILE *log = fopen(path, "ae");
+
+    if (log == NULL)
+        return;
+    fprintf(log, "%s\n", failure->message);
+    fclose(log);
+}
+
+gboolean after_stop(const char *dir, const char *name, const char *key, gboolean reboot,
+                    GError **error)
+{
+    g_autoptr(json_t) record = record_read(dir, name, NULL);
+    g_auto(Fd) monitor = -1;
+    g_autoptr(GError) failure = NULL;
+    pid_t child;
+
+    /* A start that has not ended yet is its starter's to clean up. */
+    if (record == NULL || json_object_get(record, "init") == NULL)
+        return TRUE;
+    if (!json_is_true(json_object_get(record, "stopping")) &&
+        !leave_fact(dir, name, key, reboot ? "rebooted" : "stopped", error))
+        return FALSE;
+    process_find(json_object_get(record, "monitor"), &monitor);
+    child = fork();
+    if (child < 0)
+        return error_errno(error, errno, "fork");
+    if (child > 0)
+        return TRUE;
+    detach();
+    leave_groups();
+    wait_for(monitor);
+    if (!finish(dir, name, key, record, reboot, &failure))
+        log_failure(dir, name, failure);
+    _exit(failure != NULL);
+}

@@ -1,0 +1,241 @@
+#include "config.h"
+
+#include <string.h>
+
+#include "error.h"
+#include "idmap.h"
+#include "type.h"
+
+static void add(json_t *items, const char *key, const char *value)
+{
+    json_array_append_new(items, json_pack("[ss]", key, value));
+}
+
+static void add_mount(json_t *items, const char *text)
+{
+    add(items, "lxc.mount.entry", text);
+}
+
+static gboolean is_on(const json_t *config, const char *key)
+{
+    const char *text = json_member_string(config, key);
+
+    return text != NULL && type_is_true(text);
+}
+
+gboolean config_is_privileged(const json_t *config)
+{
+    return is_on(config, "security.privileged");
+}
+
+/* ---- ids ---- */
+
+static guint32 id_at(const json_t *ids, const char *sort, size_t index)
+{
+    return (guint32)json_integer_value(json_array_get(json_object_get(ids, sort), index));
+}
+
+json_t *config_idmap_items(const Context *context, const json_t *config, GError **error)
+{
+    const json_t *ids = json_object_get(context->host, "ids");
+    const char *failure = json_member_string(ids, "error");
+    const char *raw = json_member_string(config, "raw.idmap");
+    g_autoptr(IdMap) map = NULL;
+    json_t *items;
+
+    if (failure != NULL || json_object_get(ids, "uid") == NULL) {
+        error_set(error, ERR_FAILED, "no host ids for unprivileged containers: %s",
+                  failure != NULL ? failure : "unknown");
+        return NULL;
+    }
+    if (is_on(config, "security.idmap.isolated")) {
+        const char *base = json_member_string(config, "volatile.idmap.base");
+        const char *size = json_member_string(config, "security.idmap.size");
+        guint32 first = base != NULL ? (guint32)g_ascii_strtoull(base, NULL, 10) : 0;
+        guint32 count = size != NULL ? (guint32)g_ascii_strtoull(size, NULL, 10) : IDMAP_MIN_SIZE;
+
+        if (first == 0) {
+            error_set(error, ERR_FAILED, "security.idmap.isolated: no id range has been drawn");
+            return NULL;
+        }
+        map = idmap_new(first, count, first, count);
+    } else {
+        map = idmap_new(id_at(ids, "uid", 0), id_at(ids, "uid", 1), id_at(ids, "gid", 0),
+                        id_at(ids, "gid", 1));
+    }
+    if (raw != NULL && !idmap_punch(map, raw, error))
+        return NULL;
+    items = json_array();
+    idmap_add_items(map, items);
+    return items;
+}
+
+/* ---- confinement ---- */
+
+char *config_seccomp(const json_t *config)
+{
+    const char *raw = json_member_string(config, "raw.seccomp");
+    const char *allow = json_member_string(config, "security.syscalls.allow");
+    const char *deny = json_member_string(config, "security.syscalls.deny");
+    const char *usual = json_member_string(config, "security.syscalls.deny_default");
+    gboolean by_default = usual == NULL || type_is_true(usual);
+    gboolean compat = is_on(config, "security.syscalls.deny_compat");
+
+    if (raw != NULL)
+        return g_strdup(raw);
+    if (allow != NULL)
+        return g_strdup_printf("2\nallowlist\n[all]\n%s\n", allow);
+    if (!by_default && deny == NULL && !compat)
+        return NULL;
+    /* 38 is ENOSYS: programs then take the way for old kernels (RT-35). */
+    return g_strconcat("2\ndenylist\n", by_default ? "reject_force_umount\n[all]\n" : "[all]\n",
+                       by_default ? "kexec_load errno 38\nopen_by_handle_at errno 38\n"
+                                    "init_module errno 38\nfinit_module errno 38\n"
+                                    "delete_module errno 38\n"
+                                  : "",
+                       deny != NULL ? deny : "", deny != NULL ? "\n" : "", NULL);
+}
+
+/* RT-18, RT-33 */
+static void add_privileged(json_t *items, gboolean v2)
+{
+    static const char *const devices[] = {"c *:* m",     "b *:* m",   "c 136:* rwm", "c 1:3 rwm",
+                                          "c 1:5 rwm",   "c 1:7 rwm", "c 1:8 rwm",   "c 1:9 rwm",
+                                          "c 5:0 rwm",   "c 5:1 rwm", "c 5:2 rwm",   "c 10:229 rwm",
+                                          "c 10:200 rwm"};
+    const char *allow = v2 ? "lxc.cgroup2.devices.allow" : "lxc.cgroup.devices.allow";
+
+    add(items, v2 ? "lxc.cgroup2.devices.deny" : "lxc.cgroup.devices.deny", "a");
+    for (guint i = 0; i < G_N_ELEMENTS(devices); i++)
+        add(items, allow, devices[i]);
+    add(items, "lxc.cap.drop", "sys_time sys_module sys_rawio mac_admin mac_override");
+}
+
+/* RT-17, RT-22..25, I-033 */
+static void add_mounts(json_t *items, gboolean privileged)
+{
+    static const char *const host_paths[] = {"proc/sys/fs/binfmt_misc", "sys/firmware/efi/efivars",
+                                             "sys/fs/fuse/connections", "sys/fs/pstore",
+                                             "sys/kernel/config",       "sys/kernel/debug",
+                                             "sys/kernel/security",     "sys/kernel/tracing"};
+
+    add(items, "lxc.mount.auto", privileged ? "proc:mixed sys:mixed" : "proc:rw sys:rw");
+    add_mount(items, "/dev/fuse dev/fuse none bind,create=file,optional 0 0");
+    add_mount(items, "/dev/net/tun dev/net/tun none bind,create=file,optional 0 0");
+    add_mount(items, "mqueue dev/mqueue mqueue rw,relatime,create=dir,optional 0 0");
+    for (guint i = 0; i < G_N_ELEMENTS(host_paths); i++) {
+        g_autofree char *text =
+            g_strdup_printf("/%s %s none rbind,optional 0 0", host_paths[i], host_paths[i]);
+
+        add_mount(items, text);
+    }
+}
+
+/* Keys below a prefix become items of another prefix, in order of key. */
+static gboolean add_prefixed(json_t *items, const json_t *config, const char *prefix,
+                             const char *item, GError **error)
+{
+    g_autoptr(GPtrArray) keys = json_sorted_keys(config);
+
+    for (guint i = 0; i < keys->len; i++) {
+        const char *key = keys->pdata[i], *value = json_member_string(config, key);
+        g_autofree char *name = NULL;
+
+        if (!g_str_has_prefix(key, prefix) || value == NULL)
+            continue;
+        if (strpbrk(key, " \t\n=") != NULL || strchr(value, '\n') != NULL)
+            return error_set(error, ERR_INVALID,
+                             "%s: neither key nor value may hold blanks or newlines", key);
+        name = g_strconcat(item, key + strlen(prefix), NULL);
+        add(items, name, value);
+    }
+    return TRUE;
+}
+
+json_t *config_items(const Context *context, const Object *object, const json_t *config,
+                     const char *root, GError **error)
+{
+    g_autoptr(json_t) items = json_array();
+    g_autofree char *rootfs = g_strconcat("dir:", root, NULL);
+    const char *architecture = json_member_string(object->spec, "architecture");
+    const json_t *layout = json_object_get(context->host, "cgroup");
+    gboolean privileged = config_is_privileged(config);
+
+    add(items, "lxc.rootfs.path", rootfs);
+    add(items, "lxc.uts.name", object->id.name);
+    if (architecture != NULL)
+        add(items, "lxc.arch", architecture);
+    add(items, "lxc.tty.max", "0");
+    add(items, "lxc.pty.max", "1024"); /* RT-20 */
+    if (privileged) {
+        add_privileged(items, g_strcmp0(json_member_string(layout, "devices"), "v2") == 0);
+    } else {
+        g_autoptr(json_t) ids = config_idmap_items(context, config, error);
+
+        if (ids == NULL)
+            return NULL;
+        add(items, "lxc.rootfs.options", "idmap=container");
+        json_array_extend(items, ids);
+    }
+    add_mounts(items, privileged);
+    if (is_on(config, "security.nesting")) { /* I-148 */
+        add_mount(items, "proc dev/.lxc/proc proc create=dir,optional 0 0");
+        add_mount(items, "sys dev/.lxc/sys sysfs create=dir,optional 0 0");
+    }
+    if (!add_prefixed(items, config, "linux.sysctl.", "lxc.sysctl.", error) ||
+        !add_prefixed(items, config, "limits.kernel.", "lxc.prlimit.", error))
+        return NULL;
+    return g_steal_pointer(&items);
+}
+
+json_t *config_environment(const json_t *config)
+{
+    json_t *environment = json_object();
+    const char *key;
+    json_t *value;
+
+    json_object_foreach ((json_t *)config, key, value) {
+        if (g_str_has_prefix(key, "environment."))
+            json_object_set(environment, key + strlen("environment."), value);
+    }
+    return environment;
+}
+
+json_t *config_raw_items(const char *raw, GError **error)
+{
+    g_autoptr(json_t) items = json_array();
+    g_auto(GStrv) lines = g_strsplit(raw, "\n", -1);
+
+    for (char **line = lines; *line != NULL; line++) {
+        char *text = g_strstrip(*line), *equals = strchr(text, '=');
+
+        if (*text == '\0' || *text == '#')
+            continue;
+        if (equals == NULL) {
+            error_set(error, ERR_INVALID, "raw.lxc: \"%s\" is no line of the form key = value",
+                      text);
+            return NULL;
+        }
+        *equals = '\0';
+        g_strchomp(text);
+        add(items, text, g_strstrip(equals + 1));
+    }
+    return g_steal_pointer(&items);
+}
+
+char *config_text(const json_t *items)
+{
+    GString *text = g_string_new(NULL);
+    const json_t *item;
+    size_t i;
+
+    json_array_foreach (items, i, item) {
+        g_autofree char *value =
+            g_strescape(json_string_value(json_array_get(item, 1)), "\"\\\t\b\f\v"
+                                                                    "\x80");
+
+        g_string_append_printf(text, "%s = %s\n", json_string_value(json_array_get(item, 0)),
+                               value);
+    }
+    return g_string_free(text, FALSE);
+}

@@ -1,0 +1,98 @@
+#include "cpus.h"
+
+#include "error.h"
+
+#define CPU_MAX 8191u
+
+static int by_number(const void *a, const void *b)
+{
+    guint x = *(const guint *)a, y = *(const guint *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static gboolean has(const GArray *cpus, guint cpu)
+{
+    for (guint i = 0; i < cpus->len; i++) {
+        if (g_array_index(cpus, guint, i) == cpu)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static gboolean add_range(GArray *cpus, const char *part)
+{
+    g_auto(GStrv) ends = g_strsplit(part, "-", -1);
+    guint64 first, last;
+
+    if (ends[0] == NULL || (ends[1] != NULL && ends[2] != NULL) ||
+        !g_ascii_string_to_unsigned(ends[0], 10, 0, CPU_MAX, &first, NULL))
+        return FALSE;
+    last = first;
+    if (ends[1] != NULL && !g_ascii_string_to_unsigned(ends[1], 10, first, CPU_MAX, &last, NULL))
+        return FALSE;
+    for (guint cpu = (guint)first; cpu <= last; cpu++) {
+        if (!has(cpus, cpu))
+            g_array_append_val(cpus, cpu);
+    }
+    return TRUE;
+}
+
+GArray *cpus_parse(const char *text, GError **error)
+{
+    g_autoptr(GArray) cpus = g_array_new(FALSE, FALSE, sizeof(guint));
+    g_auto(GStrv) parts = g_strsplit(text, ",", -1);
+
+    for (char **part = parts; *part != NULL; part++) {
+        if (!add_range(cpus, *part)) {
+            error_set(error, ERR_INVALID, "\"%s\" is no list of CPUs such as 0-1,3", text);
+            return NULL;
+        }
+    }
+    g_array_sort(cpus, by_number);
+    return g_steal_pointer(&cpus);
+}
+
+char *cpus_format(const GArray *cpus)
+{
+    GString *text = g_string_new(NULL);
+
+    for (guint i = 0; i < cpus->len;) {
+        guint first = g_array_index(cpus, guint, i), last = first;
+
+        while (++i < cpus->len && g_array_index(cpus, guint, i) == last + 1)
+            last++;
+        g_string_append_printf(text, "%s%u", text->len > 0 ? "," : "", first);
+        if (last > first)
+            g_string_append_printf(text, "-%u", last);
+    }
+    return g_string_free(text, FALSE);
+}
+
+GArray *cpus_of_host(const json_t *host)
+{
+    GArray *cpus = g_array_new(FALSE, FALSE, sizeof(guint));
+    const json_t *cpu;
+    size_t i;
+    guint number = 0;
+
+    json_array_foreach (json_object_get(host, "cpus"), i, cpu) {
+        number = (guint)json_integer_value(cpu);
+        g_array_append_val(cpus, number);
+    }
+    if (cpus->len == 0)
+        g_array_append_val(cpus, number);
+    g_array_sort(cpus, by_number);
+    return cpus;
+}
+
+GArray *cpus_within(const GArray *cpus, const GArray *allowed)
+{
+    GArray *both = g_array_new(FALSE, FALSE, sizeof(guint));
+
+    for (guint i = 0; i < cpus->len; i++) {
+        if (has(allowed, g_array_index(cpus, guint, i)))
+            g_array_append_val(both, g_array_index(cpus, guint, i));
+    }
+    return both;
+}

@@ -1,0 +1,328 @@
+#include "run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "file.h"
+#include "lxc.h"
+#include "mountinfo.h"
+#include "paths.h"
+#include "record.h"
+
+#define HELPER_TIMEOUT_MS 30000
+
+static gboolean is_on(const json_t *disk, const char *key)
+{
+    return json_is_true(json_object_get(disk, key));
+}
+
+static const char *source_of(const json_t *disk)
+{
+    return json_member_string(disk, "source");
+}
+
+static const char *path_of(const json_t *disk)
+{
+    return json_member_string(disk, "path");
+}
+
+/* What is mounted for a block device for the time of a start: devices/NAME/DEVICE. */
+static char *block_path(const Run *run, const char *device)
+{
+    g_autofree char *folder = path_devices(run->dir, run->name);
+    g_autofree char *plain = g_strdelimit(g_strdup(device), "/", '-');
+
+    return g_build_filename(folder, plain, NULL);
+}
+
+/* Type of the file system on a block device: the kernel's own trial of each that it knows, as
+ * mount(8) does. */
+static char *try_types(const char *source, const char *target, const json_t *disk, GError **error)
+{
+    unsigned long flags = is_on(disk, "readonly") ? MS_RDONLY : 0;
+    g_autofree char *text = NULL;
+    g_auto(GStrv) lines = NULL;
+    int reason = EINVAL;
+
+    if (!file_read("/proc/filesystems", 1u << 16, &text, NULL, error))
+        return NULL;
+    lines = g_strsplit(text, "\n", -1);
+    for (char **line = lines; *line != NULL; line++) {
+        if (**line != '\t')
+            continue;
+        if (mount(source, target, *line + 1, flags, json_member_string(disk, "options")) == 0)
+            return g_strdup(*line + 1);
+        if (errno != EINVAL)
+            reason = errno;
+    }
+    error_errno(error, reason, "no file system on %s can be mounted", source);
+    return NULL;
+}
+
+/* Mounts the file system of a block device at devices/NAME/DEVICE. */
+static char *mount_block(const Run *run, const char *device, const json_t *disk, char **ret_type,
+                         GError **error)
+{
+    g_autofree char *target = block_path(run, device);
+    g_autofree char *type = NULL;
+
+    if (!file_make_directory(target, 0700, error))
+        return NULL;
+    type = try_types(source_of(disk), target, disk, error);
+    if (type == NULL) {
+        rmdir(target);
+        return NULL;
+    }
+    if (ret_type != NULL)
+        *ret_type = g_steal_pointer(&type);
+    return g_steal_pointer(&target);
+}
+
+static void unmount_block(const Run *run, const char *device)
+{
+    g_autofree char *target = block_path(run, device);
+
+    umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW);
+    rmdir(target);
+}
+
+/* Whether the source is there. FALSE with an error when it is required and is not. */
+static gboolean look_up(const json_t *disk, const char *device, gboolean *ret_there,
+                        struct stat *ret_status, GError **error)
+{
+    *ret_there = stat(source_of(disk), ret_status) == 0;
+    if (*ret_there || !is_on(disk, "$required"))
+        return TRUE;
+    return error_errno(error, errno, "device %s: source %s", device, source_of(disk));
+}
+
+json_t *disks_open(const Run *run, const json_t *disks, GError **error)
+{
+    g_autoptr(json_t) sources = json_object();
+    const char *device;
+    json_t *disk;
+
+    json_object_foreach ((json_t *)disks, device, disk) {
+        g_autofree char *mounted = NULL;
+        struct stat status;
+        gboolean there;
+
+        if (!look_up(disk, device, &there, &status, error))
+            return NULL;
+        if (!there)
+            continue;
+        if (S_ISBLK(status.st_mode)) {
+            mounted = mount_block(run, device, disk, NULL, error);
+            if (mounted == NULL) {
+                g_prefix_error(error, "device %s: ", device);
+                return NULL;
+            }
+        }
+        json_object_set_new(sources, device,
+                            json_pack("{ss sb}", "source",
+                                      mounted != NULL ? mounted : source_of(disk), "directory",
+                                      mounted != NULL || S_ISDIR(status.st_mode)));
+    }
+    return g_steal_pointer(&sources);
+}
+
+void disks_close(const Run *run, const json_t *disks)
+{
+    g_autofree char *folder = path_devices(run->dir, run->name);
+    const char *device;
+    json_t *disk;
+
+    json_object_foreach ((json_t *)disks, device, disk)
+        unmount_block(run, device);
+    rmdir(folder);
+}
+
+json_t *disks_describe(pid_t init, const json_t *disks)
+{
+    g_autoptr(GPtrArray) mounts = mountinfo_read(init, NULL);
+    json_t *described = json_object();
+    const char *device;
+    json_t *disk;
+
+    json_object_foreach ((json_t *)disks, device, disk) {
+        const Mount *mount = mounts != NULL ? mountinfo_at(mounts, path_of(disk)) : NULL;
+
+        if (mount != NULL)
+            json_object_set_new(described, device, json_string(mount->origin));
+    }
+    return described;
+}
+
+static gboolean is_privileged(const json_t *record)
+{
+    const json_t *item;
+    size_t i;
+
+    json_array_foreach (json_at(record, "facts/$items"), i, item) {
+        if (g_str_equal(json_string_value(json_array_get(item, 0)), "lxc.idmap"))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static pid_t init_of(const json_t *record)
+{
+    return process_find(json_object_get(record, "init"), NULL);
+}
+
+static gboolean plug(const Run *run, const json_t *record, const json_t *disk,
+                     const struct stat *status, const char *type, json_t **ret_made, GError **error)
+{
+    g_autoptr(json_t) request = json_pack(
+        "{ss si sb ss ss sb sb sb sb ss* ss* ss*}", "verb", "mount", "pid", (int)init_of(record),
+        "userns", !is_privileged(record), "source", source_of(disk), "path", path_of(disk),
+        "directory", S_ISDIR(status->st_mode) || type != NULL, "recursive",
+        is_on(disk, "recursive"), "readonly", is_on(disk, "readonly"), "shift",
+        is_on(disk, "shift"), "propagation", json_member_string(disk, "propagation"), "filesystem",
+        type, "options", json_member_string(disk, "options"));
+    g_autoptr(json_t) answer = lxc_call(request, run->lock, HELPER_TIMEOUT_MS, error);
+
+    if (answer == NULL)
+        return FALSE;
+    *ret_made =
+        is_on(answer, "made") ? json_boolean(S_ISDIR(status->st_mode) || type != NULL) : NULL;
+    return TRUE;
+}
+
+gboolean disk_plug(const Run *run, const json_t *record, const char *device, const json_t *disk,
+                   json_t **ret_made, GError **error)
+{
+    g_autofree char *type = NULL;
+    g_autofree char *mounted = NULL;
+    struct stat status;
+    gboolean there, plugged;
+
+    *ret_made = NULL;
+    if (!look_up(disk, device, &there, &status, error))
+        return FALSE;
+    if (!there)
+        return TRUE;
+    /* A mount for the time of the plug finds out the type, and keeps the file system for the second
+     * one. */
+    if (S_ISBLK(status.st_mode)) {
+        mounted = mount_block(run, device, disk, &type, error);
+        if (mounted == NULL) {
+            g_prefix_error(error, "device %s: ", device);
+            return FALSE;
+        }
+    }
+    plugged = plug(run, record, disk, &status, type, ret_made, error);
+    if (mounted != NULL) {
+        g_autofree char *folder = path_devices(run->dir, run->name);
+
+        unmount_block(run, device);
+        rmdir(folder);
+    }
+    if (!plugged)
+        g_prefix_error(error, "device %s: ", device);
+    return plugged;
+}
+
+/* Whether what is mounted there is what the record says. */
+static const Mount *find_ours(const GPtrArray *mounts, const json_t *record, const char *device,
+                              const json_t *disk)
+{
+    const Mount *mount = mountinfo_at(mounts, path_of(disk));
+    const char *origin = json_member_string(json_object_get(record, "mounts"), device);
+
+    return mount != NULL && g_strcmp0(mount->origin, origin) == 0 ? mount : NULL;
+}
+
+gboolean disk_unplug(const Run *run, const json_t *record, const char *device, const json_t *disk,
+                     GError **error)
+{
+    pid_t init = init_of(record);
+    g_autoptr(GPtrArray) mounts = init > 0 ? mountinfo_read(init, error) : NULL;
+    g_autoptr(json_t) request = NULL;
+    g_autoptr(json_t) answer = NULL;
+
+    if (init == 0)
+        return TRUE;
+    if (mounts == NULL)
+        return FALSE;
+    if (find_ours(mounts, record, device, disk) == NULL) {
+        if (json_member_string(json_object_get(record, "mounts"), device) == NULL ||
+            mountinfo_at(mounts, path_of(disk)) == NULL)
+            return TRUE;
+        return error_set(error, ERR_BUSY, "device %s: something else is mounted over %s inside",
+                         device, path_of(disk));
+    }
+    request =
+        json_pack("{ss si sb ss sb sb}", "verb", "umount", "pid", (int)init, "userns",
+                  !is_privileged(record), "path", path_of(disk), "made",
+                  json_object_get(json_object_get(record, "made"), device) != NULL, "directory",
+                  !json_is_false(json_object_get(json_object_get(record, "made"), device)));
+    answer = lxc_call(request, run->lock, HELPER_TIMEOUT_MS, error);
+    if (answer != NULL)
+        return TRUE;
+    g_prefix_error(error, "device %s: ", device);
+    return FALSE;
+}
+
+static json_t *observe_disk(const Mount *mount, const json_t *recorded)
+{
+    json_t *disk = json_object();
+    static const char *const kept[] = {"path", "source", "recursive", "shift", "options"};
+    const char *word = json_member_string(recorded, "propagation");
+    const char *plain = word != NULL ? word + (word[0] == 'r') : "private";
+
+    for (guint i = 0; i < G_N_ELEMENTS(kept); i++) {
+        if (json_object_get(recorded, kept[i]) != NULL)
+            json_object_set(disk, kept[i], json_object_get(recorded, kept[i]));
+    }
+    if (mount->readonly)
+        json_object_set_new(disk, "readonly", json_true());
+    if (g_str_equal(mount->propagation, plain)) {
+        if (word != NULL)
+            json_object_set_new(disk, "propagation", json_string(word));
+    } else {
+        json_object_set_new(disk, "propagation", json_string(mount->propagation));
+    }
+    return disk;
+}
+
+/* An optional disk whose source is not there is as it should be when it is not mounted (D-DISK-06).
+ */
+static gboolean is_skipped(const json_t *disk)
+{
+    return disk != NULL && !is_on(disk, "$required") && access(source_of(disk), F_OK) != 0;
+}
+
+json_t *disks_observe(pid_t init, const json_t *record, const json_t *wanted, GError **error)
+{
+    const json_t *recorded = json_at(record, "facts/disks");
+    g_autoptr(GPtrArray) mounts = NULL;
+    g_autoptr(json_t) disks = json_object();
+    const char *device;
+    json_t *disk;
+
+    if (json_object_size(recorded) > 0 && (mounts = mountinfo_read(init, error)) == NULL)
+        return NULL;
+    json_object_foreach ((json_t *)recorded, device, disk) {
+        const Mount *mount = find_ours(mounts, record, device, disk);
+
+        if (mount != NULL)
+            json_object_set_new(disks, device, observe_disk(mount, disk));
+    }
+    json_object_foreach ((json_t *)wanted, device, disk) {
+        json_t *fact;
+
+        if (json_object_get(disks, device) != NULL || !is_skipped(disk))
+            continue;
+        fact = json_copy(disk);
+        json_object_del(fact, "$required");
+        json_object_set_new(disks, device, fact);
+    }
+    return g_steal_pointer(&disks);
+}

@@ -1,0 +1,140 @@
+/* The steps of an instance that live on disk. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ensure.h"
+#include "error.h"
+#include "file.h"
+#include "paths.h"
+#include "storage/volume.h"
+
+static char *name_of_volume(const json_t *volume)
+{
+    const char *path = json_member_string(volume, "path");
+
+    return path != NULL ? g_path_get_basename(path) : NULL;
+}
+
+/* Logs move with their instance. */
+static gboolean move_logs(Host *host, const Step *step, GError **error)
+{
+    g_autofree char *before = name_of_volume(step->from);
+    g_autofree char *after = name_of_volume(step->to);
+    g_autofree char *from = NULL;
+    g_autofree char *to = NULL;
+
+    if (before == NULL || after == NULL || g_str_equal(before, after))
+        return TRUE;
+    from = path_logs(host->dir, before);
+    to = path_logs(host->dir, after);
+    return !file_exists(from) || file_rename(from, to, error);
+}
+
+gboolean root_ensure(Host *host, const Step *step, GError **error)
+{
+    return volume_ensure(host, step, error) && move_logs(host, step, error);
+}
+
+/* liblxc keeps a lock file for each container that it has ever seen, below /run. */
+static gboolean remove_liblxc_lock(Host *host, const char *name, GError **error)
+{
+    g_autofree char *path = g_strdup_printf("/run/lxc/lock/%s/containers/.%s", host->dir, name);
+
+    return file_remove(path, error);
+}
+
+gboolean root_purge(Host *host, const Step *step, GError **error)
+{
+    g_autofree char *name = name_of_volume(step->from);
+    static const char *const ends[] = {"lock", "last"};
+    g_autofree char *logs = NULL;
+    g_autofree char *seccomp = NULL;
+    g_autofree char *fact = NULL;
+
+    if (!volume_purge(host, step, error))
+        return FALSE;
+    if (step->to != NULL || name == NULL)
+        return TRUE;
+    logs = path_logs(host->dir, name);
+    seccomp = g_build_filename(host->dir, "security", "seccomp", name, NULL);
+    fact = g_strdup_printf("%s/facts/instance.%s.json", host->dir, name);
+    for (guint i = 0; i < G_N_ELEMENTS(ends); i++) {
+        g_autofree char *path = g_strdup_printf("%s/run/%s.%s", host->dir, name, ends[i]);
+
+        if (!file_remove(path, error))
+            return FALSE;
+    }
+    return file_remove_tree(logs, error) && file_remove(seccomp, error) &&
+           file_remove(fact, error) && remove_liblxc_lock(host, name, error);
+}
+
+/* ---- STATE/containers/NAME ---- */
+
+static char *read_link(const char *path)
+{
+    return g_file_read_link(path, NULL);
+}
+
+static gboolean remove_link(const char *path, const char *target, GError **error)
+{
+    g_autofree char *is = read_link(path);
+
+    if (!file_exists(path))
+        return TRUE;
+    if (g_strcmp0(is, target) != 0)
+        return error_set(error, ERR_EXISTS, "%s is not the link that berth made", path);
+    return file_remove(path, error);
+}
+
+static gboolean make_link(const char *path, const char *target, const char *before, GError **error)
+{
+    g_autofree char *folder = g_path_get_dirname(path);
+    g_autofree char *fresh = g_strconcat(path, ".new", NULL);
+    g_autofree char *is = read_link(path);
+
+    if (g_strcmp0(is, target) == 0)
+        return TRUE;
+    if (file_exists(path) && g_strcmp0(is, before) != 0)
+        return error_set(error, ERR_EXISTS, "%s is there and was not made by berth", path);
+    if (!file_make_directory(folder, 0711, error) || !file_remove(fresh, error))
+        return FALSE;
+    if (symlink(target, fresh) != 0 || rename(fresh, path) != 0)
+        return error_errno(error, errno, "link %s", path);
+    return TRUE;
+}
+
+gboolean link_file_ensure(Host *host, const Step *step, GError **error)
+{
+    const char *before = json_member_string(step->from, "target");
+    const char *target = json_member_string(step->to, "target");
+    const char *name = json_member_string(step->to != NULL ? step->to : step->from, "$name");
+    g_autofree char *path = path_instance_link(host->dir, name);
+
+    return target != NULL ? make_link(path, target, before, error)
+                          : remove_link(path, before, error);
+}
+
+/* ---- STATE/run/NAME.start ---- */
+
+gboolean start_ensure(Host *host, const Step *step, GError **error)
+{
+    const char *name = json_member_string(step->to != NULL ? step->to : step->from, "$name");
+    g_autofree char *path = g_strdup_printf("%s/run/%s.start", host->dir, name);
+    g_autofree char *folder = g_path_get_dirname(path);
+    g_autofree char *fresh = g_strconcat(path, ".new", NULL);
+    g_autofree char *text = NULL;
+    g_auto(Fd) fd = -1;
+
+    if (step->to == NULL)
+        return file_remove(path, error);
+    if (!file_make_directory(folder, 0700, error))
+        return FALSE;
+    text = json_text(json_object_get(step->to, "$facts"));
+    fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+        return error_errno(error, errno, "write %s", fresh);
+    return rename(fresh, path) == 0 || error_errno(error, errno, "rename %s", fresh);
+}

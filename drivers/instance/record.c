@@ -1,0 +1,173 @@
+#include "record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "file.h"
+
+#define LOCK_TRIES 9000 /* of 10 ms */
+
+char *record_path(const char *dir, const char *name)
+{
+    return g_strdup_printf("%s/run/%s.json", dir, name);
+}
+
+static char *lock_path(const char *dir, const char *name)
+{
+    return g_strdup_printf("%s/run/%s.lock", dir, name);
+}
+
+/* Whoever removes an instance removes its lock as well: what we locked must still be what the name
+ * means. */
+static gboolean is_current(int fd, const char *path)
+{
+    struct stat here, there;
+
+    return fstat(fd, &here) == 0 && stat(path, &there) == 0 && here.st_ino == there.st_ino &&
+           here.st_dev == there.st_dev;
+}
+
+int record_lock(const char *dir, const char *name, GError **error)
+{
+    g_autofree char *path = lock_path(dir, name);
+    g_autofree char *folder = g_path_get_dirname(path);
+
+    if (!file_make_directory(folder, 0700, error))
+        return -1;
+    for (int i = 0; i < LOCK_TRIES; i++) {
+        g_auto(Fd) fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+        if (fd < 0) {
+            error_errno(error, errno, "open %s", path);
+            return -1;
+        }
+        if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+            g_usleep(10000);
+        else if (is_current(fd, path))
+            return fd_steal(&fd);
+    }
+    error_set(error, ERR_BUSY, "instance %s: another berth program is changing it (%s is locked)",
+              name, path);
+    return -1;
+}
+
+json_t *record_read(const char *dir, const char *name, GError **error)
+{
+    g_autofree char *path = record_path(dir, name);
+    g_autoptr(GError) failure = NULL;
+    g_autofree char *text = NULL;
+    gsize length = 0;
+
+    if (!file_read(path, 16u << 20, &text, &length, &failure)) {
+        if (!g_error_matches(failure, BERTH_ERROR, ERR_NOT_FOUND))
+            g_propagate_error(error, g_steal_pointer(&failure));
+        return NULL;
+    }
+    return json_loadb(text, length, 0, NULL);
+}
+
+/* Renamed into place, but not synced: after a power cut nothing runs that it could describe. */
+gboolean record_write(const char *dir, const char *name, const json_t *record, GError **error)
+{
+    g_autofree char *path = record_path(dir, name);
+    g_autofree char *fresh = g_strconcat(path, ".new", NULL);
+    g_autofree char *text = json_text(record);
+    g_auto(Fd) fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    gsize length = strlen(text);
+
+    if (fd < 0 || write(fd, text, length) != (ssize_t)length)
+        return error_errno(error, errno, "write %s", fresh);
+    if (rename(fresh, path) != 0)
+        return error_errno(error, errno, "rename %s", fresh);
+    return TRUE;
+}
+
+gboolean record_remove(const char *dir, const char *name, GError **error)
+{
+    g_autofree char *path = record_path(dir, name);
+
+    return file_remove(path, error);
+}
+
+char *boot_id(void)
+{
+    char *text = NULL;
+
+    if (!g_file_get_contents("/proc/sys/kernel/random/boot_id", &text, NULL, NULL))
+        return g_strdup("unknown");
+    return g_strstrip(text);
+}
+
+guint64 process_started(pid_t pid, pid_t *ret_parent)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/stat", pid);
+    char text[1024];
+    const char *rest;
+    ssize_t length;
+    int parent;
+    char state;
+    unsigned long long started;
+    g_auto(Fd) fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    length = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    if (length <= 0)
+        return 0;
+    text[length] = '\0';
+    rest = strrchr(text, ')'); /* the name before it may hold anything */
+    if (rest == NULL ||
+        sscanf(rest + 1,
+               " %c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
+               &state, &parent, &started) != 3 ||
+        state == 'Z' || state == 'X')
+        return 0;
+    if (ret_parent != NULL)
+        *ret_parent = parent;
+    return started;
+}
+
+json_t *process_describe(pid_t pid)
+{
+    guint64 started = process_started(pid, NULL);
+
+    return started != 0 ? json_pack("[iI]", (int)pid, (json_int_t)started) : NULL;
+}
+
+pid_t process_find(const json_t *pair, int *ret_fd)
+{
+    pid_t pid = (pid_t)json_integer_value(json_array_get(pair, 0));
+    guint64 started = (guint64)json_integer_value(json_array_get(pair, 1));
+    g_auto(Fd) fd = -1;
+
+    if (pid <= 0 || started == 0)
+        return 0;
+    if (ret_fd != NULL) {
+        fd = (int)syscall(SYS_pidfd_open, pid, 0);
+        if (fd < 0)
+            return 0;
+    }
+    if (process_started(pid, NULL) != started)
+        return 0;
+    if (ret_fd != NULL)
+        *ret_fd = fd_steal(&fd);
+    return pid;
+}
+
+pid_t record_init(const json_t *record)
+{
+    const char *boot = json_member_string(record, "boot");
+    g_autofree char *now = NULL;
+
+    if (boot == NULL || json_object_get(record, "init") == NULL)
+        return 0;
+    now = boot_id();
+    if (!g_str_equal(boot, now) || process_find(json_object_get(record, "monitor"), NULL) == 0)
+        return 0;
+    return process_find(json_object_get(record, "init"), NULL);
+}

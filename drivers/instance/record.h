@@ -1,0 +1,41 @@
+/* What berth keeps of a running instance beside the kernel's own facts: STATE/run/NAME.json says
+ * with which facts it was started and which processes it is. A process counts only with its start
+ * time and the kernel's boot id (DESIGN 4), so that a record of yesterday means nothing. All
+ * changes of one instance's run time happen under its lock. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "host.h"
+
+/* STATE/run/NAME.json. Newly allocated. */
+char *record_path(const char *dir, const char *name);
+
+/* Exclusive use of an instance's run time, among threads and processes; held by the returned
+ * descriptor, also in a child that inherits it. Waits up to 90 seconds, then ERR_BUSY. -1 with an
+ * error. */
+int record_lock(const char *dir, const char *name, GError **error);
+
+/* The record, or NULL without an error when there is none. A record that does not parse counts as
+ * none. New reference. */
+json_t *record_read(const char *dir, const char *name, GError **error);
+gboolean record_write(const char *dir, const char *name, const json_t *record, GError **error);
+gboolean record_remove(const char *dir, const char *name, GError **error);
+
+/* The kernel's boot id. Newly allocated. */
+char *boot_id(void);
+
+/* Start time of a process in clock ticks since boot, 0 when there is none or only a zombie.
+ * `ret_parent` may be NULL. */
+guint64 process_started(pid_t pid, pid_t *ret_parent);
+
+/* [pid, start time] of a process for a record; NULL when it is gone. New reference. */
+json_t *process_describe(pid_t pid);
+
+/* The process that such a pair names, if it still lives: its pid, else 0. With `ret_fd` (may be
+ * NULL) also a pidfd of exactly that process. */
+pid_t process_find(const json_t *pair, int *ret_fd);
+
+/* The init of a running instance by its record, 0 when it does not run: no record, another boot, a
+ * start that never ended, or init or monitor dead. */
+pid_t record_init(const json_t *record);

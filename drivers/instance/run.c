@@ -1,0 +1,224 @@
+#include "run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cgroup.h"
+#include "config.h"
+#include "error.h"
+#include "file.h"
+#include "helper.h"
+#include "lxc.h"
+#include "paths.h"
+#include "record.h"
+#include "stop.h"
+
+#define START_TIMEOUT_MS 60000
+#define COMMON_CONFIGS "/usr/share/lxc/config/common.conf.d/"
+
+/* ---- what a run leaves ---- */
+
+static gboolean sweep_groups(const Run *run, GError **error)
+{
+    static const char *const parts[] = {"", ".monitor", ".pivot"};
+    gboolean swept = TRUE;
+
+    for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
+        g_autofree char *name = cgroup_name(run->dir, run->name, parts[i]);
+
+        swept = cgroup_sweep(name, swept ? error : NULL) && swept;
+    }
+    return swept;
+}
+
+/* The record stays as the last one: undoing a stop may have to bring back a config that is stored
+ * nowhere else any more. */
+static gboolean retire_record(const Run *run, GError **error)
+{
+    g_autofree char *path = record_path(run->dir, run->name);
+    g_autofree char *last = g_strdup_printf("%s/run/%s.last", run->dir, run->name);
+
+    return rename(path, last) == 0 || errno == ENOENT ||
+           error_errno(error, errno, "rename %s", path);
+}
+
+gboolean run_sweep(const Run *run, const json_t *record, GError **error)
+{
+    gboolean swept = sweep_groups(run, error);
+
+    if (record == NULL)
+        return swept;
+    swept = nics_remove(run, json_at(record, "facts/nics"), swept ? error : NULL) && swept;
+    disks_close(run, json_at(record, "facts/disks"));
+    return swept && retire_record(run, error);
+}
+
+/* ---- start ---- */
+
+static void rotate(const char *path)
+{
+    g_autofree char *old = g_strconcat(path, ".old", NULL);
+
+    if (rename(path, old) != 0 && errno != ENOENT)
+        unlink(path);
+}
+
+static gboolean prepare_logs(const Run *run, GError **error)
+{
+    g_autofree char *folder = path_logs(run->dir, run->name);
+    g_autofree char *log = g_build_filename(folder, "lxc.log", NULL);
+    g_autofree char *console = g_build_filename(folder, "console.log", NULL);
+
+    if (!file_make_directory(folder, 0700, error))
+        return FALSE;
+    rotate(log);
+    rotate(console);
+    return TRUE;
+}
+
+static char *write_seccomp(const Run *run, const char *policy, GError **error)
+{
+    g_autofree char *path = g_build_filename(run->dir, "security", "seccomp", run->name, NULL);
+    g_autofree char *folder = g_path_get_dirname(path);
+
+    if (!file_make_directory(folder, 0700, error))
+        return NULL;
+    if (!g_file_set_contents_full(path, policy, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, error))
+        return NULL;
+    return g_steal_pointer(&path);
+}
+
+static char *hook_command(const Run *run, GError **error)
+{
+    g_autofree char *program = helper_path("berth-hook", error);
+    g_autofree char *quoted = NULL;
+    g_autofree char *dir = NULL;
+    g_autofree char *key = NULL;
+
+    if (program == NULL)
+        return NULL;
+    quoted = g_shell_quote(program);
+    dir = g_shell_quote(run->dir);
+    key = g_shell_quote(run->key);
+    return g_strdup_printf("%s post-stop %s %s %s", quoted, dir, run->name, key);
+}
+
+static json_t *start_items(const Run *run, const json_t *facts, const json_t *sources,
+                           GError **error)
+{
+    const char *policy = json_member_string(facts, "$seccomp");
+    g_autofree char *hook = hook_command(run, error);
+    g_autofree char *seccomp = NULL;
+    g_autoptr(json_t) layout = cgroup_layout(error);
+    ConfigStart start = {.dir = run->dir, .name = run->name, .hook = hook, .sources = sources};
+
+    if (hook == NULL || layout == NULL)
+        return NULL;
+    if (policy != NULL && (seccomp = write_seccomp(run, policy, error)) == NULL)
+        return NULL;
+    start.layout = layout;
+    start.seccomp = seccomp;
+    start.common = file_exists(COMMON_CONFIGS) ? COMMON_CONFIGS : NULL;
+    return config_start_items(facts, &start);
+}
+
+static gboolean keep_text(const Run *run, const json_t *items, GError **error)
+{
+    g_autofree char *folder = path_logs(run->dir, run->name);
+    g_autofree char *path = g_build_filename(folder, "lxc.conf", NULL);
+    g_autofree char *text = config_text(items);
+
+    return g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, error);
+}
+
+static json_t *begin_record(const Run *run, const json_t *facts)
+{
+    g_autofree char *boot = boot_id();
+
+    return json_pack("{ss ss sO}", "boot", boot, "key", run->key, "facts", facts);
+}
+
+static pid_t call_start(const Run *run, const json_t *items, GError **error)
+{
+    g_autofree char *path = g_build_filename(run->dir, "containers", NULL);
+    g_autofree char *folder = path_logs(run->dir, run->name);
+    g_autofree char *log = g_build_filename(folder, "lxc.log", NULL);
+    g_autoptr(json_t) request = json_pack("{ss ss ss sO ss}", "verb", "start", "name", run->name,
+                                          "path", path, "items", items, "log", log);
+    g_autoptr(json_t) answer = lxc_call(request, run->lock, START_TIMEOUT_MS, error);
+
+    return answer != NULL ? (pid_t)json_integer_value(json_object_get(answer, "pid")) : 0;
+}
+
+/* From here on the record says which processes it is. */
+static gboolean complete_record(const Run *run, json_t *record, pid_t init, GError **error)
+{
+    pid_t monitor = 0;
+    guint64 started = process_started(init, &monitor);
+    json_t *described = process_describe(monitor);
+
+    if (started == 0 || described == NULL) {
+        json_decref(described);
+        return error_set(error, ERR_FAILED, "its init ended at once; see logs/%s/console.log",
+                         run->name);
+    }
+    json_object_set_new(record, "init", json_pack("[iI]", (int)init, (json_int_t)started));
+    json_object_set_new(record, "monitor", described);
+    json_object_set_new(record, "mounts", disks_describe(init, json_at(record, "facts/disks")));
+    return record_write(run->dir, run->name, record, error);
+}
+
+static gboolean start(const Run *run, const json_t *facts, json_t *record, GError **error)
+{
+    const json_t *nics = json_object_get(facts, "nics");
+    g_autoptr(json_t) sources = NULL;
+    g_autoptr(json_t) items = NULL;
+    pid_t init;
+
+    sources = disks_open(run, json_object_get(facts, "disks"), error);
+    items = sources != NULL ? start_items(run, facts, sources, error) : NULL;
+    if (items == NULL || !keep_text(run, items, error))
+        return FALSE;
+    init = call_start(run, items, error);
+    if (init <= 0 || !complete_record(run, record, init, error))
+        return FALSE;
+    disks_close(run, json_object_get(facts, "disks"));
+    if (!nics_finish(run, nics, error))
+        return FALSE;
+    return g_strcmp0(json_member_string(facts, "state"), "frozen") != 0 ||
+           run_freeze(run, record, TRUE, error);
+}
+
+gboolean run_start(const Run *run, const json_t *facts, GError **error)
+{
+    g_autoptr(json_t) old = record_read(run->dir, run->name, NULL);
+    g_autoptr(json_t) record = begin_record(run, facts);
+
+    if (!run_sweep(run, old, error) || !nics_check(run, json_object_get(facts, "nics"), error) ||
+        !prepare_logs(run, error) || !record_write(run->dir, run->name, record, error))
+        return FALSE;
+    if (start(run, facts, record, error))
+        return TRUE;
+    run_stop(run, NULL, 0, NULL);
+    run_sweep(run, record, NULL);
+    return FALSE;
+}
+
+gboolean run_freeze(const Run *run, const json_t *record, gboolean freeze, GError **error)
+{
+    g_autofree char *name = cgroup_name(run->dir, run->name, "");
+    g_autoptr(Groups) groups = groups_of(record_init(record), name, error);
+
+    return groups != NULL && groups_freeze(groups, freeze, error);
+}
+
+gboolean run_stop(const Run *run, const char *halt, gint64 timeout, GError **error)
+{
+    g_autoptr(json_t) record = record_read(run->dir, run->name, NULL);
+
+    return (record == NULL || stop_processes(run, record, halt, timeout, error)) &&
+           run_sweep(run, record, error);
+}

@@ -1,0 +1,31 @@
+/* Inside berth-lxc: one request, and the verbs that answer it. */
+#pragma once
+
+#include <sys/stat.h>
+
+#include "json.h"
+
+struct lxc_container;
+
+typedef struct {
+    json_t *body;
+    int fds[3];
+    guint n_fds;
+} Request;
+
+gboolean request_receive(Request *request);
+/* Runs the verb and answers. FALSE when it failed; the answer then said why. */
+gboolean request_run(Request *request);
+
+/* Sends one answer, with a descriptor unless it is -1. `answer` is stolen. */
+void answer_send(json_t *answer, int fd);
+/* Sends {"error": TEXT} with what liblxc logged meanwhile, if anything. Returns FALSE. */
+gboolean answer_error(const Request *request, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* A container with the request's items set, or NULL after an error was answered. */
+struct lxc_container *request_container(const Request *request);
+
+gboolean verb_start(const Request *request);
+gboolean verb_exec(const Request *request);
+gboolean verb_mount(const Request *request);
+gboolean verb_umount(const Request *request);

@@ -1,0 +1,163 @@
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <lxc/lxccontainer.h>
+
+#include "lxc_helper.h"
+
+#define SOCKET 3
+#define MESSAGE_MAX (1u << 20)
+#define TAIL_MAX 2500u
+
+gboolean request_receive(Request *request)
+{
+    g_autofree char *buffer = g_malloc(MESSAGE_MAX);
+    char control[CMSG_SPACE(sizeof(int) * 3)];
+    struct iovec part = {buffer, MESSAGE_MAX};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof control};
+    ssize_t length = recvmsg(SOCKET, &message, MSG_CMSG_CLOEXEC);
+    struct cmsghdr *header;
+
+    if (length <= 0)
+        return FALSE;
+    header = CMSG_FIRSTHDR(&message);
+    if (header != NULL && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
+        request->n_fds = (guint)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+        memcpy(request->fds, CMSG_DATA(header), sizeof(int) * request->n_fds);
+    }
+    request->body = json_loadb(buffer, (size_t)length, 0, NULL);
+    return request->body != NULL;
+}
+
+void answer_send(json_t *answer, int fd)
+{
+    g_autofree char *text = json_text(answer);
+    struct iovec part = {text, strlen(text)};
+    char control[CMSG_SPACE(sizeof fd)] = {0};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+
+    if (fd >= 0) {
+        struct cmsghdr *header;
+
+        message.msg_control = control;
+        message.msg_controllen = sizeof control;
+        header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof fd);
+        memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    }
+    sendmsg(SOCKET, &message, MSG_NOSIGNAL);
+    json_decref(answer);
+}
+
+/* The last errors of liblxc's log, without what they all repeat (name, time, source file). */
+static char *log_tail(const char *path)
+{
+    g_autofree char *text = NULL;
+    g_auto(GStrv) lines = NULL;
+    GString *tail = g_string_new(NULL);
+
+    if (path == NULL || !g_file_get_contents(path, &text, NULL, NULL))
+        return g_string_free(tail, FALSE);
+    lines = g_strsplit(text, "\n", -1);
+    for (char **line = lines; *line != NULL; line++) {
+        const char *at = strstr(*line, " ERROR ");
+        const char *words = at != NULL ? strstr(at, " - ") : NULL;
+
+        if (words == NULL)
+            continue;
+        words = strchr(words + 3, ' '); /* after FILE:FUNCTION:LINE */
+        words =
+            words != NULL && g_str_has_prefix(words, " - ") ? words + 3 : at + strlen(" ERROR ");
+        g_string_append_printf(tail, "\n  liblxc: %s", words);
+    }
+    if (tail->len > TAIL_MAX)
+        g_string_truncate(tail, TAIL_MAX);
+    return g_string_free(tail, FALSE);
+}
+
+gboolean answer_error(const Request *request, const char *format, ...)
+{
+    g_autofree char *text = NULL;
+    g_autofree char *tail = log_tail(json_member_string(request->body, "log"));
+    g_autofree char *whole = NULL;
+    va_list args;
+
+    va_start(args, format);
+    text = g_strdup_vprintf(format, args);
+    va_end(args);
+    whole = g_strconcat(text, tail, NULL);
+    answer_send(json_pack("{ss}", "error", whole), -1);
+    return FALSE;
+}
+
+struct lxc_container *request_container(const Request *request)
+{
+    const char *name = json_member_string(request->body, "name");
+    const char *path = json_member_string(request->body, "path");
+    struct lxc_container *container = lxc_container_new(name, path);
+    const json_t *item;
+    size_t i;
+
+    if (container == NULL) {
+        answer_error(request, "liblxc cannot handle a container named %s in %s", name, path);
+        return NULL;
+    }
+    container->clear_config(container);
+    json_array_foreach (json_object_get(request->body, "items"), i, item) {
+        const char *key = json_string_value(json_array_get(item, 0));
+        const char *value = json_string_value(json_array_get(item, 1));
+
+        if (!container->set_config_item(container, key, value)) {
+            answer_error(request, "liblxc does not take \"%s = %s\"", key, value);
+            lxc_container_put(container);
+            return NULL;
+        }
+    }
+    return container;
+}
+
+gboolean request_run(Request *request)
+{
+    static const struct {
+        const char *name;
+        gboolean (*run)(const Request *request);
+    } verbs[] = {
+        {"start", verb_start}, {"exec", verb_exec}, {"mount", verb_mount}, {"umount", verb_umount}};
+    const char *verb = json_member_string(request->body, "verb");
+
+    for (guint i = 0; i < G_N_ELEMENTS(verbs); i++) {
+        if (g_strcmp0(verb, verbs[i].name) == 0)
+            return verbs[i].run(request);
+    }
+    return answer_error(request, "berth-lxc does not know the verb %s", verb);
+}
+
+gboolean verb_start(const Request *request)
+{
+    struct lxc_container *container = request_container(request);
+    pid_t pid;
+
+    if (container == NULL)
+        return FALSE;
+    container->want_daemonize(container, true);
+    container->want_close_all_fds(container, true);
+    if (!container->start(container, 0, NULL)) {
+        lxc_container_put(container);
+        return answer_error(request, "the container does not start");
+    }
+    pid = container->init_pid(container);
+    lxc_container_put(container);
+    if (pid <= 0)
+        return answer_error(request, "the container's init ended at once");
+    answer_send(json_pack("{si}", "pid", (int)pid), -1);
+    return TRUE;
+}
