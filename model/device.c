@@ -197,12 +197,20 @@ static void check_inherited(const Entry *entry, const char *const *keys)
             report(entry, *keys, "comes from the network: leave it out");
 }
 
+/* The address of a network: what was given, or for "auto" what was drawn. */
+static const char *network_address(const Object *network, const char *key)
+{
+    const char *given = object_config(network, key);
+
+    return g_strcmp0(given, "auto") == 0 ? json_member_string(network->generated, key) : given;
+}
+
 /* D-NIC-BR-10, D-NIC-BR-11, NET-020: a fixed lease fits its network. */
 static void check_lease(const Entry *entry, const Object *network, const char *key,
                         const char *filter)
 {
     const char *address = value(entry, key);
-    const char *subnet = network != NULL ? object_config(network, key) : NULL;
+    const char *subnet = network != NULL ? network_address(network, key) : NULL;
     g_auto(GStrv) parts = NULL;
     g_autoptr(GInetAddress) wanted = NULL;
     g_autoptr(GInetAddress) bridge = NULL;

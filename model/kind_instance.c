@@ -161,7 +161,7 @@ const Row INSTANCE_CONFIG[] = {
         "A whole seccomp policy in place of the generated one."),
     ROW("security.agent.metrics", BOOL, "true", VM, LIVE, REFUSED, "I-152",
         "Ask the agent inside for metrics."),
-    ROW("security.devlxd", BOOL, "true", 0, RESTART, 0, "I-143",
+    ROW("security.devlxd", BOOL, "true", 0, NONE, 0, "I-143",
         "Socket /dev/lxd inside the instance; stored only, this build has no guest API."),
     ROW("security.devlxd.images", BOOL, "false", C, RESTART, REFUSED, "I-144",
         "The guest API may hand out images."),
@@ -171,7 +171,9 @@ const Row INSTANCE_CONFIG[] = {
         "Id range of its own that no other isolated container shares."),
     ROW("security.idmap.size", UINT32, NULL, C, RESTART, 0, "I-147",
         "Length of an isolated range; 65536 when unset.", BOUNDS(1, G_MAXUINT32)),
-    ROW("security.nesting", BOOL, "false", C, LIVE, 0, "I-148", "Containers may run inside."),
+    /* I-148 lets the rules change at once, but the mounts that nesting needs can only be made at a
+       start. */
+    ROW("security.nesting", BOOL, "false", C, RESTART, 0, "I-148", "Containers may run inside."),
     ROW("security.privileged", BOOL, "false", C, RESTART, 0, "I-149",
         "No user namespace: root inside is root on the host."),
     ROW("security.protection.delete", BOOL, "false", 0, LIVE, 0, "I-150",

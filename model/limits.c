@@ -29,6 +29,7 @@ typedef struct {
     gint64 total[SUM_MAX];
     gboolean known[SUM_MAX]; /* the project limits it, and no instance failed to say its part */
     guint containers, machines, networks;
+    gboolean judges; /* each instance has to be looked at, not only counted */
 } Usage;
 
 static gboolean is_machine(const Object *instance)
@@ -111,6 +112,8 @@ static void add_instance(Usage *usage, const Object *instance)
         usage->machines++;
     else
         usage->containers++;
+    if (!usage->judges)
+        return;
     expand_instance(usage->snapshot, instance, &expanded);
     for (Sum sum = 0; sum < SUM_MAX; sum++) {
         gint64 part;
@@ -167,8 +170,11 @@ void limits_check(const Snapshot *snapshot, const char *project, Problems *probl
     usage.project = snapshot_find(snapshot, KIND_PROJECT, "", project);
     if (usage.project == NULL)
         return;
-    for (Sum sum = 0; sum < SUM_MAX; sum++)
+    usage.judges = type_is_true(object_config(usage.project, "restricted"));
+    for (Sum sum = 0; sum < SUM_MAX; sum++) {
         usage.known[sum] = TRUE;
+        usage.judges = usage.judges || object_config(usage.project, SUMS[sum].key) != NULL;
+    }
     for (guint i = 0; i < snapshot_size(snapshot); i++) {
         const Object *object = snapshot_at(snapshot, i);
 
