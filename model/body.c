@@ -169,9 +169,12 @@ static json_t *list_value(Body *body, const Row *row, const char *path, const No
     for (guint i = 0; i < node->count; i++) {
         const Node *item = node->items[i];
         g_autofree char *below = g_strdup_printf("%s/%u", path, i);
+        /* A server lists objects where a file lists their names. */
+        const Node *named =
+            body->source->foreign && row->merge_key != NULL ? node_get(item, row->merge_key) : NULL;
         json_t *value = row->type->shape == SHAPE_OBJECTS
                             ? fields_value(body, row->fields, below, item)
-                            : text_value(body, below, item);
+                            : text_value(body, below, named != NULL ? named : item);
 
         if (value == NULL &&
             (item->kind == NODE_NULL || (item->kind == NODE_SCALAR && item->count == 0)))

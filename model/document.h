@@ -8,7 +8,7 @@
 #define DOCUMENT_MAX_BYTES (64u << 20)
 #define DOCUMENT_MAX_DEPTH 32u
 #define DOCUMENT_MAX_ALIASES 1000u   /* alias uses in one document */
-#define DOCUMENT_MAX_NODES 5000000u  /* nodes after alias expansion */
+#define DOCUMENT_MAX_NODES 2000000u  /* nodes after alias expansion */
 #define DOCUMENT_MAX_SCALAR (1u << 20)
 
 /* What a set of files asks for. */

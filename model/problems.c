@@ -135,19 +135,19 @@ char *problem_text(const Problem *problem)
 
     if (problem->where != NULL)
         g_string_append_printf(text, "%s: ", problem->where);
-    if (problem->severity == PROBLEM_UNSUPPORTED && problem->object[0] != '\0') {
+    if (problem->severity == PROBLEM_UNSUPPORTED) {
         g_autofree char *name = refused_name(problem->object);
 
         /* The text names the key itself. */
-        g_string_append_printf(text, "%s: ", name);
+        if (*name != '\0')
+            g_string_append_printf(text, "%s: ", name);
     } else {
+        g_autofree char *path = g_strdelimit(g_strdup(problem->path), "/", '.');
+
         if (problem->object[0] != '\0')
             g_string_append_printf(text, "%s: ", problem->object);
-        if (problem->path[0] != '\0') {
-            g_autofree char *path = g_strdelimit(g_strdup(problem->path), "/", '.');
-
+        if (*path != '\0')
             g_string_append_printf(text, "%s: ", path);
-        }
     }
     for (const char *at = problem->text; *at != '\0'; at++)
         g_string_append_c(text, *at == '\n' ? ' ' : *at);

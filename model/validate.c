@@ -274,9 +274,8 @@ static void check_name(Check *check)
 
     if ((check->kind->flags & KIND_SINGLETON) != 0)
         return;
-    ok = TYPE_NAME.check(NULL, name, &error);
-    if (ok && check->kind->check_name != NULL)
-        ok = check->kind->check_name(name, &error);
+    ok = check->kind->check_name != NULL ? check->kind->check_name(name, &error)
+                                         : TYPE_NAME.check(NULL, name, &error);
     if (!ok)
         problem_add(check->problems, PROBLEM_ERROR, check->object, "name", "%s", error->message);
 }
