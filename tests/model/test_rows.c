@@ -127,6 +127,145 @@ Test(rows, defaults_equal_themselves)
     visit_all(default_is_itself);
 }
 
+/* Texts of every form that some type takes, and of forms that none should choke on. */
+static const char *const CORPUS[] = {
+    "",
+    " ",
+    "0",
+    "1",
+    "-1",
+    "true",
+    "No",
+    "10",
+    "4096",
+    "99999999999999999999",
+    "1GiB",
+    "10 bytes",
+    "1KB",
+    "100Mbit",
+    "500iops",
+    "50%",
+    "0%",
+    "%",
+    "0-3",
+    "0,2,4-5",
+    "3-1",
+    "1-1",
+    "20ms/50ms",
+    "ms/ms",
+    "1000:2000",
+    "unlimited",
+    ":",
+    "00:16:3e:aa:bb:cc",
+    "01:00:00:00:00:00",
+    "10.0.0.1",
+    "10.0.0.1/24",
+    "10.0.0.0/24",
+    "fd42::1",
+    "fd42::1/64",
+    "fd42::/64",
+    "10.0.0.1-10.0.0.9",
+    "10.0.0.9-10.0.0.1",
+    "lan:10.0.0.0/8",
+    "a,b",
+    "a,,b",
+    ",",
+    "br0",
+    "abcdefghijklmnop",
+    "/",
+    "/srv,/opt",
+    "srv",
+    "@daily",
+    "@daily, 0 6 * * *",
+    "0 6 * * *",
+    "* * * *",
+    "1M 2H 3d",
+    "1M 1M",
+    "30m",
+    "infinite",
+    "both 1000 1000",
+    "uid 1-2 3-4\nuid 9 9",
+    "lxc.a = b",
+    "lxc.a",
+    "web",
+    "..",
+    "a/b",
+    "2030-01-31T00:00:00Z",
+    "network/lan",
+    "x86_64",
+    "amd64",
+    "gzip -9",
+    "none",
+    "auto",
+    "0660",
+    "0899",
+    "046d",
+    "0000:03:00.0",
+    "tcp:0.0.0.0:80",
+    "unix:@x",
+    "192.0.2.1:8443",
+    ":8443",
+    "[::1]:1",
+    "1000-1999,5",
+    "pool/volume",
+    "3",
+    "random",
+    "\x7f",
+    "\xff\xfe",
+    "a\nb",
+    "-",
+    "--",
+    "/////",
+    "((((",
+    "[",
+    "\\",
+};
+
+/* A type says why it refuses, and compares whatever it is given: equal to itself, and alike both
+ * ways round. */
+static void holds_its_contract(const char *table, const Row *rows, const Row *row)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(CORPUS); i++) {
+        g_autoptr(GError) error = NULL;
+        gboolean good = row->type->check == NULL || row->type->check(row, CORPUS[i], &error);
+
+        cr_expect(good == (error == NULL), "%s: %s: \"%s\"", table, row->key, CORPUS[i]);
+        cr_expect(good || error->message[0] != '\0', "%s: %s: \"%s\"", table, row->key, CORPUS[i]);
+        if (row->type->same == NULL)
+            continue;
+        cr_expect(!good || row->type->same(CORPUS[i], CORPUS[i]), "%s: %s: \"%s\"", table, row->key,
+                  CORPUS[i]);
+        for (guint j = 0; j < i; j++)
+            cr_expect(row->type->same(CORPUS[i], CORPUS[j]) ==
+                          row->type->same(CORPUS[j], CORPUS[i]),
+                      "%s: %s: \"%s\" and \"%s\"", table, row->key, CORPUS[i], CORPUS[j]);
+    }
+}
+
+Test(rows, types_hold_their_contract)
+{
+    visit_all(holds_its_contract);
+}
+
+/* An editor that knows the schema must not complain about what berth accepts. */
+static void schema_takes_what_the_type_takes(const char *table, const Row *rows, const Row *row)
+{
+    g_autoptr(json_t) schema =
+        row->type->schema != NULL ? json_loads(row->type->schema, 0, NULL) : NULL;
+    const char *pattern = json_member_string(schema, "pattern");
+
+    for (guint i = 0; pattern != NULL && i < G_N_ELEMENTS(CORPUS); i++)
+        if (CORPUS[i][0] != '\0' && g_utf8_validate(CORPUS[i], -1, NULL) &&
+            row->type->check(row, CORPUS[i], NULL))
+            cr_expect(g_regex_match_simple(pattern, CORPUS[i], 0, 0),
+                      "%s: %s: %s does not take \"%s\"", table, row->key, pattern, CORPUS[i]);
+}
+
+Test(rows, schemas_take_what_types_take)
+{
+    visit_all(schema_takes_what_the_type_takes);
+}
+
 Test(rows, find_prefers_exact_keys_and_long_patterns)
 {
     const Row *config = KINDS[KIND_INSTANCE]->config;
