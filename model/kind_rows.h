@@ -66,6 +66,11 @@ extern const Kind INSTANCE_KIND;
 extern const Row INSTANCE_CONFIG[];
 #define INSTANCE_ONLY_ROWS 29
 
+/* The hooks of instances (kind_instance_check.c). */
+gboolean instance_check_name(const char *name, GError **error);
+guint instance_variant(const json_t *spec);
+void instance_check(const Snapshot *snapshot, const Object *object, Problems *problems);
+
 /* Device tables, one per type (and nictype). */
 extern const Row DEVICE_NIC_BRIDGED[], DEVICE_NIC_MACVLAN[], DEVICE_NIC_SRIOV[], DEVICE_NIC_OVN[],
     DEVICE_NIC_PHYSICAL[], DEVICE_NIC_IPVLAN[], DEVICE_NIC_P2P[], DEVICE_NIC_ROUTED[];
