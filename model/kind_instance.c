@@ -125,7 +125,7 @@ const Row INSTANCE_CONFIG[] = {
         BOUNDS(1, G_MAXINT64)),
     ROW("linux.kernel_modules", COMMAS, NULL, C, LIVE, REFUSED, "I-128",
         "Kernel modules that the host loads before the start."),
-    ROW("linux.sysctl.*", STRING, NULL, C, RESTART, 0, "I-129", "Sysctl set inside the container."),
+    ROW("linux.sysctl.*", LINE, NULL, C, RESTART, 0, "I-129", "Sysctl set inside the container."),
     ROW("migration.incremental.memory", BOOL, "false", C, NONE, 0, "I-130",
         "Copy memory in rounds before a live migration."),
     ROW("migration.incremental.memory.goal", UINT32, "70", C, NONE, 0, "I-131",

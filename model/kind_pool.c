@@ -61,7 +61,7 @@ static const Type TYPE_BANDWIDTH = {
     .name = "byte size", .shape = SHAPE_STRING, .check = check_bandwidth};
 
 static const Row config[] = {
-    ROW("source", STRING, NULL, 0, BLOCKED, LOCAL, "ST-025",
+    ROW("source", LINE, NULL, 0, BLOCKED, LOCAL, "ST-025",
         "Directory, btrfs path, block device, volume group, zpool or Ceph pool; made by berth when "
         "unset."),
     ROW("size", SIZE, NULL, BTRFS | LVM | ZFS, BLOCKED, GENERATED | LOCAL, "ST-022",
@@ -70,7 +70,7 @@ static const Row config[] = {
         "The source as first given."),
     ROW("volatile.pool.pristine", BOOL, "true", CEPH | CEPHFS, NONE, RUNTIME, "ST-CEPH-10",
         "The Ceph pool was empty when it was taken."),
-    ROW("btrfs.mount_options", STRING, "user_subvol_rm_allowed", BTRFS, LIVE, 0, "ST-BTRFS-01",
+    ROW("btrfs.mount_options", LINE, "user_subvol_rm_allowed", BTRFS, LIVE, 0, "ST-BTRFS-01",
         "Mount options of a device or loop pool."),
     ROW("lvm.thinpool_name", STRING, "LXDThinPool", LVM, LIVE, REFUSED, "ST-LVM-01",
         "Thin pool that holds the volumes."),

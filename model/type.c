@@ -100,6 +100,14 @@ static gboolean check_length(const Row *row, const char *text, GError **error)
                      length, row->min, row->max);
 }
 
+static gboolean check_line(const Row *row, const char *text, GError **error)
+{
+    for (const char *at = text; *at != '\0'; at++)
+        if (g_ascii_iscntrl(*at))
+            return error_set(error, ERR_INVALID, "holds a line break or another control character");
+    return check_length(row, text, error);
+}
+
 static gboolean check_size(const Row *row, const char *text, GError **error)
 {
     gint64 bytes;
@@ -296,6 +304,7 @@ static gboolean check_commas(const Row *row, const char *text, GError **error)
 #define SIZE_PATTERN "^[0-9]+( ?bytes|B|[kMGTPE]B|[KMGTPE]iB)?$"
 
 const Type TYPE_STRING = {.name = "text", .shape = SHAPE_STRING, .check = check_length};
+const Type TYPE_LINE = {.name = "text of one line", .shape = SHAPE_STRING, .check = check_line};
 const Type TYPE_BOOL = {
     .name = "boolean",
     .shape = SHAPE_STRING,

@@ -30,6 +30,7 @@ struct Type {
 };
 
 extern const Type TYPE_STRING;     /* any text */
+extern const Type TYPE_LINE;       /* text of one line: what ends up in a line of a config file or a mount table */
 extern const Type TYPE_BOOL;       /* I-013 */
 extern const Type TYPE_INT;        /* I-014, Row.min/max */
 extern const Type TYPE_UINT32;
@@ -71,6 +72,9 @@ extern const Type TYPE_OBJECTS;    /* SHAPE_OBJECTS with Row.fields */
 extern const Type TYPE_OBJECT_NAMES; /* SHAPE_LIST of KIND/NAME */
 extern const Type TYPE_ADDRESSES4; /* comma list of addresses */
 extern const Type TYPE_ADDRESSES6;
+extern const Type TYPE_ADDRESS;    /* address of either family */
+extern const Type TYPE_DOMAIN;     /* DNS domain */
+extern const Type TYPE_DOMAINS;    /* comma list of DNS domains */
 extern const Type TYPE_NAMESERVERS; /* comma list of addresses of either family */
 extern const Type TYPE_SUBNETS;    /* comma list UPLINK:NETWORK/LEN (PJ-172) */
 extern const Type TYPE_HOST_PORT;  /* address, name or wildcard, with or without port (SV-28) */

@@ -87,6 +87,25 @@ static gboolean check_nameservers(const Row *row, const char *text, GError **err
     return type_check_items(row, text, check_nameserver, error);
 }
 
+static gboolean check_domain(const Row *row, const char *text, GError **error)
+{
+    gsize length = strlen(text);
+
+    if (length <= 253 &&
+        g_regex_match_simple(
+            "^[a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?(\\.[a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?)*$",
+            text, G_REGEX_CASELESS | G_REGEX_DOLLAR_ENDONLY, 0))
+        return TRUE;
+    return error_set(
+        error, ERR_INVALID,
+        "\"%s\" is no DNS domain: labels of letters, digits and '-', separated by dots", text);
+}
+
+static gboolean check_domains(const Row *row, const char *text, GError **error)
+{
+    return type_check_items(row, text, check_domain, error);
+}
+
 static gboolean check_addresses4(const Row *row, const char *text, GError **error)
 {
     return type_check_items(row, text, check_address4, error);
@@ -404,6 +423,9 @@ STRING_TYPE(TYPE_ADDRESSES4, "comma list of IPv4 addresses", check_addresses4, s
             NULL);
 STRING_TYPE(TYPE_ADDRESSES6, "comma list of IPv6 addresses", check_addresses6, same_addresses,
             NULL);
+STRING_TYPE(TYPE_ADDRESS, "address", check_nameserver, same_address, NULL);
+STRING_TYPE(TYPE_DOMAIN, "DNS domain", check_domain, same_caseless, NULL);
+STRING_TYPE(TYPE_DOMAINS, "comma list of DNS domains", check_domains, type_same_items, NULL);
 STRING_TYPE(TYPE_NAMESERVERS, "comma list of addresses", check_nameservers, same_addresses, NULL);
 STRING_TYPE(TYPE_CIDR4, "IPv4 address with prefix length", check_cidr4, same_cidr, NULL);
 STRING_TYPE(TYPE_CIDR6, "IPv6 address with prefix length", check_cidr6, same_cidr, NULL);

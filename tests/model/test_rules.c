@@ -280,11 +280,11 @@ Test(rules, instance_as_a_whole)
 {
     BAD(KIND_INSTANCE, "c",
         "{" FROM ", 'devices': {" ROOT ", 'a': {'type': 'nic', 'nictype': 'p2p', 'name': 'eth0'}, "
-                                       "'b': {'type': 'nic', 'nictype': 'p2p', 'name': 'eth0'}}}",
+        "'b': {'type': 'nic', 'nictype': 'p2p', 'name': 'eth0'}}}",
         "devices/b", "is named \"eth0\"");
     BAD(KIND_INSTANCE, "c",
         "{" FROM ", 'devices': {" ROOT ", 'a': {'type': 'disk', 'path': '/x', 'source': '/a'}, "
-                                       "'b': {'type': 'disk', 'path': '/x', 'source': '/b'}}}",
+        "'b': {'type': 'disk', 'path': '/x', 'source': '/b'}}}",
         "devices/b", "has the path \"/x\"");
     BAD(KIND_INSTANCE, "c",
         "{" FROM ", 'devices': {" ROOT ", 'p': {'type': 'pci', 'address': '03:00.0'}}}",
@@ -303,14 +303,14 @@ Test(rules, instance_syscalls)
 {
     GOOD(KIND_INSTANCE, "c",
          "{" FROM ", 'devices': {" ROOT "}, 'config': {'security.syscalls.allow': 'read', "
-                                        "'security.syscalls.deny_default': 'false'}}");
+         "'security.syscalls.deny_default': 'false'}}");
     BAD(KIND_INSTANCE, "c",
         "{" FROM ", 'devices': {" ROOT
         "}, 'config': {'security.syscalls.allow': 'read', 'security.syscalls.deny': 'mount'}}",
         "config", "security.syscalls.deny and security.syscalls.allow");
     BAD(KIND_INSTANCE, "c",
         "{" FROM ", 'devices': {" ROOT "}, 'config': {'security.syscalls.allow': 'read', "
-                                       "'security.syscalls.deny_default': 'true'}}",
+        "'security.syscalls.deny_default': 'true'}}",
         "config", "deny_default");
     BAD(KIND_INSTANCE, "c",
         "{" FROM ", 'devices': {" ROOT

@@ -178,6 +178,17 @@ Test(types, addresses)
     same(&TYPE_ADDRESSES6, "fd42::1,FD42::2", "fd42:0::1, fd42::2");
 }
 
+/* Values that end up in a line of somebody's config cannot begin another one. */
+Test(types, lines_and_domains)
+{
+    CHECK(TYPE_LINE, LIST("", "a b", "ü"), LIST("a\nb", "a\rb", "a\tb", "\x7f"));
+    CHECK(TYPE_DOMAIN, LIST("lxd", "lab.example.org", "a-b.c_d", "1.2"),
+          LIST("", ".", "a.", ".a", "a..b", "-a", "a-", "a b", "a\nb", "a,b", "a/b"));
+    CHECK(TYPE_DOMAINS, LIST("lxd", "lxd,example.org", "lxd, example.org"), LIST("lxd,", "a b,c"));
+    CHECK(TYPE_ADDRESS, LIST("10.0.0.1", "fd42::1"), LIST("", "10.0.0.1,10.0.0.2", "host"));
+    same(&TYPE_DOMAIN, "Lab.example", "lab.EXAMPLE");
+}
+
 Test(types, routes_and_ranges)
 {
     CHECK(TYPE_ROUTES4,
