@@ -313,8 +313,8 @@ static void merge_map(Pairs *pairs, const Node *map)
 /* Makes the pairs of a map from the keys and values on the stack above `base`. */
 static gboolean collect_pairs(Reader *reader, guint base, Pairs *pairs)
 {
-    const Node **nodes = (const Node **)&reader->stack->pdata[base];
     guint count = (reader->stack->len - base) / 2, room = count;
+    const Node **nodes = count > 0 ? (const Node **)&reader->stack->pdata[base] : NULL;
     const Node *merge = NULL;
 
     for (guint i = 0; i < count; i++) {
