@@ -1,0 +1,91 @@
+#include "image/digest.h"
+
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <sys/stat.h>
+
+#include "error.h"
+#include "file.h"
+
+#define BLOCK (256u << 10)
+
+struct Digest {
+    EVP_MD_CTX *context;
+};
+
+Digest *digest_new(void)
+{
+    Digest *digest = g_new0(Digest, 1);
+
+    digest->context = EVP_MD_CTX_new();
+    if (digest->context == NULL || EVP_DigestInit_ex(digest->context, EVP_sha256(), NULL) != 1)
+        g_error("SHA-256 is not available in this libcrypto");
+    return digest;
+}
+
+void digest_add(Digest *digest, const void *bytes, gsize length)
+{
+    EVP_DigestUpdate(digest->context, bytes, length);
+}
+
+static gboolean write_all(int fd, const char *bytes, gsize length)
+{
+    while (length > 0) {
+        ssize_t n = write(fd, bytes, length);
+
+        if (n < 0 && errno != EINTR)
+            return FALSE;
+        n = MAX(n, 0);
+        bytes += n;
+        length -= (gsize)n;
+    }
+    return TRUE;
+}
+
+gboolean digest_add_file(Digest *digest, const char *path, int copy, guint64 *ret_size,
+                         GError **error)
+{
+    g_auto(Fd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    g_autofree char *buffer = g_malloc(BLOCK);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return error_errno(error, errno, "open %s", path);
+    if (!S_ISREG(st.st_mode))
+        return error_set(error, ERR_INVALID, "%s is not a regular file", path);
+    for (;;) {
+        ssize_t n = read(fd, buffer, BLOCK);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return error_errno(error, errno, "read %s", path);
+        if (n == 0)
+            return TRUE;
+        digest_add(digest, buffer, (gsize)n);
+        if (copy >= 0 && !write_all(copy, buffer, (gsize)n))
+            return error_errno(error, errno, "copy %s", path);
+        if (ret_size != NULL)
+            *ret_size += (guint64)n;
+    }
+}
+
+char *digest_finish(Digest *digest)
+{
+    guint8 bytes[EVP_MAX_MD_SIZE];
+    guint length = 0;
+    GString *text = g_string_new(NULL);
+
+    EVP_DigestFinal_ex(digest->context, bytes, &length);
+    for (guint i = 0; i < length; i++)
+        g_string_append_printf(text, "%02x", bytes[i]);
+    return g_string_free(text, FALSE);
+}
+
+void digest_free(Digest *digest)
+{
+    if (digest == NULL)
+        return;
+    EVP_MD_CTX_free(digest->context);
+    g_free(digest);
+}

@@ -1,0 +1,441 @@
+/* Images (images.md). Facts:
+ *   files    {"path": STATE/images/FP, "key", "image": FP, "$file", "$rootfs"}: berth's own copy of
+ * the image's files (IMG-068); none for built-in images volumes  {POOL: {"path": POOL/images/FP,
+ * "driver", "key", "image": FP, ...}}: the image unpacked on each pool where an instance was made
+ * from it (ST-100); subvolumes are read-only (ST-BTRFS-04) Both are named by the fingerprint and
+ * may have several users (shared.h). */
+#include "host.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "error.h"
+#include "expand.h"
+#include "file.h"
+#include "image/builtin.h"
+#include "image/digest.h"
+#include "image/shared.h"
+#include "image/source.h"
+#include "image/unpack.h"
+#include "json.h"
+#include "paths.h"
+#include "storage/btrfs.h"
+#include "storage/place.h"
+#include "storage/pool_mount.h"
+
+extern const Driver IMAGE_DRIVER;
+
+#define VOLUME_MODE 0700u
+#define ROOTFS_SUFFIX ".rootfs"
+
+static gboolean image_resolve(Host *host, const Context *context, const Object *image,
+                              json_t *generated, GError **error)
+{
+    return image_source_resolve(host, image, generated, error);
+}
+
+/* Which pools have instances of an image */
+
+static gboolean is_alias(const Object *image, const char *name)
+{
+    json_t *alias;
+    gsize i;
+
+    if (strcmp(image->id.name, name) == 0)
+        return TRUE;
+    json_array_foreach (json_object_get(image->spec, "aliases"), i, alias)
+        if (g_strcmp0(json_string_value(alias), name) == 0)
+            return TRUE;
+    return FALSE;
+}
+
+static gboolean is_made_from(const Context *context, const Object *instance, const Object *image,
+                             const char *fingerprint)
+{
+    const json_t *source = json_object_get(instance->spec, "source");
+    const char *alias = json_member_string(source, "alias");
+    const char *prefix = json_member_string(source, "fingerprint");
+
+    if (strcmp(snapshot_project_for(context->next, KIND_IMAGE, instance->id.project),
+               image->id.project) != 0)
+        return FALSE;
+    return (alias != NULL && (is_alias(image, alias) || g_str_has_prefix(fingerprint, alias))) ||
+           (prefix != NULL && g_str_has_prefix(fingerprint, prefix));
+}
+
+/* The pool of the root disk (ST-016). Expanding the whole instance would cost more than all the
+ * rest here. */
+static const char *root_pool_of(const json_t *devices, GHashTable *seen)
+{
+    const char *name, *found = NULL;
+    json_t *device;
+
+    json_object_foreach ((json_t *)devices, name, device) {
+        if (!g_hash_table_add(seen, (gpointer)name))
+            continue; /* what comes first wins: the instance, then its profiles from the last */
+        if (g_strcmp0(json_member_string(device, "type"), "disk") == 0 &&
+            g_strcmp0(json_member_string(device, "path"), "/") == 0)
+            found = json_member_string(device, "pool");
+    }
+    return found;
+}
+
+static const char *root_pool(const Context *context, const Object *instance)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GPtrArray) profiles = expand_profiles(instance);
+    const char *pool = root_pool_of(json_object_get(instance->spec, "devices"), seen);
+
+    for (guint i = profiles->len; pool == NULL && i-- > 0;) {
+        const Object *profile =
+            snapshot_resolve(context->next, KIND_PROFILE, instance->id.project, profiles->pdata[i]);
+
+        if (profile != NULL)
+            pool = root_pool_of(json_object_get(profile->spec, "devices"), seen);
+    }
+    return pool;
+}
+
+static void add_pool(const Context *context, GHashTable *pools, const char *name)
+{
+    if (name != NULL && snapshot_find(context->next, KIND_POOL, "", name) != NULL)
+        g_hash_table_add(pools, (gpointer)name);
+}
+
+static gint compare_names(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static gboolean image_prepare(const Context *context, const Object *image, json_t *generated,
+                              GError **error)
+{
+    const char *fingerprint = json_member_string(generated, "fingerprint");
+    g_autoptr(GHashTable) pools = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autofree gpointer *names = NULL;
+    g_autoptr(json_t) list = json_array();
+    json_t *name;
+    guint count;
+    gsize at;
+
+    /* Once on a pool, it stays there until the image or the pool goes. */
+    json_array_foreach (json_object_get(generated, "pools"), at, name)
+        add_pool(context, pools, json_string_value(name));
+    for (guint i = 0; fingerprint != NULL && i < snapshot_size(context->next); i++) {
+        const Object *object = snapshot_at(context->next, i);
+
+        if (object->id.kind == KIND_INSTANCE && is_made_from(context, object, image, fingerprint))
+            add_pool(context, pools, root_pool(context, object));
+    }
+    names = g_hash_table_get_keys_as_array(pools, &count);
+    qsort(names, count, sizeof(*names), compare_names);
+    for (guint i = 0; i < count; i++)
+        json_array_append_new(list, json_string(names[i]));
+    json_object_set(generated, "pools", list);
+    return TRUE;
+}
+
+/* Facts */
+
+static json_t *expect_files(const Context *context, const Object *image, const char *fingerprint)
+{
+    const json_t *source = json_object_get(image->spec, "source");
+    g_autofree char *path = path_image_files(context->dir, fingerprint);
+
+    if (json_object_get(source, "file") == NULL)
+        return NULL;
+    return json_pack("{s:s, s:s, s:s, s:O, s:O*}", "path", path, "key", image->key, "image",
+                     fingerprint, "$file", json_object_get(source, "file"), "$rootfs",
+                     json_object_get(source, "rootfs"));
+}
+
+static json_t *expect_volume(const Context *context, const Object *image, const Object *pool,
+                             const char *fingerprint)
+{
+    const json_t *source = json_object_get(image->spec, "source");
+    g_autofree char *path = path_image_volume(context->dir, pool->id.name, fingerprint);
+    g_autofree char *file = path_image_files(context->dir, fingerprint);
+    json_t *fact = json_pack("{s:s, s:O, s:s, s:s, s:O*}", "path", path, "driver",
+                             json_object_get(pool->spec, "driver"), "key", image->key, "image",
+                             fingerprint, "$builtin", json_object_get(source, "builtin"));
+
+    if (json_object_get(source, "file") != NULL)
+        json_object_set_new(fact, "$file", json_string(file));
+    if (json_object_get(source, "rootfs") != NULL)
+        json_object_set_new(fact, "$rootfs", json_sprintf("%s" ROOTFS_SUFFIX, file));
+    return fact;
+}
+
+static json_t *image_expect(const Context *context, const Object *image, const json_t *observed,
+                            GError **error)
+{
+    const char *fingerprint = json_member_string(image->generated, "fingerprint");
+    g_autoptr(json_t) facts = json_object();
+    g_autoptr(json_t) volumes = json_object();
+    json_t *files, *name;
+    gsize i;
+
+    if (fingerprint == NULL)
+        return g_steal_pointer(&facts); /* a host that resolves nothing, such as the fake one */
+    files = expect_files(context, image, fingerprint);
+    if (files != NULL)
+        json_object_set_new(facts, "files", files);
+    json_array_foreach (json_object_get(image->generated, "pools"), i, name) {
+        const Object *pool = snapshot_find(context->next, KIND_POOL, "", json_string_value(name));
+
+        if (pool != NULL)
+            json_object_set_new(volumes, pool->id.name,
+                                expect_volume(context, image, pool, fingerprint));
+    }
+    if (json_object_size(volumes) > 0)
+        json_object_set(facts, "volumes", volumes);
+    return g_steal_pointer(&facts);
+}
+
+static gboolean observe_files(Host *host, const Object *image, const char *fingerprint,
+                              json_t *facts, GError **error)
+{
+    g_autofree char *path = path_image_files(host->dir, fingerprint);
+    gboolean has = FALSE;
+
+    if (json_object_get(json_object_get(image->spec, "source"), "file") == NULL)
+        return TRUE;
+    if (!shared_has(path, image->key, &has, error))
+        return FALSE;
+    if (has)
+        json_object_set_new(
+            facts, "files",
+            json_pack("{s:s, s:s, s:s}", "path", path, "key", image->key, "image", fingerprint));
+    return TRUE;
+}
+
+static json_t *observe_volume(Host *host, const Object *image, const char *pool,
+                              const char *fingerprint, GError **error)
+{
+    g_autofree char *path = path_image_volume(host->dir, pool, fingerprint);
+    g_autofree char *target = path_pool(host->dir, pool);
+    gboolean has = FALSE;
+
+    if (!shared_has(path, image->key, &has, error))
+        return NULL;
+    if (has)
+        return json_pack("{s:s, s:s, s:s, s:s}", "path", path, "driver",
+                         btrfs_is_subvolume(path) ? "btrfs" : "dir", "key", image->key, "image",
+                         fingerprint);
+    if (pool_state(host->dir, target) == POOL_INACTIVE) {
+        g_autoptr(json_t) record = pool_record_read(host->dir, path);
+
+        return json_incref(json_object_get(record, image->key));
+    }
+    return NULL;
+}
+
+static json_t *image_observe(Host *host, const Context *context, const Object *image,
+                             GError **error)
+{
+    const char *fingerprint = json_member_string(image->generated, "fingerprint");
+    g_autoptr(json_t) facts = json_object();
+    g_autoptr(json_t) volumes = json_object();
+    g_autoptr(GError) failure = NULL;
+    json_t *name;
+    gsize i;
+
+    if (fingerprint == NULL)
+        return g_steal_pointer(&facts);
+    if (!observe_files(host, image, fingerprint, facts, error))
+        return NULL;
+    json_array_foreach (json_object_get(image->generated, "pools"), i, name) {
+        json_t *volume =
+            observe_volume(host, image, json_string_value(name), fingerprint, &failure);
+
+        if (failure != NULL) {
+            g_propagate_error(error, g_steal_pointer(&failure));
+            return NULL;
+        }
+        if (volume != NULL)
+            json_object_set_new(volumes, json_string_value(name), volume);
+    }
+    if (json_object_size(volumes) > 0)
+        json_object_set(facts, "volumes", volumes);
+    return g_steal_pointer(&facts);
+}
+
+/* Files */
+
+static gboolean copy_part(Digest *digest, const char *from, const char *to, GError **error)
+{
+    g_auto(Fd) fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        return error_errno(error, errno, "create %s", to);
+    return digest_add_file(digest, from, fd, NULL, error);
+}
+
+static gboolean build_files(Host *host, const json_t *fact, const char *staged, GError **error)
+{
+    const char *rootfs = json_member_string(fact, "$rootfs");
+    g_autofree char *companion = g_strconcat(staged, ROOTFS_SUFFIX, NULL);
+    g_autofree char *folder = g_path_get_dirname(staged);
+    g_autofree char *fingerprint = NULL;
+    g_autoptr(Digest) digest = digest_new();
+
+    if (!place_make_folder(folder, VOLUME_MODE, error) ||
+        !copy_part(digest, json_member_string(fact, "$file"), staged, error) ||
+        (rootfs != NULL && !copy_part(digest, rootfs, companion, error)))
+        return FALSE;
+    fingerprint = digest_finish(digest);
+    if (strcmp(fingerprint, json_member_string(fact, "image")) != 0)
+        return error_set(error, ERR_CONFLICT,
+                         "%s changed since it was looked at: fingerprint %.12s, expected %.12s",
+                         json_member_string(fact, "$file"), fingerprint,
+                         json_member_string(fact, "image"));
+    return TRUE;
+}
+
+static gboolean files_ensure(Host *host, const Step *step, GError **error)
+{
+    if (step->to != NULL && !shared_add(host, step, step->to, ROOTFS_SUFFIX, build_files, error))
+        return FALSE;
+    if (step->from != NULL && !shared_drop(host, step, step->from, ROOTFS_SUFFIX, error))
+        return FALSE;
+    place_tidy(host->dir, "images");
+    return TRUE;
+}
+
+static gboolean files_purge(Host *host, const Step *step, GError **error)
+{
+    if (!shared_purge(step, step->from, ROOTFS_SUFFIX, error))
+        return FALSE;
+    place_tidy(host->dir, "images");
+    return TRUE;
+}
+
+/* Volumes */
+
+static gboolean check_content(const char *staged, GError **error)
+{
+    g_autofree char *rootfs = g_build_filename(staged, "rootfs", NULL);
+    g_autofree char *metadata = g_build_filename(staged, "metadata.yaml", NULL);
+    struct stat st;
+
+    if (lstat(rootfs, &st) < 0 || !S_ISDIR(st.st_mode))
+        return error_set(error, ERR_INVALID, "the image has no rootfs/");
+    if (lstat(metadata, &st) < 0 || !S_ISREG(st.st_mode))
+        return error_set(error, ERR_INVALID, "the image has no metadata.yaml");
+    return TRUE;
+}
+
+static gboolean build_volume(Host *host, const json_t *fact, const char *staged, GError **error)
+{
+    const char *builtin = json_member_string(fact, "$builtin");
+    g_autofree char *pool = pool_of_volume(staged);
+    gboolean btrfs = g_strcmp0(json_member_string(fact, "driver"), "btrfs") == 0;
+
+    if (btrfs && !btrfs_subvolume_create(staged, error))
+        return FALSE;
+    if (!btrfs && !file_make_directory(staged, VOLUME_MODE, error))
+        return FALSE;
+    if (chmod(staged, VOLUME_MODE) < 0)
+        return error_errno(error, errno, "set the mode of %s", staged);
+    if (!(builtin != NULL ? builtin_fill(builtin, staged, error)
+                          : unpack_run(json_member_string(fact, "$file"),
+                                       json_member_string(fact, "$rootfs"), pool, staged, error)))
+        return FALSE;
+    return check_content(staged, error);
+}
+
+static gboolean reach(Host *host, const json_t *fact, PoolState *ret_state, GError **error)
+{
+    g_autofree char *target = pool_of_volume(json_member_string(fact, "path"));
+
+    return pool_activate(host->dir, target, ret_state, error);
+}
+
+static gboolean volume_add(Host *host, const Step *step, GError **error)
+{
+    const char *path = json_member_string(step->to, "path");
+    const char *key = json_member_string(step->to, "key");
+    g_autoptr(json_t) kept = NULL;
+    PoolState state;
+
+    if (!reach(host, step->to, &state, error))
+        return FALSE;
+    if (state == POOL_ABSENT)
+        return error_set(error, ERR_FAILED, "the pool of %s is not there", path);
+    if (!shared_add(host, step, step->to, NULL, build_volume, error))
+        return FALSE;
+    kept = json_pack("{s:O, s:O, s:O, s:O}", "path", json_object_get(step->to, "path"), "driver",
+                     json_object_get(step->to, "driver"), "key", json_object_get(step->to, "key"),
+                     "image", json_object_get(step->to, "image"));
+    return pool_record_write(host->dir, path, key, kept, error);
+}
+
+static gboolean volume_drop(Host *host, const Step *step, GError **error)
+{
+    const char *path = json_member_string(step->from, "path");
+    PoolState state;
+
+    if (!reach(host, step->from, &state, error))
+        return FALSE;
+    if (state == POOL_ABSENT)
+        return TRUE;
+    if (!shared_drop(host, step, step->from, NULL, error))
+        return FALSE;
+    if (!file_exists(path)) {
+        pool_record_remove(host->dir, path);
+        return TRUE;
+    }
+    return pool_record_write(host->dir, path, json_member_string(step->from, "key"), NULL, error);
+}
+
+static gboolean volumes_ensure(Host *host, const Step *step, GError **error)
+{
+    return (step->to == NULL || volume_add(host, step, error)) &&
+           (step->from == NULL || volume_drop(host, step, error));
+}
+
+static gboolean volumes_purge(Host *host, const Step *step, GError **error)
+{
+    PoolState state;
+
+    if (step->from == NULL)
+        return TRUE;
+    return reach(host, step->from, &state, error) &&
+           (state == POOL_ABSENT || shared_purge(step, step->from, NULL, error));
+}
+
+static const FactRow image_rows[] = {
+    {.path = "files",
+     .name = "image.files",
+     .lives_in = LIVES_DISK,
+     .step_class = CLASS_COPY,
+     .add = BAND_ADDITIVE,
+     .change = BAND_DISRUPTIVE,
+     .remove = BAND_DISRUPTIVE,
+     .label = LABEL_LIVE,
+     .ensure = files_ensure,
+     .purge = files_purge,
+     .summary = "keep a copy of the image's files"},
+    {.path = "volumes/*",
+     .name = "image.volume",
+     .lives_in = LIVES_DISK,
+     .step_class = CLASS_COPY,
+     .add = BAND_ADDITIVE,
+     .change = BAND_DISRUPTIVE,
+     .remove = BAND_DISRUPTIVE,
+     .label = LABEL_LIVE,
+     .ensure = volumes_ensure,
+     .purge = volumes_purge,
+     .summary = "unpack the image on the pool"},
+    {0},
+};
+
+const Driver IMAGE_DRIVER = {
+    .kind = KIND_IMAGE,
+    .rows = image_rows,
+    .resolve = image_resolve,
+    .prepare = image_prepare,
+    .expect = image_expect,
+    .observe = image_observe,
+};

@@ -1,0 +1,11 @@
+/* What an image's `source` is, found out without changing anything: fingerprint, metadata, size
+ * (IMG-060..078). */
+#pragma once
+
+#include "driver.h"
+
+/* Adds to `generated`: "fingerprint", "architecture", "type", "size", "created_at", "expires_at"
+ * (if any), "properties" (a map) and
+ * "$stat", by which the next call sees that nothing changed and reads no file again. A source file
+ * that is gone is no mistake once it was imported: then `generated` stays as it is. */
+gboolean image_source_resolve(Host *host, const Object *image, json_t *generated, GError **error);
