@@ -105,6 +105,34 @@ static void check_profiles(const Object *object, Problems *problems)
     }
 }
 
+void config_check_names(const Object *object, Problems *problems)
+{
+    static const struct {
+        const char *prefix, *pattern, *allowed;
+    } rules[] = {
+        {"environment.", "^[^=[:cntrl:]]+$", "anything but '=' and control characters"},
+        {"linux.sysctl.", "^[-_./a-zA-Z0-9]+$", "letters, digits, '-', '_', '.' and '/'"},
+        {"limits.kernel.", "^[a-z]+$",
+         "the name of a limit in lower case, such as nofile"}, /* I-350 */
+    };
+    const char *key;
+    json_t *value;
+
+    json_object_foreach (json_object_get(object->spec, "config"), key, value) {
+        for (guint i = 0; i < G_N_ELEMENTS(rules); i++) {
+            g_autofree char *path = NULL;
+
+            if (!g_str_has_prefix(key, rules[i].prefix) ||
+                g_regex_match_simple(rules[i].pattern, key + strlen(rules[i].prefix),
+                                     G_REGEX_DOLLAR_ENDONLY, 0))
+                continue;
+            path = g_strdup_printf("config/%s", key);
+            problem_add(problems, PROBLEM_ERROR, object, path, "is no valid key: after %s comes %s",
+                        rules[i].prefix, rules[i].allowed);
+        }
+    }
+}
+
 /* D-DISK-26, ST-016: one root disk, in a pool. */
 static void check_root(const Object *object, const json_t *devices, Problems *problems)
 {
@@ -180,6 +208,7 @@ void instance_check(const Snapshot *snapshot, const Object *object, Problems *pr
                     "a saved state is not supported by this build");
     check_source(object, problems);
     check_profiles(object, problems);
+    config_check_names(object, problems);
     device_check_all(snapshot, object, problems);
     expand_instance(snapshot, object, &expanded);
     check_syscalls(object, expanded.config, problems);

@@ -12,6 +12,7 @@ static const Row fields[] = {
 /* PF-20: a profile has one root disk at most. */
 static void check(const Snapshot *snapshot, const Object *object, Problems *problems)
 {
+    config_check_names(object, problems);
     device_check_all(snapshot, object, problems);
 }
 

@@ -78,6 +78,10 @@ extern const Row DEVICE_DISK[];
 extern const Row DEVICE_NONE[], DEVICE_UNIX[], DEVICE_USB[], DEVICE_GPU[], DEVICE_INFINIBAND[],
     DEVICE_PROXY[], DEVICE_UNIX_HOTPLUG[], DEVICE_TPM[], DEVICE_PCI[];
 
+/* Names within config keys that end up in liblxc's config or in an environment, for an instance or
+ * a profile. */
+void config_check_names(const Object *object, Problems *problems);
+
 /* Rules across the keys of one device entry and across the devices of its owner (an instance or a
  * profile). */
 void device_check_all(const Snapshot *snapshot, const Object *object, Problems *problems);

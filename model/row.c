@@ -66,17 +66,13 @@ static const Index *index_of(const Row *rows)
     return index;
 }
 
-/* `pattern` holds one '*', which stands for one or more characters, none of them a control
- * character: keys end up in lines of config files. */
+/* `pattern` holds one '*', which stands for one or more characters. */
 static gboolean pattern_matches(const char *pattern, const char *key, gsize key_length)
 {
     const char *star = strchr(pattern, '*');
     gsize head = (gsize)(star - pattern);
     gsize tail = strlen(star + 1);
 
-    for (const char *at = key; *at != '\0'; at++)
-        if (g_ascii_iscntrl(*at))
-            return FALSE;
     return key_length > head + tail && strncmp(pattern, key, head) == 0 &&
            strcmp(star + 1, key + key_length - tail) == 0;
 }

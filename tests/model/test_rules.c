@@ -298,6 +298,25 @@ Test(rules, instance_as_a_whole)
         "profiles", "\"a\" is listed twice");
 }
 
+/* I-350: what follows a prefix ends up in a line of liblxc's config, so it cannot begin another
+ * one. */
+Test(rules, names_in_keys)
+{
+    GOOD(KIND_PROFILE, "p",
+         "{'config': {'environment.A_b': 'x\\ny', 'linux.sysctl.net.ipv4.ip_forward': '1', "
+         "'limits.kernel.nofile': '3'}}");
+    BAD(KIND_PROFILE, "p", "{'config': {'linux.sysctl.a\\nlxc.hook.start': '/x'}}", NULL,
+        "is no valid key");
+    BAD(KIND_PROFILE, "p", "{'config': {'linux.sysctl.a b': '1'}}", NULL, "is no valid key");
+    BAD(KIND_PROFILE, "p", "{'config': {'limits.kernel.NOFILE': '1'}}",
+        "config/limits.kernel.NOFILE", "lower case");
+    BAD(KIND_PROFILE, "p", "{'config': {'limits.kernel.a\\nb': '1'}}", NULL, "is no valid key");
+    BAD(KIND_PROFILE, "p", "{'config': {'environment.A=B': '1'}}", "config/environment.A=B",
+        "is no valid key");
+    BAD(KIND_PROFILE, "p", "{'config': {'environment.A\\nB': '1'}}", NULL, "is no valid key");
+    GOOD(KIND_PROFILE, "p", "{'config': {'user.a b\\nc': '1'}}");
+}
+
 /* I-142, I-154 */
 Test(rules, instance_syscalls)
 {
