@@ -16,6 +16,10 @@ static gboolean check_supported(const Object *object, GError **error)
     const char *mode = object_config_or_default(object, "bridge.mode");
     const char *name = object->id.name;
 
+    /* The kernel keeps parameters for all and for new interfaces under these names. */
+    if (strcmp(name, "all") == 0 || strcmp(name, "default") == 0)
+        return error_set(error, ERR_INVALID,
+                         "network %s: no interface can have this name: choose another one", name);
     if (type != NULL && strcmp(type, "bridge") != 0)
         return error_set(error, ERR_UNSUPPORTED,
                          "network %s: type %s is not supported by this build", name, type);
@@ -193,6 +197,12 @@ json_t *network_expect(const Context *context, const Object *object, const json_
     }
     settings_family(object, 4, &four);
     settings_family(object, 6, &six);
+    if (six.present && g_strcmp0(json_member_string(context->host, "ipv6"), "none") == 0) {
+        error_set(error, ERR_REFUSED,
+                  "network %s: config.ipv6.address: the kernel has no IPv6: set it to \"none\"",
+                  object->id.name);
+        return NULL;
+    }
     json_object_set_new(facts, "folder", json_true());
     keep(facts, "link", expect_link(object));
     keep(facts, "sysctl", expect_sysctl(context, &six));

@@ -101,11 +101,12 @@ GPtrArray *link_all_routes(GError **error);
 /* Addresses of all links; link-local ones are left out. */
 GPtrArray *link_all_addresses(GError **error);
 
-/* Rate limits at the host's end of a NIC (D-NIC-09), in bits a second; 0 is none. `ingress` is
- * towards the instance (HTB on the root qdisc), `egress` from it (an nftables chain `limit.NAME` of
- * table netdev berth, bound to the link: more than the rate with a burst of 1024 KiB is dropped).
- * The qdisc vanishes with the link; the chain may not: whoever takes a limited NIC away calls this
- * with 0, 0, before or after the link is gone. */
+/* Rate limits at the host's end of a NIC (D-NIC-09), in bits a second; 0 is none. The kernel counts
+ * bytes: rates read back as multiples of eight. `ingress` is towards the instance (HTB on the root
+ * qdisc), `egress` from it (an nftables chain `limit.NAME` of table netdev berth, bound to the
+ * link: more than the rate with a burst of 1024 KiB is dropped). The qdisc vanishes with the link;
+ * the chain may not: whoever takes a limited NIC away calls this with 0, 0, before or after the
+ * link is gone. */
 gboolean link_set_limits(const char *name, guint64 ingress, guint64 egress, GError **error);
 gboolean link_limits(const char *name, guint64 *ret_ingress, guint64 *ret_egress, GError **error);
 

@@ -250,7 +250,15 @@ static GPtrArray *make_argv(const json_t *arguments, const char *old, const char
     return argv;
 }
 
-/* Lets dnsmasq read the configuration before anything is touched (NET-BR-39). */
+/* Says whose configuration dnsmasq refused, before what it said itself. Returns FALSE. */
+static gboolean explain(const char *network, const char *raw, GError **error)
+{
+    g_prefix_error(error, "network %s%s: ", network,
+                   raw != NULL ? ", with config.raw.dnsmasq" : "");
+    return FALSE;
+}
+
+/* Lets dnsmasq read the configuration before a running server is touched (NET-BR-39). */
 static gboolean check_configuration(const char *network, const json_t *fact, GError **error)
 {
     const char *raw = json_member_string(fact, "raw");
@@ -260,9 +268,7 @@ static gboolean check_configuration(const char *network, const json_t *fact, GEr
 
     if (spawn_run((const char *const *)argv->pdata, &options, NULL, error))
         return TRUE;
-    g_prefix_error(error, "network %s%s: ", network,
-                   raw != NULL ? ": config.raw.dnsmasq is refused" : "");
-    return FALSE;
+    return explain(network, raw, error);
 }
 
 /* Writes who is running: dnsmasq wrote its pid as root, before it reported success. */
@@ -303,10 +309,8 @@ static gboolean start_server(const char *dir, const char *network, const json_t 
     if (!file_make_directory(logs, 0711, error) || !check_reach(dir, network, error) ||
         !file_write(raw_path, raw != NULL ? raw : "", -1, 0644, NULL, error))
         return FALSE;
-    if (!spawn_run((const char *const *)argv->pdata, &options, NULL, error)) {
-        g_prefix_error(error, "network %s: ", network);
-        return FALSE;
-    }
+    if (!spawn_run((const char *const *)argv->pdata, &options, NULL, error))
+        return explain(network, raw, error);
     if (write_record(dir, network, error))
         return TRUE;
     stop_server(dir, network, NULL);
@@ -330,7 +334,8 @@ static gboolean ensure_running(Host *host, const char *network, const Step *step
 
     if (json_equal(present, step->to))
         return TRUE;
-    if (!check_configuration(network, step->to, error) || !stop_server(host->dir, network, error))
+    if ((present != NULL && !check_configuration(network, step->to, error)) ||
+        !stop_server(host->dir, network, error))
         return FALSE;
     if (start_server(host->dir, network, step->to, error))
         return TRUE;
