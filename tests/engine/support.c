@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 typedef struct {
     Host host;
     Host *inner;
+    gboolean fake;
     char *file; /* where the fake host's memory is kept for the process after this one */
     Fault fault;
     guint at;
@@ -28,9 +30,11 @@ static FaultHost *fault_of(Host *host)
 
 static void keep(FaultHost *fault)
 {
-    g_autoptr(json_t) state = host_fake_save(fault->inner);
+    g_autoptr(json_t) state = fault->fake ? host_fake_save(fault->inner) : NULL;
     g_autofree char *text = NULL;
 
+    if (state == NULL) /* a real host keeps its state itself */
+        return;
     json_object_set_new(state, "boots", json_integer(fault->boots));
     text = json_text(state);
     g_file_set_contents(fault->file, text, -1, NULL);
@@ -149,7 +153,7 @@ static const HostOps fault_ops = {
     .free = fault_free,
 };
 
-World *world_new(void)
+static World *world_of(char *dir, Host *inner, const char *seed)
 {
     World *world = g_new0(World, 1);
     FaultHost *fault = g_new0(FaultHost, 1);
@@ -157,11 +161,11 @@ World *world_new(void)
 
     /* A child made by fork() has none of its parent's idle threads: there must be none. */
     g_thread_pool_set_max_unused_threads(0);
-    world->dir = g_dir_make_tmp("berth-test-XXXXXX", NULL);
+    world->dir = dir;
     host_init(&fault->host, &fault_ops, world->dir);
     g_free(fault->host.seed);
-    fault->host.seed = g_strdup("test"); /* the same drawn values on every machine */
-    fault->inner = host_fake_new(world->dir);
+    fault->host.seed = g_strdup(seed);
+    fault->inner = inner;
     fault->file = g_strdup_printf("%s.host", world->dir);
     g_mutex_init(&fault->mutex);
     world->host = &fault->host;
@@ -169,6 +173,25 @@ World *world_new(void)
     if (world->engine == NULL)
         g_error("cannot open %s: %s", world->dir, error->message);
     return world;
+}
+
+World *world_new(void)
+{
+    char *dir = g_dir_make_tmp("berth-test-XXXXXX", NULL);
+    World *world =
+        world_of(dir, host_fake_new(dir), "test"); /* the same drawn values on every machine */
+
+    fault_of(world->host)->fake = TRUE;
+    return world;
+}
+
+World *world_new_real(void)
+{
+    /* On a real disk, and where containers' users may look paths up. */
+    char *dir = g_mkdtemp(g_strdup("/var/tmp/berth-real-XXXXXX"));
+
+    chmod(dir, 0711);
+    return world_of(dir, host_real_new(dir), "test");
 }
 
 gboolean world_reopen(World *world, GError **error)
@@ -236,18 +259,31 @@ gboolean world_destroy(World *world, GError **error)
     return plan != NULL && world_apply_plan(world, plan, &result, error);
 }
 
-char *world_fingerprint(World *world)
+static json_t *model_of(World *world)
 {
     const Snapshot *stored = engine_stored(world->engine);
-    g_autoptr(json_t) whole = host_fake_save(fault_of(world->host)->inner);
-    g_autoptr(json_t) model = json_object();
+    json_t *model = json_object();
 
     for (guint i = 0; i < snapshot_size(stored); i++) {
         const Object *object = snapshot_at(stored, i);
 
         json_object_set_new(model, object->key, store_object_to_json(object));
     }
-    json_object_set(whole, "model", model);
+    return model;
+}
+
+char *world_model(World *world)
+{
+    g_autoptr(json_t) model = model_of(world);
+
+    return json_text(model);
+}
+
+char *world_fingerprint(World *world)
+{
+    g_autoptr(json_t) whole = host_fake_save(fault_of(world->host)->inner);
+
+    json_object_set_new(whole, "model", model_of(world));
     return json_text(whole);
 }
 
@@ -313,9 +349,11 @@ gboolean world_in_child(World *world, gboolean (*body)(World *world, gpointer da
         _exit(passed ? 0 : 1);
     }
     waitpid(child, &status, 0);
-    g_file_get_contents(fault->file, &text, NULL, NULL);
-    state = json_loads(text, 0, NULL);
-    host_fake_load(fault->inner, state);
+    if (fault->fake) {
+        g_file_get_contents(fault->file, &text, NULL, NULL);
+        state = json_loads(text, 0, NULL);
+        host_fake_load(fault->inner, state);
+    }
     *ret_passed = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 }

@@ -11,6 +11,8 @@ typedef struct {
 } World;
 
 World *world_new(void);
+/* The same with the real host; for programs that are root in namespaces of their own. */
+World *world_new_real(void);
 /* Closes the engine and opens it again, as another process would; the host stays. FALSE with an
  * error when recovery fails. */
 gboolean world_reopen(World *world, GError **error);
@@ -26,6 +28,8 @@ gboolean world_apply_plan(World *world, const Plan *plan, ApplyResult *ret_resul
 /* Deletes everything but the defaults. */
 gboolean world_destroy(World *world, GError **error);
 
+/* The committed model as text. */
+char *world_model(World *world);
 /* Host facts and committed model as one text: what LAW-3 compares. */
 char *world_fingerprint(World *world);
 
