@@ -10,6 +10,7 @@
 #include "cgroup_file.h"
 #include "error.h"
 #include "file.h"
+#include "files.h"
 #include "record.h"
 #include "run.h"
 
@@ -20,14 +21,12 @@ static gboolean leave_fact(const char *dir, const char *name, const char *key, c
                            GError **error)
 {
     g_autofree char *path = g_strdup_printf("%s/facts/instance.%s.json", dir, name);
-    g_autofree char *folder = g_path_get_dirname(path);
     g_autoptr(json_t) fact =
         json_pack("{ss ss ss sI}", "kind", "instance", "key", key, "what", what, "time",
                   (json_int_t)(g_get_real_time() / G_USEC_PER_SEC));
     g_autofree char *text = json_text(fact);
 
-    return file_make_directory(folder, 0700, error) &&
-           g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, error);
+    return state_write(path, text, error);
 }
 
 /* Out of the groups of the run that is over, so that they can be removed. */

@@ -35,13 +35,17 @@ char *config_text(const json_t *items);
 
 /* ---- at start ---- */
 
+/* Where LXCFS shows its files. */
+#define LXCFS_ROOT "/var/lib/lxcfs"
+
 /* Where things of one start are. */
 typedef struct {
-    const char *dir;       /* state directory */
-    const char *name;      /* disk name */
-    const char *hook;      /* shell-quoted command of the post-stop hook */
-    const char *seccomp;   /* policy file; NULL: none */
-    const char *common;    /* folder with configs that other packages of the host add; NULL: none */
+    const char *dir;     /* state directory */
+    const char *name;    /* disk name */
+    const char *hook;    /* shell-quoted command of the post-stop hook */
+    const char *seccomp; /* policy file; NULL: none */
+    const json_t *
+        lxcfs; /* files of a running LXCFS, as paths from the root (["proc/cpuinfo"]); NULL: none */
     const json_t *layout;  /* cgroup_layout() */
     const json_t *sources; /* {DEVICE: {"source": what to mount, "directory": bool}} of the disks
                               that are there */

@@ -31,18 +31,28 @@ static gboolean say_which(const Step *step, gboolean done, GError **error)
 
 /* ---- running ---- */
 
+/* Facts of one of the last two runs, if it had this config. */
+static json_t *earlier_facts(const Run *run, const char *end, const json_t *config)
+{
+    g_autofree char *path = g_strdup_printf("%s/run/%s.%s", run->dir, run->name, end);
+    g_autoptr(json_t) record = json_load_file(path, 0, NULL);
+    json_t *facts = json_object_get(record, "facts");
+
+    return json_equal(json_object_get(facts, "config"), config) ? json_incref(facts) : NULL;
+}
+
 /* A stop that is undone must bring back what ran, even where that is stored nowhere any more
  * because a restart was pending. */
 static json_t *facts_to_start(const Run *run, json_t *to)
 {
-    g_autofree char *path = g_strdup_printf("%s/run/%s.last", run->dir, run->name);
-    g_autoptr(json_t) last = json_load_file(path, 0, NULL);
-    const json_t *facts = json_object_get(last, "facts");
-    static const char *const members[] = {"$items", "$environment", "$raw", "$seccomp"};
+    static const char *const members[] = {"$items", "$raw", "$seccomp"};
+    const json_t *config = json_object_get(to, "config");
+    g_autoptr(json_t) facts = earlier_facts(run, "last", config);
     json_t *merged;
 
-    if (facts == NULL ||
-        !json_equal(json_object_get(facts, "config"), json_object_get(to, "config")))
+    if (facts == NULL)
+        facts = earlier_facts(run, "last.1", config);
+    if (facts == NULL)
         return json_incref(to);
     merged = json_copy(to);
     for (guint i = 0; i < G_N_ELEMENTS(members); i++) {

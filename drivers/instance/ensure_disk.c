@@ -1,13 +1,12 @@
 /* The steps of an instance that live on disk. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "ensure.h"
 #include "error.h"
 #include "file.h"
+#include "files.h"
 #include "paths.h"
 #include "storage/volume.h"
 
@@ -33,42 +32,31 @@ static gboolean move_logs(Host *host, const Step *step, GError **error)
     return !file_exists(from) || file_rename(from, to, error);
 }
 
-gboolean root_ensure(Host *host, const Step *step, GError **error)
+/* Undoing the making of an instance leaves nothing of it; a deleted one keeps its logs until it is
+ * purged. */
+static gboolean forget_unmade(Host *host, const Step *step, GError **error)
 {
-    return volume_ensure(host, step, error) && move_logs(host, step, error);
+    g_autofree char *name = step->to == NULL ? name_of_volume(step->from) : NULL;
+    g_autofree char *parked = NULL;
+
+    if (name == NULL)
+        return TRUE;
+    parked = path_parked(json_member_string(step->from, "path"), step->tx);
+    return file_exists(parked) || state_forget(host->dir, name, error);
 }
 
-/* liblxc keeps a lock file for each container that it has ever seen, below /run. */
-static gboolean remove_liblxc_lock(Host *host, const char *name, GError **error)
+gboolean root_ensure(Host *host, const Step *step, GError **error)
 {
-    g_autofree char *path = g_strdup_printf("/run/lxc/lock/%s/containers/.%s", host->dir, name);
-
-    return file_remove(path, error);
+    return volume_ensure(host, step, error) && move_logs(host, step, error) &&
+           forget_unmade(host, step, error);
 }
 
 gboolean root_purge(Host *host, const Step *step, GError **error)
 {
     g_autofree char *name = name_of_volume(step->from);
-    static const char *const ends[] = {"lock", "last"};
-    g_autofree char *logs = NULL;
-    g_autofree char *seccomp = NULL;
-    g_autofree char *fact = NULL;
 
-    if (!volume_purge(host, step, error))
-        return FALSE;
-    if (step->to != NULL || name == NULL)
-        return TRUE;
-    logs = path_logs(host->dir, name);
-    seccomp = g_build_filename(host->dir, "security", "seccomp", name, NULL);
-    fact = g_strdup_printf("%s/facts/instance.%s.json", host->dir, name);
-    for (guint i = 0; i < G_N_ELEMENTS(ends); i++) {
-        g_autofree char *path = g_strdup_printf("%s/run/%s.%s", host->dir, name, ends[i]);
-
-        if (!file_remove(path, error))
-            return FALSE;
-    }
-    return file_remove_tree(logs, error) && file_remove(seccomp, error) &&
-           file_remove(fact, error) && remove_liblxc_lock(host, name, error);
+    return volume_purge(host, step, error) &&
+           (step->to != NULL || name == NULL || state_forget(host->dir, name, error));
 }
 
 /* ---- STATE/containers/NAME ---- */
@@ -99,7 +87,7 @@ static gboolean make_link(const char *path, const char *target, const char *befo
         return TRUE;
     if (file_exists(path) && g_strcmp0(is, before) != 0)
         return error_set(error, ERR_EXISTS, "%s is there and was not made by berth", path);
-    if (!file_make_directory(folder, 0711, error) || !file_remove(fresh, error))
+    if (!state_make_folder(folder, 0711, error) || !file_remove(fresh, error))
         return FALSE;
     if (symlink(target, fresh) != 0 || rename(fresh, path) != 0)
         return error_errno(error, errno, "link %s", path);
@@ -123,18 +111,10 @@ gboolean start_ensure(Host *host, const Step *step, GError **error)
 {
     const char *name = json_member_string(step->to != NULL ? step->to : step->from, "$name");
     g_autofree char *path = g_strdup_printf("%s/run/%s.start", host->dir, name);
-    g_autofree char *folder = g_path_get_dirname(path);
-    g_autofree char *fresh = g_strconcat(path, ".new", NULL);
     g_autofree char *text = NULL;
-    g_auto(Fd) fd = -1;
 
     if (step->to == NULL)
         return file_remove(path, error);
-    if (!file_make_directory(folder, 0700, error))
-        return FALSE;
     text = json_text(json_object_get(step->to, "$facts"));
-    fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-        return error_errno(error, errno, "write %s", fresh);
-    return rename(fresh, path) == 0 || error_errno(error, errno, "rename %s", fresh);
+    return state_write(path, text, error);
 }

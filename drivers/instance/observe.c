@@ -15,6 +15,8 @@
 #include "run.h"
 #include "storage/volume.h"
 
+#define LOOK_TRIES 40 /* of 5 ms */
+
 typedef struct {
     Host *host;
     const Context *context;
@@ -175,15 +177,23 @@ static gboolean look_run(const Look *look, GError **error)
         json_object_set_new(look->facts, "stale", json_pack("{sb}", "left", 1));
         return TRUE;
     }
-    running = look_running(look, record, init, &failure);
-    if (running != NULL)
-        json_object_set(look->facts, "running", running);
-    /* It may have ended while we looked: then it does not run, which is no failure. */
-    if (running == NULL && record_init(record) > 0) {
+    /* It may end while we look, and an init on its way out shows things that are not its own: then
+     * it does not run, which is no failure. */
+    for (int i = 0; i < LOOK_TRIES && running == NULL; i++) {
+        g_clear_error(&failure);
+        running = look_running(look, record, init, &failure);
+        if (record_init(record) == 0) {
+            g_clear_error(&failure);
+            return TRUE;
+        }
+        if (running == NULL)
+            g_usleep(5000);
+    }
+    if (running == NULL) {
         g_propagate_error(error, failure);
         return FALSE;
     }
-    g_clear_error(&failure);
+    json_object_set(look->facts, "running", running);
     return TRUE;
 }
 

@@ -11,6 +11,7 @@
 
 #include "error.h"
 #include "file.h"
+#include "files.h"
 
 #define LOCK_TRIES 9000 /* of 10 ms */
 
@@ -37,17 +38,12 @@ static gboolean is_current(int fd, const char *path)
 int record_lock(const char *dir, const char *name, GError **error)
 {
     g_autofree char *path = lock_path(dir, name);
-    g_autofree char *folder = g_path_get_dirname(path);
 
-    if (!file_make_directory(folder, 0700, error))
-        return -1;
     for (int i = 0; i < LOCK_TRIES; i++) {
-        g_auto(Fd) fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        g_auto(Fd) fd = state_open(path, error);
 
-        if (fd < 0) {
-            error_errno(error, errno, "open %s", path);
+        if (fd < 0)
             return -1;
-        }
         if (flock(fd, LOCK_EX | LOCK_NB) != 0)
             g_usleep(10000);
         else if (is_current(fd, path))
@@ -73,20 +69,13 @@ json_t *record_read(const char *dir, const char *name, GError **error)
     return json_loadb(text, length, 0, NULL);
 }
 
-/* Renamed into place, but not synced: after a power cut nothing runs that it could describe. */
+/* Not synced: after a power cut nothing runs that it could describe. */
 gboolean record_write(const char *dir, const char *name, const json_t *record, GError **error)
 {
     g_autofree char *path = record_path(dir, name);
-    g_autofree char *fresh = g_strconcat(path, ".new", NULL);
     g_autofree char *text = json_text(record);
-    g_auto(Fd) fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    gsize length = strlen(text);
 
-    if (fd < 0 || write(fd, text, length) != (ssize_t)length)
-        return error_errno(error, errno, "write %s", fresh);
-    if (rename(fresh, path) != 0)
-        return error_errno(error, errno, "rename %s", fresh);
-    return TRUE;
+    return state_write(path, text, error);
 }
 
 gboolean record_remove(const char *dir, const char *name, GError **error)

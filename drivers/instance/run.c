@@ -10,6 +10,7 @@
 #include "config.h"
 #include "error.h"
 #include "file.h"
+#include "files.h"
 #include "helper.h"
 #include "lxc.h"
 #include "paths.h"
@@ -17,7 +18,6 @@
 #include "stop.h"
 
 #define START_TIMEOUT_MS 60000
-#define COMMON_CONFIGS "/usr/share/lxc/config/common.conf.d/"
 
 /* ---- what a run leaves ---- */
 
@@ -34,13 +34,16 @@ static gboolean sweep_groups(const Run *run, GError **error)
     return swept;
 }
 
-/* The record stays as the last one: undoing a stop may have to bring back a config that is stored
+/* The last two records stay: undoing a restart may have to bring back a config that is stored
  * nowhere else any more. */
 static gboolean retire_record(const Run *run, GError **error)
 {
     g_autofree char *path = record_path(run->dir, run->name);
     g_autofree char *last = g_strdup_printf("%s/run/%s.last", run->dir, run->name);
+    g_autofree char *older = g_strconcat(last, ".1", NULL);
 
+    if (file_exists(path))
+        rename(last, older);
     return rename(path, last) == 0 || errno == ENOENT ||
            error_errno(error, errno, "rename %s", path);
 }
@@ -72,7 +75,7 @@ static gboolean prepare_logs(const Run *run, GError **error)
     g_autofree char *log = g_build_filename(folder, "lxc.log", NULL);
     g_autofree char *console = g_build_filename(folder, "console.log", NULL);
 
-    if (!file_make_directory(folder, 0700, error))
+    if (!state_make_folder(folder, 0700, error))
         return FALSE;
     rotate(log);
     rotate(console);
@@ -82,11 +85,8 @@ static gboolean prepare_logs(const Run *run, GError **error)
 static char *write_seccomp(const Run *run, const char *policy, GError **error)
 {
     g_autofree char *path = g_build_filename(run->dir, "security", "seccomp", run->name, NULL);
-    g_autofree char *folder = g_path_get_dirname(path);
 
-    if (!file_make_directory(folder, 0700, error))
-        return NULL;
-    if (!g_file_set_contents_full(path, policy, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, error))
+    if (!state_write(path, policy, error))
         return NULL;
     return g_steal_pointer(&path);
 }
@@ -106,6 +106,25 @@ static char *hook_command(const Run *run, GError **error)
     return g_strdup_printf("%s post-stop %s %s %s", quoted, dir, run->name, key);
 }
 
+/* What a running LXCFS offers; nothing when it is not there. */
+static json_t *lxcfs_files(void)
+{
+    g_autoptr(GDir) folder = g_dir_open(LXCFS_ROOT "/proc", 0, NULL);
+    g_autoptr(json_t) names = json_object();
+    g_autoptr(GPtrArray) sorted = NULL;
+    json_t *files = json_array();
+    const char *name;
+
+    while (folder != NULL && (name = g_dir_read_name(folder)) != NULL)
+        json_object_set_new(names, name, json_true());
+    sorted = json_sorted_keys(names);
+    for (guint i = 0; i < sorted->len; i++)
+        json_array_append_new(files, json_sprintf("proc/%s", (const char *)sorted->pdata[i]));
+    if (file_exists(LXCFS_ROOT "/sys/devices/system/cpu"))
+        json_array_append_new(files, json_string("sys/devices/system/cpu"));
+    return files;
+}
+
 static json_t *start_items(const Run *run, const json_t *facts, const json_t *sources,
                            GError **error)
 {
@@ -113,6 +132,7 @@ static json_t *start_items(const Run *run, const json_t *facts, const json_t *so
     g_autofree char *hook = hook_command(run, error);
     g_autofree char *seccomp = NULL;
     g_autoptr(json_t) layout = cgroup_layout(error);
+    g_autoptr(json_t) lxcfs = NULL;
     ConfigStart start = {.dir = run->dir, .name = run->name, .hook = hook, .sources = sources};
 
     if (hook == NULL || layout == NULL)
@@ -121,7 +141,8 @@ static json_t *start_items(const Run *run, const json_t *facts, const json_t *so
         return NULL;
     start.layout = layout;
     start.seccomp = seccomp;
-    start.common = file_exists(COMMON_CONFIGS) ? COMMON_CONFIGS : NULL;
+    lxcfs = lxcfs_files();
+    start.lxcfs = lxcfs;
     return config_start_items(facts, &start);
 }
 
@@ -131,7 +152,7 @@ static gboolean keep_text(const Run *run, const json_t *items, GError **error)
     g_autofree char *path = g_build_filename(folder, "lxc.conf", NULL);
     g_autofree char *text = config_text(items);
 
-    return g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, error);
+    return state_write(path, text, error);
 }
 
 static json_t *begin_record(const Run *run, const json_t *facts)

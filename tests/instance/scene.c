@@ -93,6 +93,7 @@ static Object *add(Scene *scene, Object *object)
     Snapshot *next;
 
     g_ptr_array_add(put, object);
+    g_ptr_array_add(scene->objects, object_ref(object));
     next = snapshot_change(scene->model, put, NULL);
     snapshot_unref(scene->model);
     scene->model = next;
@@ -135,6 +136,19 @@ static void make_pool(Scene *scene, const Object *pool)
     }
 }
 
+/* Tests see a host whose root has no ids of its own, so that the default range counts (RT-76). */
+static void hide_ids(const char *dir)
+{
+    static const char *const files[] = {"/etc/subuid", "/etc/subgid"};
+    g_autofree char *empty = g_build_filename(dir, "no-ids", NULL);
+
+    must_write(empty, "", 0644);
+    for (guint i = 0; i < G_N_ELEMENTS(files); i++) {
+        if (file_exists(files[i]))
+            cr_assert(mount(empty, files[i], NULL, MS_BIND, NULL) == 0);
+    }
+}
+
 Scene *scene_new(void)
 {
     Scene *scene;
@@ -151,7 +165,10 @@ Scene *scene_new(void)
     scene->dir = g_steal_pointer(&dir);
     scene->host = host_real_new(scene->dir);
     scene->model = snapshot_new();
+    scene->stored = g_hash_table_new(g_str_hash, g_str_equal);
+    scene->objects = g_ptr_array_new_with_free_func((GDestroyNotify)object_unref);
     scene->done = g_ptr_array_new_with_free_func(step_free);
+    hide_ids(scene->dir);
     add(scene, object_new(KIND_PROJECT, "", "", "default", scene_json("{'config': {}}"), NULL));
     make_pool(scene, add(scene, object_new(KIND_POOL, "", "", "p",
                                            scene_json("{'driver': 'dir', 'config': {}}"), NULL)));
@@ -245,6 +262,15 @@ gboolean scene_is_converged(Scene *scene, const Object *object)
     return FALSE;
 }
 
+static const FactRow *row_of(const Step *step)
+{
+    const FactRow *row = INSTANCE_DRIVER.rows;
+
+    while (row->path != NULL && !g_str_equal(row->name, step->name))
+        row++;
+    return row;
+}
+
 static gboolean do_step(Scene *scene, const FactRow *row, const Object *object, const char *path,
                         json_t *from, json_t *to, GError **error)
 {
@@ -288,12 +314,19 @@ static gboolean move_to(Scene *scene, const Object *object, gboolean remove, GEr
 {
     g_autoptr(json_t) observed = scene_observe(scene, object);
     g_autoptr(json_t) expected = remove ? json_object() : scene_expect(scene, object, observed);
-    g_autoptr(json_t) arguments = scene_expect(scene, object, observed);
+    const Object *stored = g_hash_table_lookup(scene->stored, object->id.name);
+    g_autoptr(json_t) arguments = scene_expect(scene, stored != NULL ? stored : object, observed);
     g_autoptr(json_t) from = facts_with_arguments(observed, arguments);
     g_autoptr(GPtrArray) changes = facts_diff(&INSTANCE_DRIVER, from, expected, error);
 
     g_ptr_array_set_size(scene->done, 0);
-    return changes != NULL && do_changes(scene, object, changes, error);
+    if (changes == NULL || !do_changes(scene, object, changes, error))
+        return FALSE;
+    if (remove)
+        g_hash_table_remove(scene->stored, object->id.name);
+    else
+        g_hash_table_insert(scene->stored, object->id.name, (void *)object);
+    return TRUE;
 }
 
 gboolean scene_apply(Scene *scene, const Object *object, GError **error)
@@ -316,7 +349,7 @@ void scene_remove(Scene *scene, const Object *object)
     cr_assert(move_to(scene, object, TRUE, &error), "%s", error->message);
     for (guint i = 0; i < scene->done->len; i++) {
         const Step *step = scene->done->pdata[i];
-        const FactRow *row = driver_row_by_name(step->name);
+        const FactRow *row = row_of(step);
 
         cr_assert(row->purge == NULL || row->purge(scene->host, step, &error));
     }
@@ -330,7 +363,7 @@ gboolean scene_undo(Scene *scene, GError **error)
 
         step.to = step.from;
         step.from = to;
-        if (!driver_row_by_name(step.name)->ensure(scene->host, &step, error))
+        if (!row_of(&step)->ensure(scene->host, &step, error))
             return FALSE;
     }
     return TRUE;
@@ -399,7 +432,7 @@ static void print_links(GString *text)
     for (guint i = 0; i < links->len; i++) {
         const Link *link = links->pdata[i];
 
-        g_string_append_printf(text, "link %s %s %s\n", link->name,
+        g_string_append_printf(text, "link: %s %s %s\n", link->name,
                                link->kind != NULL ? link->kind : "-",
                                link->alias != NULL ? link->alias : "-");
     }
@@ -418,7 +451,7 @@ static void print_groups(GString *text, const char *dir)
 
         while (folder != NULL && (name = g_dir_read_name(folder)) != NULL) {
             if (g_str_has_prefix(name, ours))
-                g_string_append_printf(text, "group %s/%s\n", base, name);
+                g_string_append_printf(text, "group: %s/%s\n", base, name);
         }
     }
 }
@@ -440,7 +473,7 @@ static void print_processes(GString *text, const char *dir)
         for (gsize i = 0; i + 1 < length; i++)
             line[i] = line[i] == '\0' ? ' ' : line[i];
         if (strstr(line, dir) != NULL)
-            g_string_append_printf(text, "process %s\n", line);
+            g_string_append_printf(text, "process: %s\n", line);
     }
 }
 
@@ -450,7 +483,7 @@ static gsize walked_from;
 static int print_file(const char *path, const struct stat *status, int type, struct FTW *ftw)
 {
     if (strstr(path, "/rootfs/") == NULL)
-        g_string_append_printf(walked, "file %s\n", path + walked_from);
+        g_string_append_printf(walked, "file: %s\n", path + walked_from);
     return 0;
 }
 
@@ -506,6 +539,8 @@ void scene_free(Scene *scene)
     snapshot_unref(scene->model);
     host_free(scene->host);
     g_ptr_array_unref(scene->done);
+    g_hash_table_unref(scene->stored);
+    g_ptr_array_unref(scene->objects);
     g_free(scene->dir);
     g_free(scene);
 }

@@ -11,7 +11,10 @@ typedef struct {
     Host *host;
     Snapshot *model;
     char *dir;
-    GPtrArray *done; /* of Step *: what scene_apply did, in order */
+    GPtrArray *objects; /* of Object *: all that were ever in the model, so that tests may go on
+                           with replaced ones */
+    GHashTable *stored; /* name -> Object *: as it was last applied */
+    GPtrArray *done;    /* of Step *: what scene_apply did, in order */
 } Scene;
 
 /* NULL when not root: the caller skips. */
