@@ -42,32 +42,56 @@ static Node *reader_fail(Reader *reader, yaml_mark_t mark, const char *format, .
     return NULL;
 }
 
-/* Says in plain words what libyaml found. */
+/* What libyaml says, and what somebody who mends a file needs to hear. */
+static const struct {
+    const char *found, *said;
+} PLAIN_WORDS[] = {
+    {"a tab character that violates", "a tab cannot be used for indentation; use blanks"},
+    {"cannot start any token", "this character cannot start a value; put the value in quotes"},
+    {"mapping values are not allowed",
+     "a ':' is not expected here; put the value in quotes, or mend the indentation"},
+    {"did not find expected key", "a key is expected here; mend the indentation"},
+    {"did not find expected '-' indicator",
+     "an entry with '-' is expected here; mend the indentation"},
+    {"did not find expected node content",
+     "a value is expected here; put it in quotes if it is this"},
+    {"could not find expected ':'", "a ':' is missing after this key"},
+    {"found unexpected end of stream", "the text ends too early"},
+    {"did not find expected <document start>",
+     "a new document must begin with ---, or mend the indentation"},
+};
+
+/* A problem in plain words. */
+static const char *plain_words(const yaml_parser_t *parser)
+{
+    const char *problem = parser->problem != NULL ? parser->problem : "the text ends too early";
+
+    if (strstr(problem, "cannot start any token") != NULL &&
+        parser->buffer.pointer < parser->buffer.last && *parser->buffer.pointer == '\t')
+        return "a tab cannot be used for indentation; use blanks";
+    for (guint i = 0; i < G_N_ELEMENTS(PLAIN_WORDS); i++)
+        if (strstr(problem, PLAIN_WORDS[i].found) != NULL)
+            return PLAIN_WORDS[i].said;
+    return problem;
+}
+
 static void reader_syntax_error(Reader *reader)
 {
     const yaml_parser_t *parser = &reader->parser;
-    const char *problem = parser->problem != NULL ? parser->problem : "the text ends too early";
+    const char *words = plain_words(parser);
     yaml_mark_t mark = parser->problem_mark;
 
     if (parser->error == YAML_MEMORY_ERROR)
         reader_fail(reader, parser->mark, "not enough memory to read this");
     else if (parser->error == YAML_READER_ERROR)
-        reader_fail(reader, parser->mark, "%s", problem);
-    else if (strstr(problem, "cannot start any token") != NULL &&
-             parser->buffer.pointer < parser->buffer.last && *parser->buffer.pointer == '\t')
-        reader_fail(reader, mark, "a tab cannot be used for indentation; use blanks");
-    else if (strstr(problem, "cannot start any token") != NULL)
-        reader_fail(reader, mark, "this character cannot start a value; put the value in quotes");
-    else if (strstr(problem, "mapping values are not allowed") != NULL)
-        reader_fail(reader, mark,
-                    "a ':' is not expected here; put the value in quotes, or mend the indentation");
+        reader_fail(reader, parser->mark, "%s", words);
     else if (parser->context != NULL && parser->context_mark.line != mark.line)
-        reader_fail(reader, mark, "%s (%s that starts in line %u)", problem, parser->context,
+        reader_fail(reader, mark, "%s (%s that starts in line %u)", words, parser->context,
                     (guint)parser->context_mark.line + 1);
     else if (parser->context != NULL)
-        reader_fail(reader, mark, "%s (%s)", problem, parser->context);
+        reader_fail(reader, mark, "%s (%s)", words, parser->context);
     else
-        reader_fail(reader, mark, "%s", problem);
+        reader_fail(reader, mark, "%s", words);
 }
 
 static gboolean reader_next(Reader *reader, yaml_event_t *ret_event)
