@@ -165,6 +165,19 @@ static void add_after(const Snapshot *snapshot, const Object *object, KeySet *se
     }
 }
 
+/* An image has a volume on each pool where an instance uses it (ST-100). */
+static void add_pools(const Snapshot *snapshot, const Object *image, KeySet *set)
+{
+    json_t *name;
+    size_t i;
+
+    json_array_foreach(json_object_get(image->generated, "pools"), i, name) {
+        const Object *pool = snapshot_find(snapshot, KIND_POOL, "", json_string_value(name));
+
+        key_add(set, pool != NULL ? pool->key : NULL);
+    }
+}
+
 GPtrArray *refs_keys(const Snapshot *snapshot, const Object *object)
 {
     g_autoptr(GArray) references = refs_of_spec(object);
@@ -182,6 +195,8 @@ GPtrArray *refs_keys(const Snapshot *snapshot, const Object *object)
 
         key_add(&set, target != NULL ? target->key : NULL);
     }
+    if (object->id.kind == KIND_IMAGE)
+        add_pools(snapshot, object, &set);
     if (object->id.kind == KIND_INSTANCE) {
         g_autoptr(GPtrArray) profiles = expand_profiles(object);
 

@@ -114,6 +114,21 @@ static gboolean compare_renamed(Planner *planner, const Driver *driver, const ch
     return TRUE;
 }
 
+static gboolean has_label(const GPtrArray *rows, Label label)
+{
+    for (guint i = 0; i < rows->len; i++) {
+        if (((const FactRow *)rows->pdata[i])->label == label)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* A restart that may only be needed for the new root waits with it. */
+static gboolean waits_for_rebuild(const Subject *subject, const FactChange *change)
+{
+    return change->row->label == LABEL_RESTART && has_label(subject->held, LABEL_REBUILD);
+}
+
 /* The facts that differ; a change whose cost is not allowed is held back, and what remains is
  * compared again. */
 static gboolean compare_facts(Planner *planner, const Driver *driver, const char *key,
@@ -132,7 +147,8 @@ static gboolean compare_facts(Planner *planner, const Driver *driver, const char
             json_t *copy;
 
             if (change->from == NULL || change->to == NULL ||
-                is_allowed(planner->options, change->row->label, key))
+                (is_allowed(planner->options, change->row->label, key) &&
+                 !waits_for_rebuild(subject, change)))
                 continue;
             held = facts_hold_back(driver, change->row, change->path, change->from, change->to);
             copy = json_deep_copy(subject->expected);
@@ -189,15 +205,6 @@ static Subject *subject_new(Planner *planner, const char *key, const json_t *obs
 }
 
 /* ---- from differences to plan objects ---- */
-
-static gboolean has_label(const GPtrArray *rows, Label label)
-{
-    for (guint i = 0; i < rows->len; i++) {
-        if (((const FactRow *)rows->pdata[i])->label == label)
-            return TRUE;
-    }
-    return FALSE;
-}
 
 /* What the plan shows of the host: the part of the facts that differs, without arguments. */
 static PlanField *fact_field(const FactChange *change, gboolean drift)
