@@ -29,7 +29,7 @@ static const char init_text[] =
     "    while :; do\n"
     "        if [ -e /sys/class/net/eth0 ]; then\n"
     "            ip link set eth0 up\n"
-    "            udhcpc -f -i eth0 -t 8 -T 1 -A 5 -x \"hostname:$(hostname)\" >/dev/null 2>&1\n"
+    "            udhcpc -f -i eth0 -s /usr/share/udhcpc/default.script -t 8 -T 1 -A 5 -x \"hostname:$(hostname)\" >/dev/null 2>&1\n"
     "        fi\n"
     "        sleep 1\n"
     "    done\n"
