@@ -82,24 +82,39 @@ static void parse_link(struct nlmsghdr *header, void *data)
     g_ptr_array_add(links, link);
 }
 
-/* One link by name, or all when it is NULL. A list with nothing in it means that there is none. */
-static GPtrArray *query_links(const char *name, GError **error)
+/* One attempt of query_links; returns a libnl code. */
+static int try_query(const char *name, GPtrArray *links, GError **error)
 {
     struct ifinfomsg info = {.ifi_family = AF_UNSPEC};
-    g_autoptr(GPtrArray) links = g_ptr_array_new_with_free_func((GDestroyNotify)link_free);
-    g_autoptr(NlSocket) sock = NULL;
+    g_autoptr(NlSocket) sock = netlink_open(error);
     g_autoptr(NlMessage) message = nlmsg_alloc_simple(RTM_GETLINK, name == NULL ? NLM_F_DUMP : 0);
     int code;
 
-    sock = netlink_open(error);
     if (sock == NULL)
-        return NULL;
+        return -NLE_BAD_SOCK;
     nlmsg_append(message, &info, sizeof(info), NLMSG_ALIGNTO);
     if (name != NULL)
         nla_put_string(message, IFLA_IFNAME, name);
     code = netlink_query(sock, message, parse_link, links);
-    if (code < 0 && !(name != NULL && netlink_is_gone(code))) {
+    if (code < 0 && code != -NLE_DUMP_INTR && !(name != NULL && netlink_is_gone(code)))
         netlink_error(error, code, "read the network interfaces");
+    return code;
+}
+
+/* One link by name, or all when it is NULL. A list with nothing in it means that there is none. A
+ * list during which a link came or went may lack others: it is asked for again. */
+static GPtrArray *query_links(const char *name, GError **error)
+{
+    g_autoptr(GPtrArray) links = g_ptr_array_new_with_free_func((GDestroyNotify)link_free);
+    g_autoptr(GError) local = NULL;
+    int code;
+
+    do {
+        g_ptr_array_set_size(links, 0);
+        code = try_query(name, links, &local);
+    } while (code == -NLE_DUMP_INTR);
+    if (local != NULL) {
+        g_propagate_error(error, g_steal_pointer(&local));
         return NULL;
     }
     return g_steal_pointer(&links);

@@ -73,23 +73,36 @@ static char *own_processes(gboolean end)
     return g_strjoinv("\n", (char **)lines->pdata);
 }
 
-/* Those of servers that a failed test left. */
-static void remove_cgroups(void)
+/* The cgroups of this test's servers; with `end` they are removed. */
+static char *own_cgroups(gboolean end)
 {
+    static const char *const roots[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
     g_autofree char *digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, state, -1);
-    g_autofree char *found =
-        run("find /sys/fs/cgroup -maxdepth 2 -name berth.dnsmasq.%.8s.*", digest);
-    g_auto(GStrv) paths = g_strsplit(found, "\n", -1);
+    g_autofree char *prefix = g_strdup_printf("berth.dnsmasq.%.8s.", digest);
+    GString *found = g_string_new(NULL);
 
-    for (char **path = paths; *path != NULL; path++)
-        rmdir(*path);
+    for (guint i = 0; i < G_N_ELEMENTS(roots); i++) {
+        g_autoptr(GDir) folder = g_dir_open(roots[i], 0, NULL);
+        const char *name;
+
+        while (folder != NULL && (name = g_dir_read_name(folder)) != NULL) {
+            g_autofree char *path = g_build_filename(roots[i], name, NULL);
+
+            if (!g_str_has_prefix(name, prefix))
+                continue;
+            g_string_append_printf(found, "%s\n", path);
+            if (end)
+                rmdir(path);
+        }
+    }
+    return g_string_free(found, FALSE);
 }
 
 void namespace_leave(void)
 {
     if (top != NULL) {
         g_free(own_processes(TRUE));
-        remove_cgroups();
+        g_free(own_cgroups(TRUE));
         file_remove_tree(top, NULL);
     }
     g_clear_pointer(&top, g_free);

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <sched.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -276,4 +277,39 @@ Test(link, the_usual_mtu_is_kept_as_well)
     MUST(link_add_veth(&veth, must));
     link = link_get("lan", NULL);
     cr_assert_eq(link->mtu, 1500);
+}
+
+static gint stop;
+
+static gpointer come_and_go(gpointer data)
+{
+    while (!g_atomic_int_get(&stop)) {
+        VethOptions veth = {.name = data, .peer_name = "x1"};
+
+        link_add_veth(&veth, NULL);
+        link_delete(data, NULL);
+    }
+    return NULL;
+}
+
+/* The kernel tells of a list during which something changed: it is not to be taken for a failure,
+ * nor for whole. */
+Test(link, lists_are_whole_while_links_come_and_go)
+{
+    GThread *thread;
+
+    MUST(link_add_bridge("lan", "00:16:3e:01:02:03", 1500, NULL, must));
+    thread = g_thread_new("links", come_and_go, (gpointer) "x0");
+    for (int i = 0; i < 300; i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GPtrArray) links = link_list(&error);
+        gboolean found = FALSE;
+
+        cr_assert_not_null(links, "%s", error != NULL ? error->message : "");
+        for (guint at = 0; at < links->len; at++)
+            found |= strcmp(((Link *)g_ptr_array_index(links, at))->name, "lan") == 0;
+        cr_assert(found);
+    }
+    g_atomic_int_set(&stop, 1);
+    g_thread_join(thread);
 }

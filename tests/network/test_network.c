@@ -1001,17 +1001,14 @@ Test(network, limits_hold)
     make(network);
     add_client("c1", "00:16:3e:00:00:77", "lan");
     g_free(run("ip -n c1 addr add 10.1.2.50/24 dev eth0"));
-    /* 400 pings of 1400 bytes are 4.5 Mbit each way. */
-    start = g_get_monotonic_time();
-    g_free(run("ping -q -f -c 400 -s 1400 10.1.2.50"));
-    cr_assert_lt(g_get_monotonic_time() - start, 1500000);
+    /* 400 pings of 1400 bytes are 4.6 Mbit each way: 0.8 s at their own pace, 1.5 s at 3 Mbit/s. */
     MUST(link_set_limits("vc1", 3000000, 0, must));
     start = g_get_monotonic_time();
     g_free(run("ping -q -i 0.002 -c 400 -s 1400 10.1.2.50"));
     took = g_get_monotonic_time() - start;
     cr_assert_gt(took, 1300000, "3 Mbit/s towards the instance: %ld us", (long)took);
     /* From the instance: what is over the rate and the burst of 1 MiB is dropped. */
-    MUST(link_set_limits("vc1", 0, 800000, must));
+    MUST(link_set_limits("vc1", 0, 80000, must));
     {
         g_autofree char *lossy = NULL;
         const char *loss;
@@ -1028,12 +1025,16 @@ Test(network, limits_hold)
 
 /* --- side by side --- */
 
+/* NULL, or what went wrong. */
 static gpointer make_in_thread(gpointer data)
 {
     Object *network = data;
-    g_autoptr(json_t) facts = NETWORK_DRIVER.expect(&context, network, NULL, NULL);
+    GError *error = NULL;
+    g_autoptr(json_t) facts = NETWORK_DRIVER.expect(&context, network, NULL, &error);
 
-    return GINT_TO_POINTER(change(network, NULL, facts, NULL));
+    if (facts != NULL)
+        change(network, NULL, facts, &error);
+    return error;
 }
 
 /* New threads inherit the namespaces of the one that starts them. */
@@ -1056,8 +1057,11 @@ Test(network, networks_made_side_by_side_do_not_disturb_each_other)
         networks[i] = make_network(&context, name, configs[i]);
         threads[i] = g_thread_new(name, make_in_thread, networks[i]);
     }
-    for (guint i = 0; i < G_N_ELEMENTS(configs); i++)
-        cr_assert(GPOINTER_TO_INT(g_thread_join(threads[i])));
+    for (guint i = 0; i < G_N_ELEMENTS(configs); i++) {
+        g_autoptr(GError) error = g_thread_join(threads[i]);
+
+        cr_assert_null(error, "%s", error->message);
+    }
     for (guint i = 0; i < G_N_ELEMENTS(configs); i++)
         assert_as_expected(networks[i]);
     for (guint i = 0; i < G_N_ELEMENTS(configs); i++) {
