@@ -14,6 +14,13 @@
 
 #define REMOVE_TRIES 400 /* of 5 ms */
 
+gboolean cgroup_has(const char *group, const char *file)
+{
+    g_autofree char *path = g_build_filename(group, file, NULL);
+
+    return file_exists(path);
+}
+
 char *cgroup_read(const char *group, const char *file, GError **error)
 {
     g_autofree char *path = g_build_filename(group, file, NULL);

@@ -3,6 +3,9 @@
 
 #include <glib.h>
 
+/* Whether a group has a file. */
+gboolean cgroup_has(const char *group, const char *file);
+
 /* Text of a file without its newline. NULL with ERR_NOT_FOUND when the kernel has no such file.
  * Newly allocated. */
 char *cgroup_read(const char *group, const char *file, GError **error);

@@ -154,7 +154,8 @@ json_t *disks_describe(pid_t init, const json_t *disks)
         const Mount *mount = mounts != NULL ? mountinfo_at(mounts, path_of(disk)) : NULL;
 
         if (mount != NULL)
-            json_object_set_new(described, device, json_string(mount->origin));
+            json_object_set_new(described, device,
+                                json_pack("[ss]", mount->origin, mount->propagation));
     }
     return described;
 }
@@ -229,12 +230,18 @@ gboolean disk_plug(const Run *run, const json_t *record, const char *device, con
     return plugged;
 }
 
+/* [origin, propagation] as noted when it was mounted. */
+static const json_t *mount_noted(const json_t *record, const char *device)
+{
+    return json_object_get(json_object_get(record, "mounts"), device);
+}
+
 /* Whether what is mounted there is what the record says. */
 static const Mount *find_ours(const GPtrArray *mounts, const json_t *record, const char *device,
                               const json_t *disk)
 {
     const Mount *mount = mountinfo_at(mounts, path_of(disk));
-    const char *origin = json_member_string(json_object_get(record, "mounts"), device);
+    const char *origin = json_string_value(json_array_get(mount_noted(record, device), 0));
 
     return mount != NULL && g_strcmp0(mount->origin, origin) == 0 ? mount : NULL;
 }
@@ -252,8 +259,7 @@ gboolean disk_unplug(const Run *run, const json_t *record, const char *device, c
     if (mounts == NULL)
         return FALSE;
     if (find_ours(mounts, record, device, disk) == NULL) {
-        if (json_member_string(json_object_get(record, "mounts"), device) == NULL ||
-            mountinfo_at(mounts, path_of(disk)) == NULL)
+        if (mount_noted(record, device) == NULL || mountinfo_at(mounts, path_of(disk)) == NULL)
             return TRUE;
         return error_set(error, ERR_BUSY, "device %s: something else is mounted over %s inside",
                          device, path_of(disk));
@@ -270,12 +276,13 @@ gboolean disk_unplug(const Run *run, const json_t *record, const char *device, c
     return FALSE;
 }
 
-static json_t *observe_disk(const Mount *mount, const json_t *recorded)
+/* liblxc shares the whole tree within the container in the end, so that only a change since then
+ * tells anything of propagation. */
+static json_t *observe_disk(const Mount *mount, const json_t *noted, const json_t *recorded)
 {
-    json_t *disk = json_object();
     static const char *const kept[] = {"path", "source", "recursive", "shift", "options"};
-    const char *word = json_member_string(recorded, "propagation");
-    const char *plain = word != NULL ? word + (word[0] == 'r') : "private";
+    const char *then = json_string_value(json_array_get(noted, 1));
+    json_t *disk = json_object();
 
     for (guint i = 0; i < G_N_ELEMENTS(kept); i++) {
         if (json_object_get(recorded, kept[i]) != NULL)
@@ -283,12 +290,10 @@ static json_t *observe_disk(const Mount *mount, const json_t *recorded)
     }
     if (mount->readonly)
         json_object_set_new(disk, "readonly", json_true());
-    if (g_str_equal(mount->propagation, plain)) {
-        if (word != NULL)
-            json_object_set_new(disk, "propagation", json_string(word));
-    } else {
+    if (g_strcmp0(mount->propagation, then) != 0)
         json_object_set_new(disk, "propagation", json_string(mount->propagation));
-    }
+    else if (json_object_get(recorded, "propagation") != NULL)
+        json_object_set(disk, "propagation", json_object_get(recorded, "propagation"));
     return disk;
 }
 
@@ -313,7 +318,8 @@ json_t *disks_observe(pid_t init, const json_t *record, const json_t *wanted, GE
         const Mount *mount = find_ours(mounts, record, device, disk);
 
         if (mount != NULL)
-            json_object_set_new(disks, device, observe_disk(mount, disk));
+            json_object_set_new(disks, device,
+                                observe_disk(mount, mount_noted(record, device), disk));
     }
     json_object_foreach ((json_t *)wanted, device, disk) {
         json_t *fact;

@@ -63,7 +63,7 @@ static gboolean is_none(const Limit *limit, gboolean v2, const char *cpus, const
     }
     if (is(limit, "cpu.max") && v2)
         return g_str_has_prefix(text, "max");
-    if (!v2 && g_str_equal(none, "-1") && g_ascii_strtoll(text, NULL, 10) >= NO_LIMIT_FROM)
+    if (g_ascii_strtoll(text, NULL, 10) >= NO_LIMIT_FROM)
         return TRUE;
     return g_str_equal(text, none);
 }
@@ -112,6 +112,15 @@ static gboolean write_quota(const char *group, const char *value, GError **error
            cgroup_write(group, "cpu.cfs_quota_us", parts[0], error);
 }
 
+/* In the hybrid layout nobody switches the controllers on that only the v2 tree has. */
+static void enable(const char *group, const char *controller)
+{
+    g_autofree char *above = g_path_get_dirname(group);
+    g_autofree char *word = g_strconcat("+", controller, NULL);
+
+    cgroup_write(above, "cgroup.subtree_control", word, NULL);
+}
+
 gboolean limit_write(const Limit *limit, const Groups *groups, const char *cpus, const char *value,
                      GError **error)
 {
@@ -124,6 +133,8 @@ gboolean limit_write(const Limit *limit, const Groups *groups, const char *cpus,
         return TRUE;
     if (is(limit, "cpu.max") && !v2)
         return write_quota(group, value, error);
+    if (v2 && value != NULL && !cgroup_has(group, file))
+        enable(group, limit->controller);
     if (value == NULL && is(limit, "memory.swappiness"))
         value = inherited = host_swappiness();
     if (value == NULL && is(limit, "cpuset"))

@@ -21,17 +21,15 @@ static char *unescape(const char *text)
 
 static const char *propagation_of(char **fields)
 {
-    const char *word = "private";
+    gboolean shared = FALSE, slave = FALSE;
 
     for (char **field = fields; *field != NULL && !g_str_equal(*field, "-"); field++) {
-        if (g_str_has_prefix(*field, "shared:"))
-            return "shared";
-        if (g_str_has_prefix(*field, "master:"))
-            word = "slave";
-        else if (g_str_equal(*field, "unbindable"))
-            word = "unbindable";
+        shared = shared || g_str_has_prefix(*field, "shared:");
+        slave = slave || g_str_has_prefix(*field, "master:");
+        if (g_str_equal(*field, "unbindable"))
+            return "unbindable";
     }
-    return word;
+    return slave ? (shared ? "shared slave" : "slave") : (shared ? "shared" : "private");
 }
 
 GPtrArray *mountinfo_read(pid_t pid, GError **error)

@@ -7,7 +7,7 @@
 typedef struct {
     char *path;              /* mount point, in the process's own root */
     char *origin;            /* "MAJOR:MINOR ROOT": what is mounted */
-    const char *propagation; /* "private", "shared", "slave" or "unbindable" */
+    const char *propagation; /* "private", "shared", "slave", "shared slave" or "unbindable" */
     gboolean readonly;
 } Mount;
 

@@ -32,8 +32,9 @@ static void keep(Draw *draw, const char *key, const char *value)
 
 static void forget(Draw *draw, const char *key)
 {
-    json_object_del(draw->generated, key);
+    /* The key may be the one that the first of them keeps: that one goes last. */
     json_object_del(draw->expanded.config, key);
+    json_object_del(draw->generated, key);
 }
 
 /* Calls `each` for the drawn values of every other instance. */

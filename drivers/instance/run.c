@@ -8,10 +8,12 @@
 
 #include "cgroup.h"
 #include "config.h"
+#include "ensure.h"
 #include "error.h"
 #include "file.h"
 #include "files.h"
 #include "helper.h"
+#include "limits.h"
 #include "lxc.h"
 #include "paths.h"
 #include "record.h"
@@ -192,6 +194,16 @@ static gboolean complete_record(const Run *run, json_t *record, pid_t init, GErr
     return record_write(run->dir, run->name, record, error);
 }
 
+/* liblxc has set them already, but not those of v2 controllers in the hybrid layout. */
+static gboolean set_limits(const Run *run, const json_t *facts, pid_t init, GError **error)
+{
+    g_autofree char *name = cgroup_name(run->dir, run->name, "");
+    g_autoptr(Groups) groups = groups_of(init, name, error);
+    g_autofree char *cpus = host_cpus();
+
+    return groups != NULL && limits_apply(groups, cpus, json_object_get(facts, "cgroup"), error);
+}
+
 static gboolean start(const Run *run, const json_t *facts, json_t *record, GError **error)
 {
     const json_t *nics = json_object_get(facts, "nics");
@@ -207,7 +219,7 @@ static gboolean start(const Run *run, const json_t *facts, json_t *record, GErro
     if (init <= 0 || !complete_record(run, record, init, error))
         return FALSE;
     disks_close(run, json_object_get(facts, "disks"));
-    if (!nics_finish(run, nics, error))
+    if (!nics_finish(run, nics, error) || !set_limits(run, facts, init, error))
         return FALSE;
     return g_strcmp0(json_member_string(facts, "state"), "frozen") != 0 ||
            run_freeze(run, record, TRUE, error);

@@ -149,6 +149,19 @@ static void hide_ids(const char *dir)
     }
 }
 
+/* liblxc looks for bridges below /sys/class/net, which shows the network namespace in which /sys
+ * was mounted. */
+static void own_sysfs(void)
+{
+    int groups =
+        open_tree(AT_FDCWD, "/sys/fs/cgroup", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+
+    cr_assert(groups >= 0);
+    cr_assert(mount("sysfs", "/sys", "sysfs", 0, NULL) == 0);
+    cr_assert(move_mount(groups, "", AT_FDCWD, "/sys/fs/cgroup", MOVE_MOUNT_F_EMPTY_PATH) == 0);
+    close(groups);
+}
+
 Scene *scene_new(void)
 {
     Scene *scene;
@@ -158,6 +171,7 @@ Scene *scene_new(void)
         return NULL;
     cr_assert(unshare(CLONE_NEWNS | CLONE_NEWNET) == 0);
     cr_assert(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+    own_sysfs();
     cr_assert(link_set_up("lo", TRUE, NULL));
     dir = g_dir_make_tmp("berth-instance-XXXXXX", NULL);
     cr_assert(chmod(dir, 0711) == 0);
