@@ -1,292 +1,10 @@
-#include "body.h"
-
 #include <string.h>
 
-/* State of one object's walk. */
-typedef struct {
-    const BodySource *source;
-    const Kind *kind;
-    char *label;
-    GArray *origins; /* of Origin */
-} Body;
+#include "body_parts.h"
 
 static void origin_clear(void *data)
 {
     g_free(((Origin *)data)->path);
-}
-
-/* Steals `path`. */
-static void remember(Body *body, char *path, const Node *node)
-{
-    Origin origin = {path, node->line, node->column};
-
-    if (node->line == 0 || body->source->file == NULL)
-        g_free(path);
-    else
-        g_array_append_val(body->origins, origin);
-}
-
-static void report(Severity severity, const BodySource *source, const char *label, const char *path,
-                   const Node *node, const char *format, va_list args) G_GNUC_PRINTF(6, 0);
-
-static void report(Severity severity, const BodySource *source, const char *label, const char *path,
-                   const Node *node, const char *format, va_list args)
-{
-    problem_take(source->problems, severity, label, path,
-                 problem_place(source->file, node->line, node->column),
-                 g_strdup_vprintf(format, args));
-}
-
-void body_problem(const BodySource *source, Severity severity, const char *label, const char *path,
-                  const Node *node, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    report(severity, source, label, path, node, format, args);
-    va_end(args);
-}
-
-static void mistake(Body *body, const char *path, const Node *node, const char *format, ...)
-    G_GNUC_PRINTF(4, 5);
-
-static void mistake(Body *body, const char *path, const Node *node, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    report(PROBLEM_ERROR, body->source, body->label, path, node, format, args);
-    va_end(args);
-}
-
-char *body_plain_text(const BodySource *source, const char *label, const char *path,
-                      const Node *node)
-{
-    GString *text;
-
-    if (source->foreign || strstr(node->text, "${") == NULL)
-        return g_strdup(node->text);
-    text = g_string_sized_new(node->count);
-    for (const char *at = node->text; *at != '\0';) {
-        if (g_str_has_prefix(at, "$${")) {
-            g_string_append(text, "${");
-            at += 3;
-        } else if (g_str_has_prefix(at, "${")) {
-            const char *end = strchr(at, '}');
-            int length = end != NULL && end - at < 60 ? (int)(end - at) + 1 : 2;
-
-            body_problem(
-                source, PROBLEM_UNSUPPORTED, label, path, node,
-                "%s %.*s is not supported by this build; write $${ for a ${ that is meant as text",
-                g_str_has_prefix(at, "${secret:") ? "the secret" : "the variable", length, at);
-            g_string_free(text, TRUE);
-            return NULL;
-        } else {
-            g_string_append_c(text, *at++);
-        }
-    }
-    return g_string_free(text, FALSE);
-}
-
-/* A scalar as a JSON string; NULL when it is unset or wrong. */
-static json_t *text_value(Body *body, const char *path, const Node *node)
-{
-    g_autofree char *text = NULL;
-
-    if (node->kind == NODE_NULL || (node->kind == NODE_SCALAR && node->count == 0))
-        return NULL;
-    if (node->kind != NODE_SCALAR) {
-        mistake(body, path, node, "must be text, not %s", node_kind_name(node));
-        return NULL;
-    }
-    if (body->source->foreign || strstr(node->text, "${") == NULL)
-        return json_stringn_nocheck(node->text, node->count);
-    text = body_plain_text(body->source, body->label, path, node);
-    return text != NULL ? json_string_nocheck(text) : NULL;
-}
-
-/* TRUE/FALSE in `ret` for the spellings of I-013. */
-static gboolean flag_of_text(const char *text, gboolean *ret)
-{
-    static const char *const no[] = {"false", "0", "no", "off", NULL};
-
-    *ret = type_is_true(text);
-    for (guint i = 0; !*ret && no[i] != NULL; i++)
-        if (g_ascii_strcasecmp(text, no[i]) == 0)
-            return TRUE;
-    return *ret;
-}
-
-static json_t *scalar_value(Body *body, const Row *row, const char *path, const Node *node)
-{
-    g_autoptr(json_t) text = text_value(body, path, node);
-    gboolean flag;
-    gint64 number;
-
-    if (text == NULL)
-        return NULL;
-    if (row->type->shape == SHAPE_BOOL) {
-        if (flag_of_text(json_string_value(text), &flag))
-            return json_boolean(flag);
-        mistake(body, path, node, "must be true or false, not %s", json_string_value(text));
-        return NULL;
-    }
-    if (row->type->shape == SHAPE_INT) {
-        if (g_ascii_string_to_signed(json_string_value(text), 10, G_MININT64, G_MAXINT64, &number,
-                                     NULL))
-            return json_integer(number);
-        mistake(body, path, node, "must be a whole number, not %s", json_string_value(text));
-        return NULL;
-    }
-    return g_steal_pointer(&text);
-}
-
-static json_t *fields_value(Body *body, const Row *rows, const char *prefix, const Node *node);
-
-/* Reports a key that no row knows, with the nearest one that does. */
-static void unknown_key(Body *body, const char *what, const Row *rows, const char *path,
-                        const Node *key)
-{
-    const char *nearest =
-        problems_are_full(body->source->problems) ? NULL : row_nearest(rows, key->text);
-
-    if (nearest != NULL)
-        mistake(body, path, key, "unknown %s %s; did you mean %s?", what, key->text, nearest);
-    else
-        mistake(body, path, key, "unknown %s %s", what, key->text);
-}
-
-static json_t *list_value(Body *body, const Row *row, const char *path, const Node *node)
-{
-    g_autoptr(json_t) list = json_array();
-
-    if (node->kind == NODE_NULL)
-        return NULL;
-    if (node->kind != NODE_LIST) {
-        mistake(body, path, node, "must be a list, not %s", node_kind_name(node));
-        return NULL;
-    }
-    for (guint i = 0; i < node->count; i++) {
-        const Node *item = node->items[i];
-        g_autofree char *below = g_strdup_printf("%s/%u", path, i);
-        /* A server lists objects where a file lists their names. */
-        const Node *named =
-            body->source->foreign && row->merge_key != NULL ? node_get(item, row->merge_key) : NULL;
-        json_t *value = row->type->shape == SHAPE_OBJECTS
-                            ? fields_value(body, row->fields, below, item)
-                            : text_value(body, below, named != NULL ? named : item);
-
-        if (value == NULL &&
-            (item->kind == NODE_NULL || (item->kind == NODE_SCALAR && item->count == 0)))
-            mistake(body, below, item, "an item of the list is empty");
-        if (value != NULL)
-            json_array_append_new(list, value);
-    }
-    /* An empty list says something only where an absent one stands for something else (PF-12). */
-    if (node->count == 0 && row->fallback == NULL && row->ref == NULL)
-        return NULL;
-    return g_steal_pointer(&list);
-}
-
-static json_t *map_value(Body *body, const char *path, const Node *node)
-{
-    g_autoptr(json_t) map = json_object();
-
-    if (node->kind == NODE_NULL)
-        return NULL;
-    if (node->kind != NODE_MAP) {
-        mistake(body, path, node, "must be a map, not %s", node_kind_name(node));
-        return NULL;
-    }
-    for (guint i = 0; i < node->count; i++) {
-        const Pair *pair = &node->pairs[i];
-        g_autofree char *below = g_strconcat(path, "/", pair->key->text, NULL);
-        json_t *value = text_value(body, below, pair->value);
-
-        if (value != NULL) {
-            json_object_set_new_nocheck(map, pair->key->text, value);
-            remember(body, g_steal_pointer(&below), pair->key);
-        }
-    }
-    return json_object_size(map) > 0 ? g_steal_pointer(&map) : NULL;
-}
-
-static json_t *row_value(Body *body, const Row *row, const char *path, const Node *node)
-{
-    switch (row->type->shape) {
-    case SHAPE_LIST:
-    case SHAPE_OBJECTS:
-        return list_value(body, row, path, node);
-    case SHAPE_MAP:
-        return map_value(body, path, node);
-    case SHAPE_OBJECT: {
-        json_t *object = fields_value(body, row->fields, path, node);
-
-        if (object != NULL && json_object_size(object) == 0)
-            g_clear_pointer(&object, json_decref);
-        return object;
-    }
-    default:
-        return scalar_value(body, row, path, node);
-    }
-}
-
-/* A top-level value that says what its absence says is left out, so that both spellings are the
- * same object. */
-static gboolean is_default(const Row *row, const json_t *value)
-{
-    if (json_is_boolean(value))
-        return json_is_true(value) == (row->fallback != NULL && type_is_true(row->fallback));
-    return row->fallback != NULL && json_is_string(value) && (row->flags & ROW_REQUIRED) == 0 &&
-           strcmp(json_string_value(value), row->fallback) == 0;
-}
-
-/* Puts the value of one field into `object`. */
-static void set_field(Body *body, json_t *object, const Row *row, const char *prefix,
-                      const Pair *pair)
-{
-    g_autofree char *path = *prefix != '\0' ? g_strconcat(prefix, "/", pair->key->text, NULL)
-                                            : g_strdup(pair->key->text);
-    json_t *value;
-
-    if ((row->flags & ROW_RUNTIME) != 0) {
-        /* `show` texts are full of these; in a state file somebody may think that they do
-         * something. */
-        if (!body->source->foreign)
-            body_problem(body->source, PROBLEM_REMARK, body->label, path, pair->key,
-                         "is computed by berth and ignored here");
-        return;
-    }
-    value = row_value(body, row, path, pair->value);
-    if (value == NULL)
-        return;
-    if (is_default(row, value)) {
-        json_decref(value);
-        return;
-    }
-    json_object_set_new_nocheck(object, pair->key->text, value);
-    remember(body, g_steal_pointer(&path), pair->key);
-}
-
-static json_t *fields_value(Body *body, const Row *rows, const char *prefix, const Node *node)
-{
-    g_autoptr(json_t) object = json_object();
-
-    if (node->kind == NODE_NULL)
-        return NULL;
-    if (node->kind != NODE_MAP) {
-        mistake(body, prefix, node, "must be a map, not %s", node_kind_name(node));
-        return NULL;
-    }
-    for (guint i = 0; i < node->count; i++) {
-        const Row *row = row_find(rows, node->pairs[i].key->text);
-
-        if (row == NULL)
-            unknown_key(body, "field", rows, prefix, node->pairs[i].key);
-        else
-            set_field(body, object, row, prefix, &node->pairs[i]);
-    }
-    return g_steal_pointer(&object);
 }
 
 /* What a short `source` stands for; NULL with a problem when it stands for nothing. */
@@ -297,8 +15,9 @@ static json_t *short_source(Body *body, const char *path, const Node *node)
         plain != NULL ? body_long_source(body->kind->id, plain, body->source->folder) : NULL;
 
     if (plain != NULL && source == NULL)
-        mistake(body, path, node,
-                "%s is no image source; write builtin:NAME, or a file as /PATH or ./PATH", plain);
+        body_mistake(body, path, node,
+                     "%s is no image source; write builtin:NAME, or a file as /PATH or ./PATH",
+                     plain);
     return source;
 }
 
@@ -315,14 +34,14 @@ static gboolean set_short_source(Body *body, json_t *spec, const Pair *pair)
         return FALSE;
     if (pair->value->kind != NODE_SCALAR || pair->value->count == 0) {
         if (image && pair->value->kind != NODE_NULL && pair->value->kind != NODE_SCALAR)
-            mistake(body, key, pair->value,
-                    "must be the name or the fingerprint of an image, not %s",
-                    node_kind_name(pair->value));
+            body_mistake(body, key, pair->value,
+                         "must be the name or the fingerprint of an image, not %s",
+                         node_kind_name(pair->value));
         return image;
     }
     if (json_object_get(spec, "source") != NULL) {
-        mistake(body, key, pair->key,
-                "the image is named twice, by source and by image; leave one out");
+        body_mistake(body, key, pair->key,
+                     "the image is named twice, by source and by image; leave one out");
         return TRUE;
     }
     source = short_source(body, key, pair->value);
@@ -330,9 +49,35 @@ static gboolean set_short_source(Body *body, json_t *spec, const Pair *pair)
         const char *name = json_object_get(source, "alias") != NULL ? "source/alias" : "source";
 
         json_object_set_new_nocheck(spec, "source", source);
-        remember(body, g_strdup(name), pair->value);
+        body_remember(body, g_strdup(name), pair->value);
     }
     return TRUE;
+}
+
+/* One key of `config`. */
+static void set_key(Body *body, json_t *config, json_t *generated, const Pair *pair)
+{
+    g_autofree char *key = body_key_text(body, "config", pair->key);
+    g_autofree char *path = key != NULL ? g_strconcat("config/", key, NULL) : NULL;
+    gboolean computed = key != NULL && g_str_has_prefix(key, "volatile.");
+    json_t *value;
+
+    if (key == NULL)
+        return;
+    if (row_find(body->kind->config, key) == NULL) {
+        body_unknown_key(body, "key", body->kind->config, "config", pair->key);
+        return;
+    }
+    if (computed && !body->source->foreign) {
+        body_mistake(body, path, pair->key, "is read-only: berth writes it itself");
+        return;
+    }
+    value = body_text_value(body, path, pair->value);
+    if (value == NULL)
+        return;
+    json_object_set_new_nocheck(computed ? generated : config, key, value);
+    if (!computed)
+        body_remember(body, g_steal_pointer(&path), pair->key);
 }
 
 static void set_config(Body *body, json_t *config, json_t *generated, const Node *node)
@@ -340,56 +85,40 @@ static void set_config(Body *body, json_t *config, json_t *generated, const Node
     if (node->kind == NODE_NULL)
         return;
     if (node->kind != NODE_MAP) {
-        mistake(body, "config", node, "must be a map of keys and values, not %s",
-                node_kind_name(node));
+        body_mistake(body, "config", node, "must be a map of keys and values, not %s",
+                     node_kind_name(node));
         return;
     }
-    for (guint i = 0; i < node->count; i++) {
-        const Node *key = node->pairs[i].key;
-        const Row *row = row_find(body->kind->config, key->text);
-        g_autofree char *path = g_strconcat("config/", key->text, NULL);
-        gboolean computed = g_str_has_prefix(key->text, "volatile.");
-        json_t *value;
-
-        if (row == NULL) {
-            unknown_key(body, "key", body->kind->config, "config", key);
-            continue;
-        }
-        if (computed && !body->source->foreign) {
-            mistake(body, path, key, "is read-only: berth writes it itself");
-            continue;
-        }
-        value = text_value(body, path, node->pairs[i].value);
-        if (value == NULL)
-            continue;
-        json_object_set_new_nocheck(computed ? generated : config, key->text, value);
-        if (!computed)
-            remember(body, g_steal_pointer(&path), key);
-    }
+    for (guint i = 0; i < node->count; i++)
+        set_key(body, config, generated, &node->pairs[i]);
 }
 
 static void set_device(Body *body, json_t *devices, const Pair *pair)
 {
     g_autoptr(json_t) device = json_object();
-    g_autofree char *path = g_strconcat("devices/", pair->key->text, NULL);
+    g_autofree char *name = body_key_text(body, "devices", pair->key);
+    g_autofree char *path = name != NULL ? g_strconcat("devices/", name, NULL) : NULL;
 
+    if (name == NULL)
+        return;
     if (pair->value->kind != NODE_MAP) {
-        mistake(body, path, pair->value, "must be a map with a type, not %s",
-                node_kind_name(pair->value));
+        body_mistake(body, path, pair->value, "must be a map with a type, not %s",
+                     node_kind_name(pair->value));
         return;
     }
     for (guint i = 0; i < pair->value->count; i++) {
         const Pair *member = &pair->value->pairs[i];
-        g_autofree char *below = g_strconcat(path, "/", member->key->text, NULL);
-        json_t *value = text_value(body, below, member->value);
+        g_autofree char *key = body_key_text(body, path, member->key);
+        g_autofree char *below = key != NULL ? g_strconcat(path, "/", key, NULL) : NULL;
+        json_t *value = key != NULL ? body_text_value(body, below, member->value) : NULL;
 
         if (value == NULL)
             continue;
-        json_object_set_new_nocheck(device, member->key->text, value);
-        remember(body, g_steal_pointer(&below), member->key);
+        json_object_set_new_nocheck(device, key, value);
+        body_remember(body, g_steal_pointer(&below), member->key);
     }
-    remember(body, g_steal_pointer(&path), pair->key);
-    json_object_set_new_nocheck(devices, pair->key->text, g_steal_pointer(&device));
+    body_remember(body, g_steal_pointer(&path), pair->key);
+    json_object_set_new_nocheck(devices, name, g_steal_pointer(&device));
 }
 
 static void set_devices(Body *body, json_t *devices, const Node *node)
@@ -397,7 +126,8 @@ static void set_devices(Body *body, json_t *devices, const Node *node)
     if (node->kind == NODE_NULL)
         return;
     if (node->kind != NODE_MAP) {
-        mistake(body, "devices", node, "must be a map of devices, not %s", node_kind_name(node));
+        body_mistake(body, "devices", node, "must be a map of devices, not %s",
+                     node_kind_name(node));
         return;
     }
     for (guint i = 0; i < node->count; i++)
@@ -420,7 +150,7 @@ static void unknown_field(Body *body, const Node *key)
             g_array_append_val(rows, extra[i]);
     for (const Row *row = body->kind->fields; row != NULL && row->key != NULL; row++)
         g_array_append_vals(rows, row, 1);
-    unknown_key(body, "field", (const Row *)(void *)rows->data, "", key);
+    body_unknown_key(body, "field", (const Row *)(void *)rows->data, "", key);
 }
 
 static void set_member(Body *body, json_t *spec, json_t *generated, const Pair *pair)
@@ -445,10 +175,10 @@ static void set_member(Body *body, json_t *spec, json_t *generated, const Pair *
     if (row == NULL)
         unknown_field(body, pair->key);
     else if (strcmp(key, "source") == 0 && json_object_get(spec, "source") != NULL)
-        mistake(body, key, pair->key,
-                "the image is named twice, by source and by image; leave one out");
+        body_mistake(body, key, pair->key,
+                     "the image is named twice, by source and by image; leave one out");
     else
-        set_field(body, spec, row, "", pair);
+        body_set_field(body, spec, row, "", pair);
 }
 
 /* A name field: text that is not empty. Newly allocated; NULL when there is none, with a problem
@@ -544,10 +274,10 @@ Object *body_object(const BodySource *source, const Kind *kind, const char *name
         json_object_set_new(spec, "config", json_object());
     if ((kind->flags & KIND_DEVICES) != 0)
         json_object_set_new(spec, "devices", json_object());
-    remember(&body, g_strdup(""), node);
+    body_remember(&body, g_strdup(""), node);
     for (guint i = 0; node->kind == NODE_MAP && i < node->count; i++) {
         if (strcmp(node->pairs[i].key->text, "name") == 0)
-            remember(&body, g_strdup("name"), node->pairs[i].key);
+            body_remember(&body, g_strdup("name"), node->pairs[i].key);
         set_member(&body, spec, generated, &node->pairs[i]);
     }
     if (kind->id == KIND_IMAGE && json_is_object(json_object_get(spec, "source")))

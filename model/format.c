@@ -464,6 +464,13 @@ static void put_all(Format *format)
         g_string_append_c(format->out, '\n');
 }
 
+/* YAML 1.1 knows more line ends than the one that lines are cut at here. */
+static gboolean has_other_line_ends(const char *text)
+{
+    return strchr(text, '\r') != NULL || strstr(text, "\xc2\x85") != NULL ||
+           strstr(text, "\xe2\x80\xa8") != NULL || strstr(text, "\xe2\x80\xa9") != NULL;
+}
+
 /* NULL when it is not sure how to lay the text out. */
 static char *format_text(const char *text, gsize length)
 {
@@ -479,7 +486,7 @@ static char *format_text(const char *text, gsize length)
 
         g_array_append_val(format.offsets, offset);
     }
-    format.unsure = !scan(&format);
+    format.unsure = has_other_line_ends(text) || !scan(&format);
     if (!format.unsure)
         put_all(&format);
     g_array_unref(format.offsets);

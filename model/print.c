@@ -106,23 +106,31 @@ static void put_scalar(Printer *printer, const char *text, yaml_scalar_style_t s
     emit(printer, &event);
 }
 
-static void put_text(Printer *printer, const char *text)
+/* Newly allocated: the text as a state file has it. */
+static char *escaped(const Printer *printer, const char *text)
 {
-    if (printer->state_file && strstr(text, "${") != NULL) {
-        g_auto(GStrv) parts = g_strsplit(text, "${", -1);
-        g_autofree char *escaped = g_strjoinv("$${", parts);
+    g_auto(GStrv) parts = NULL;
 
-        put_scalar(printer, escaped, style_of(escaped, strlen(escaped)));
-    } else {
-        put_scalar(printer, text, style_of(text, strlen(text)));
-    }
+    if (!printer->state_file || strstr(text, "${") == NULL)
+        return g_strdup(text);
+    parts = g_strsplit(text, "${", -1);
+    return g_strjoinv("$${", parts);
 }
 
-/* Keys are never variables. */
+static void put_text(Printer *printer, const char *text)
+{
+    g_autofree char *plain = escaped(printer, text);
+
+    put_scalar(printer, plain, style_of(plain, strlen(plain)));
+}
+
 static void put_key(Printer *printer, const char *key)
 {
-    put_scalar(printer, key,
-               print_is_ambiguous(key) ? YAML_DOUBLE_QUOTED_SCALAR_STYLE : YAML_PLAIN_SCALAR_STYLE);
+    g_autofree char *plain = escaped(printer, key);
+
+    put_scalar(printer, plain,
+               print_is_ambiguous(plain) ? YAML_DOUBLE_QUOTED_SCALAR_STYLE
+                                         : YAML_PLAIN_SCALAR_STYLE);
 }
 
 static void begin_map(Printer *printer, gboolean empty)

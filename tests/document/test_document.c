@@ -490,6 +490,26 @@ Test(document, variables_are_refused_and_can_be_escaped)
     assert_value(profile, "devices/root/path", NULL);
 }
 
+/* Nor in a key. */
+Test(document, keys_have_no_variables)
+{
+    g_autoptr(Problems) problems = problems_new();
+    g_autoptr(Input) input = parse_text("profiles:\n"
+                                        "- name: p\n"
+                                        "  labels: {'${a}': b}\n"
+                                        "  config:\n"
+                                        "    user.${x}: a\n"
+                                        "    user.$${y}: b\n"
+                                        "  devices:\n"
+                                        "    ${dev}: {type: none}\n",
+                                        problems);
+
+    cr_assert_eq(problems->errors, 0);
+    cr_assert_eq(problems->unsupported, 3);
+    assert_problem(problems, "t.yaml:5:5: profile \"p\": the variable ${x}");
+    assert_value(input_object(input, "profile/default//p"), "config/user.${y}", "b");
+}
+
 /* A REST body is what it is. */
 Test(document, bodies_have_no_variables)
 {

@@ -141,6 +141,8 @@ Test(format, documents_anchors_tags)
 Test(format, unsure_is_unchanged)
 {
     assert_format("? a\n:    b\n", "? a\n:    b\n");
+    assert_format("a:    b\rc:   d", "a:    b\rc:   d");
+    assert_format("a:    'b\xe2\x80\xa8  c'\n", "a:    'b\xe2\x80\xa8  c'\n");
     assert_format("%YAML 1.1\n---\na:    b\n", "%YAML 1.1\n---\na:    b\n");
 }
 
