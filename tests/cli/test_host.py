@@ -3,7 +3,6 @@
 import json
 import os
 import pty
-import random
 import re
 import signal
 import subprocess
@@ -14,8 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import host  # noqa: E402
 import tap  # noqa: E402
 
-# Control groups are not in a namespace of their own: names that nobody else has.
-NAME = f"t{random.randrange(16 ** 6):06x}"
+NAME = host.NAME
 BRIDGE = f"br{NAME}"
 
 BASE = f"""\
@@ -114,7 +112,7 @@ def test_exec(berth):
     tap.equal(berth.run("exec", name, "--", "/no/such/program").status, 127)
     tap.contains(berth.run("exec", f"{NAME}-none", "--", "true").expect(1).err, f"{NAME}-none")
     apply(berth, BASE + instances("x").replace("running", "stopped")).expect(0)
-    tap.contains(berth.run("exec", name, "--", "true").expect(1).err, "running")
+    tap.contains(berth.run("exec", name, "--", "true").expect(1).err, "does not run")
     down(berth, before)
 
 
@@ -148,7 +146,7 @@ def test_failure_is_undone(berth):
 def test_keep_going(berth):
     """--keep-going keeps what does not depend on the failure, exit 5"""
     before = host.fingerprint(berth.state, NAME)
-    text = BASE + instances("good") + instance("bad", "  config: {raw.lxc: lxc.prlimit.nofile = nonsense}\n")
+    text = BASE + instances("good") + instance("bad", "  devices: {data: {type: disk, source: /no/such/path, path: /mnt}}\n")
     result = apply(berth, text, "--keep-going").expect(5)
     tap.contains(result.err, f"{NAME}-bad")
     tap.equal(states(berth), {f"{NAME}-good": "running"})
@@ -261,5 +259,4 @@ def test_protected_instance(berth):
     down(berth, before)
 
 
-host.enter_namespaces()
-tap.main(globals())
+host.main(globals())

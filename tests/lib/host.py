@@ -1,25 +1,94 @@
 """What tests on the real host share: namespaces of their own, and a fingerprint of what berth may touch (LAW-3)."""
+import inspect
 import json
 import os
+import random
 import re
 import subprocess
 import sys
+import tempfile
+import traceback
 
 import tap
 
 INSIDE = "BERTH_TEST_INSIDE"
+UNSHARE = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private"]
+SKIPPED = 77
+# Control groups have no namespace of their own here: names that nobody else has.
+NAME = os.environ.get("BERTH_TEST_NAME") or f"t{random.randrange(16 ** 6):06x}"
 
 
-def enter_namespaces():
-    """Runs this program again as root in its own mount, network and PID namespaces; all ends with it."""
+def prepare_namespaces():
+    """A /sys that shows this network namespace, with the control groups where they were; lo up."""
+    with tempfile.TemporaryDirectory() as kept:
+        subprocess.run(["mount", "--rbind", "/sys/fs/cgroup", kept], check=True)
+        subprocess.run(["mount", "-t", "sysfs", "sysfs", "/sys"], check=True)
+        subprocess.run(["mount", "--rbind", kept, "/sys/fs/cgroup"], check=True)
+        subprocess.run(["umount", "--recursive", "--lazy", kept], check=True)
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
+def run_inside(test):
+    """One test, in the namespaces that were made for it."""
+    prepare_namespaces()
+    try:
+        with tap.Berth() as berth:
+            test(berth)
+    except tap.Skip as reason:
+        print(reason)
+        sys.exit(SKIPPED)
+    except Exception:  # a test may fail in any way
+        traceback.print_exc(file=sys.stdout)
+        sys.exit(1)
+    sys.exit(0)
+
+
+def sweep_cgroups():
+    """What a failed test left; its processes ended with the PID namespace."""
+    for path in reversed(cgroups(NAME)):
+        for folder, _, _ in os.walk(path, topdown=False):
+            try:
+                os.rmdir(folder)
+            except OSError:
+                pass
+
+
+def run_outside(script, name):
+    """Makes namespaces and a folder for one test; both go whatever happens. Its status and what it printed."""
+    with tempfile.TemporaryDirectory(prefix="berth-test-") as work:
+        os.chmod(work, 0o755)
+        env = {**os.environ, INSIDE: name, "BERTH_TEST_NAME": NAME, "BERTH_TEST_WORK": work}
+        done = subprocess.run([*UNSHARE, sys.executable, script], env=env, stdin=subprocess.DEVNULL, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    sweep_cgroups()
+    return done.returncode, done.stdout
+
+
+def main(namespace):
+    """Like tap.main, but each test runs as root in mount, network and PID namespaces of its own."""
+    tests = [value for name, value in namespace.items() if name.startswith("test_") and inspect.isfunction(value)]
+    failed = False
+    if os.environ.get(INSIDE):
+        run_inside(namespace[os.environ[INSIDE]])
     if os.geteuid() != 0:
         print("1..0 # SKIP needs root")
         sys.exit(0)
-    if os.environ.get(INSIDE) != "1":
-        os.environ[INSIDE] = "1"
-        os.execvp("unshare", ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc",
-                              "--propagation", "private", sys.executable, *sys.argv])
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    wanted = sys.argv[1:]
+    tests = [test for test in tests if not wanted or test.__name__ in wanted]
+    print(f"1..{len(tests)}", flush=True)
+    for number, test in enumerate(tests, 1):
+        title = (inspect.getdoc(test) or test.__name__).splitlines()[0].replace("#", "")
+        status, text = run_outside(namespace["__file__"], test.__name__)
+        if status == 0:
+            print(f"ok {number} - {title}")
+        elif status == SKIPPED:
+            print(f"ok {number} - {title} # SKIP {text.strip()}")
+        else:
+            failed = True
+            print(f"not ok {number} - {title}")
+            tap.diagnose(text)
+        sys.stdout.flush()
+    sys.exit(1 if failed else 0)
 
 
 def output(*argv):
@@ -65,10 +134,10 @@ def cgroups(prefix):
 
 
 def files(state):
-    """names below the state directory, but the store's own and logs"""
+    """names below the state directory, but the store's own, logs and what is inside containers"""
     found = []
     for folder, names, plain in os.walk(state):
-        names[:] = [name for name in names if name != "logs"]
+        names[:] = [name for name in names if name not in ("logs", "rootfs")]
         for name in names + plain:
             path = os.path.relpath(os.path.join(folder, name), state)
             if not path.startswith(("berth.db", "lock")):
@@ -92,6 +161,14 @@ def fingerprint(state, prefix):
 
 
 def same(before, after, ignore=()):
+    """Compares two fingerprints and names only what differs."""
     for part in before:
-        if part not in ignore:
-            tap.equal(after[part], before[part], part)
+        if part in ignore or before[part] == after[part]:
+            continue
+        if isinstance(before[part], dict):
+            lost = {key: value for key, value in before[part].items() if after[part].get(key) != value}
+            new = {key: value for key, value in after[part].items() if before[part].get(key) != value}
+        else:
+            lost = [item for item in before[part] if item not in after[part]]
+            new = [item for item in after[part] if item not in before[part]]
+        raise AssertionError(f"{part}: gone {lost!r}, new {new!r}")

@@ -50,16 +50,18 @@ class Berth:
 
     def __init__(self):
         self.program = os.path.abspath(os.environ["BERTH"])
-        self.work = tempfile.mkdtemp(prefix="berth-test-")
-        # berth makes it itself; its links into pools must be reachable for unprivileged containers.
-        os.chmod(self.work, 0o755)
+        # Whoever made the folder for us removes it.
+        self.owned = "BERTH_TEST_WORK" not in os.environ
+        self.work = tempfile.mkdtemp(prefix="berth-test-") if self.owned else os.environ["BERTH_TEST_WORK"]
+        os.chmod(self.work, 0o755)  # containers without privileges must find their roots below it
         self.state = os.path.join(self.work, "state")
 
     def __enter__(self):
         return self
 
     def __exit__(self, *unused):
-        shutil.rmtree(self.work, ignore_errors=True)
+        if self.owned:
+            shutil.rmtree(self.work, ignore_errors=True)
 
     def path(self, name):
         return os.path.join(self.work, name)
