@@ -198,13 +198,15 @@ static gboolean layout_ensure(Host *host, const Step *step, GError **error)
     json_t *name;
     gsize i;
 
-    if (!pool_activate(host->dir, path, &state, error))
-        return FALSE;
-    if (step->to != NULL)
+    if (step->to != NULL) {
+        if (!pool_activate(host->dir, path, &state, error))
+            return FALSE;
         return state == POOL_ACTIVE
                    ? layout_present(step, path, error)
                    : error_set(error, ERR_FAILED, "the pool at %s is not there", path);
-    if (state == POOL_ABSENT)
+    }
+    /* Empty folders in a pool that is not mounted harm nobody; mounting it for them may. */
+    if (pool_state(host->dir, path) != POOL_ACTIVE)
         return TRUE;
     json_array_foreach (json_object_get(step->from, "folders"), i, name) {
         g_autofree char *folder = g_build_filename(path, json_string_value(name), NULL);

@@ -277,6 +277,25 @@ static gboolean write_description(const char *dir, const char *pool, const json_
     return place_make_folder(folder, 0700, error) && file_write(file, text, -1, 0600, NULL, error);
 }
 
+static gboolean mount_new(const char *dir, const char *pool, const char *path, const json_t *to,
+                          GError **error)
+{
+    g_autofree char *file = pool_file(dir, pool, ".pool");
+    gboolean known = file_exists(file);
+
+    if (!write_description(dir, pool, to, error))
+        return FALSE;
+    if (mount_fact(to, path, error))
+        return TRUE;
+    /* Nothing is left of a try: neither the mount point nor a note that would make the pool look
+     * like one that waits. */
+    if (!known)
+        file_remove(file, NULL);
+    if (rmdir(path) == 0)
+        place_tidy(dir, "storage-pools");
+    return FALSE;
+}
+
 /* One at a time: two volumes of one pool may both find it inactive. */
 static GMutex mount_lock;
 
@@ -286,7 +305,7 @@ static gboolean mount_locked(const char *dir, const json_t *to, GError **error)
     g_autofree char *pool = g_path_get_basename(path);
 
     if (!is_mounted(path))
-        return write_description(dir, pool, to, error) && mount_fact(to, path, error);
+        return mount_new(dir, pool, path, to, error);
     if (!is_same(to, path))
         return error_set(error, ERR_EXISTS, "something else is mounted at %s", path);
     return remount(dir, to, path, error) && write_description(dir, pool, to, error);
