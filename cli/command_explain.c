@@ -244,6 +244,20 @@ static void print_text(const json_t *value)
                       json_member_string(changed, "cause"));
 }
 
+/* The object whose text gives the value in force: the instance itself, or one of its profiles.
+ * Borrowed. */
+static const Object *giver_of(const Snapshot *stored, const Object *object, const char *path)
+{
+    g_autofree char *source =
+        object->id.kind == KIND_INSTANCE ? expand_source(stored, object, path) : NULL;
+    const Object *profile = NULL;
+
+    if (source != NULL && g_str_has_prefix(source, "profile "))
+        profile =
+            snapshot_resolve(stored, KIND_PROFILE, object->id.project, source + strlen("profile "));
+    return profile != NULL ? profile : object;
+}
+
 gboolean command_explain(Cli *cli, GError **error)
 {
     const Snapshot *stored;
@@ -274,7 +288,7 @@ gboolean command_explain(Cli *cli, GError **error)
     chain = chain_of(stored, object, path, row);
     changed = last_change(cli->engine, object, path);
     label = object_label(object);
-    where = written_at(cli, object, path);
+    where = written_at(cli, giver_of(stored, object, path), path);
     value = json_pack("{s:s, s:s, s:s, s:O*, s:O, s:s*, s:s*, s:s*, s:O*}", "object", label, "path",
                       path, "owner", object->owner != NULL ? object->owner : "api", "value",
                       json_object_get(place_in_force(chain), "value"), "chain", chain, "where",

@@ -9,17 +9,21 @@
 #define MASK "(secret)"
 #define LEASES_MAX_BYTES (16u << 20)
 
-/* Replaces the values of secret keys in a map of config. */
+/* Replaces the values of secret keys in a map of config, and leaves out what is of no use outside.
+ */
 static void mask(const Row *rows, json_t *map)
 {
     const char *key;
     json_t *value;
+    void *next;
 
-    json_object_foreach (map, key, value) {
+    json_object_foreach_safe (map, next, key, value) {
         const Row *row = rows != NULL ? row_find(rows, key) : NULL;
 
         if (row != NULL && (row->flags & ROW_SECRET) != 0)
             json_string_set(value, MASK);
+        if (*key == '$') /* the engine's own */
+            json_object_del(map, key);
     }
 }
 
