@@ -225,6 +225,8 @@ static gboolean remove_entries(Removal *removal, int directory, GError **error)
             close(copy);
         return FALSE;
     }
+    /* The copy shares its position with the original, which an earlier walk left at the end. */
+    rewinddir(dir);
     while (ok) {
         struct dirent *entry;
 

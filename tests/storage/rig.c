@@ -353,17 +353,36 @@ char *rig_write_fingerprint(void)
     return fingerprint(TRUE);
 }
 
+/* Lines of `from` that `in` lacks, at most ten. */
+static void add_missing(GString *text, const char *sign, const char *from, const char *in)
+{
+    g_auto(GStrv) rows = g_strsplit(from, "\n", -1);
+    g_auto(GStrv) others = g_strsplit(in, "\n", -1);
+    guint shown = 0;
+
+    for (char **row = rows; *row != NULL && shown < 10; row++) {
+        if (!g_strv_contains((const char *const *)others, *row)) {
+            g_string_append_printf(text, "%s %.300s\n", sign, *row);
+            shown++;
+        }
+    }
+}
+
 void rig_assert_state(const char *before)
 {
+    g_autoptr(GString) difference = g_string_new(NULL);
+
     /* The kernel takes an autoclear loop device down a moment after its unmount. */
     for (guint i = 0; i < 100; i++) {
         g_autofree char *now = rig_fingerprint();
 
         if (strcmp(now, before) == 0)
             return;
-        if (i == 99)
-            cr_assert_str_eq(now, before, "state differs\n--- before\n%s\n--- now\n%s", before,
-                             now);
+        if (i == 99) {
+            add_missing(difference, "-", before, now);
+            add_missing(difference, "+", now, before);
+            cr_assert_fail("the state differs:\n%s", difference->str);
+        }
         g_usleep(20000);
     }
 }
