@@ -129,6 +129,20 @@ static char *refused_name(const char *label)
                            slash + 1, end);
 }
 
+/* Texts come from files: what could move a terminal's cursor is not printed. In place. */
+static char *one_line(char *text)
+{
+    for (char *at = text; *at != '\0'; at++) {
+        if (*at == '\n')
+            *at = ' ';
+        else if ((guchar)*at < 0x20 || *at == 0x7f)
+            *at = '?';
+        else if ((guchar)at[0] == 0xc2 && (guchar)at[1] >= 0x80 && (guchar)at[1] < 0xa0)
+            at[0] = at[1] = '?'; /* C1 controls */
+    }
+    return text;
+}
+
 char *problem_text(const Problem *problem)
 {
     GString *text = g_string_new(NULL);
@@ -149,9 +163,8 @@ char *problem_text(const Problem *problem)
         if (*path != '\0')
             g_string_append_printf(text, "%s: ", path);
     }
-    for (const char *at = problem->text; *at != '\0'; at++)
-        g_string_append_c(text, *at == '\n' ? ' ' : *at);
-    return g_string_free(text, FALSE);
+    g_string_append(text, problem->text);
+    return one_line(g_string_free(text, FALSE));
 }
 
 gboolean problems_to_error(const Problems *problems, gboolean with_unsupported, GError **error)

@@ -627,3 +627,13 @@ Test(document, remarks_and_refusals_are_told_apart)
               error->message + strlen(error->message) - 40);
     cr_assert_not_null(strstr(error->message, "f:7:1: a.b: wrong line\n"));
 }
+
+/* A file cannot write to the terminal by way of its mistakes. */
+Test(document, messages_hold_no_control_characters)
+{
+    g_autoptr(Problems) problems = problems_new();
+    g_autoptr(Input) input =
+        parse_text("profiles:\n- name: \"a\\e[31m\\n\\x9b\"\n  typo: x\n", problems);
+
+    assert_problem(problems, "t.yaml:3:3: profile/a?[31m ??: unknown field typo");
+}
