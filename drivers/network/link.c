@@ -12,6 +12,8 @@
 #include "link_group.h"
 #include "netlink.h"
 
+#define DUMP_TRIES 100 /* of reading a list that changes meanwhile */
+
 void link_free(Link *link)
 {
     if (link == NULL)
@@ -107,12 +109,14 @@ static GPtrArray *query_links(const char *name, GError **error)
 {
     g_autoptr(GPtrArray) links = g_ptr_array_new_with_free_func((GDestroyNotify)link_free);
     g_autoptr(GError) local = NULL;
-    int code;
+    int code = -NLE_DUMP_INTR;
 
-    do {
+    for (int i = 0; i < DUMP_TRIES && code == -NLE_DUMP_INTR; i++) {
         g_ptr_array_set_size(links, 0);
         code = try_query(name, links, &local);
-    } while (code == -NLE_DUMP_INTR);
+    }
+    if (code == -NLE_DUMP_INTR)
+        netlink_error(&local, code, "read the network interfaces");
     if (local != NULL) {
         g_propagate_error(error, g_steal_pointer(&local));
         return NULL;

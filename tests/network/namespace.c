@@ -183,9 +183,7 @@ char *fingerprint(void)
     g_autofree char *files =
         run("find %s -mindepth 1 -not -name logs -not -name networks", namespace_dir());
     g_autofree char *processes = own_processes(FALSE);
-    g_autofree char *digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, state, -1);
-    g_autofree char *cgroups =
-        run("find /sys/fs/cgroup -maxdepth 2 -name berth.dnsmasq.%.8s.*", digest);
+    g_autofree char *cgroups = own_cgroups(FALSE);
     g_autofree char *all =
         g_strjoin("\n", links, addresses, routes, rules, forward, files, processes, cgroups, NULL);
 

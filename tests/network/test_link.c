@@ -299,6 +299,12 @@ Test(link, lists_are_whole_while_links_come_and_go)
     GThread *thread;
 
     MUST(link_add_bridge("lan", "00:16:3e:01:02:03", 1500, NULL, must));
+    /* So many that the kernel needs several messages for them. */
+    for (int i = 0; i < 40; i++) {
+        g_autofree char *name = g_strdup_printf("many%d", i);
+
+        MUST(link_add_bridge(name, "00:16:3e:01:02:04", 1500, NULL, must));
+    }
     thread = g_thread_new("links", come_and_go, (gpointer) "x0");
     for (int i = 0; i < 300; i++) {
         g_autoptr(GError) error = NULL;
