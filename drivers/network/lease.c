@@ -4,6 +4,7 @@
 
 #include "error.h"
 #include "file.h"
+#include "folder.h"
 #include "network.h"
 #include "server.h"
 #include "server_arguments.h"
@@ -163,8 +164,7 @@ static gboolean remove_file(Host *host, const json_t *fact, gboolean *changed, G
     if (network == NULL || file == NULL)
         return TRUE;
     path = file_path(host->dir, network, file);
-    *changed = *changed || file_exists(path);
-    return file_remove(path, error);
+    return folder_remove(path, changed, error);
 }
 
 gboolean lease_ensure(Host *host, const Step *step, GError **error)
@@ -192,7 +192,7 @@ gboolean lease_ensure(Host *host, const Step *step, GError **error)
         g_autofree char *path = file_path(host->dir, network, file);
         g_autofree char *text = g_strconcat(json_member_string(step->to, "text"), "\n", NULL);
 
-        if (!file_write(path, text, -1, 0644, &changed, error))
+        if (!folder_write(path, text, &changed, error))
             return FALSE;
     }
     return !(changed || old_changed) || server_reload(host->dir, network, error);

@@ -13,6 +13,7 @@
 
 #include "error.h"
 #include "file.h"
+#include "folder.h"
 #include "instance/record.h"
 #include "server_arguments.h"
 #include "server_cgroup.h"
@@ -292,7 +293,7 @@ static gboolean write_record(const char *dir, const char *network, GError **erro
     record = json_pack("{s:s, s:o}", "boot", boot, "process", process);
     line = json_text(record);
     server_cgroup_enter(dir, network, (pid_t)pid);
-    return file_write(path, line, -1, 0644, NULL, error) && file_remove(started, error);
+    return folder_write(path, line, NULL, error) && file_remove(started, error);
 }
 
 /* dnsmasq goes to the background only when it listens: its status says whether it works, and its
@@ -302,12 +303,11 @@ static gboolean start_server(const char *dir, const char *network, const json_t 
 {
     const char *raw = json_member_string(fact, "raw");
     g_autofree char *raw_path = server_file(dir, network, "raw");
-    g_autofree char *logs = g_build_filename(dir, "logs", NULL);
     SpawnOptions options = {.timeout_ms = 20000, .keep_fd = -1};
     g_autoptr(GPtrArray) argv = make_argv(json_object_get(fact, "arguments"), NULL, NULL, NULL);
 
-    if (!file_make_directory(logs, 0711, error) || !check_reach(dir, network, error) ||
-        !file_write(raw_path, raw != NULL ? raw : "", -1, 0644, NULL, error))
+    if (!check_reach(dir, network, error) ||
+        !folder_write(raw_path, raw != NULL ? raw : "", NULL, error))
         return FALSE;
     if (!spawn_run((const char *const *)argv->pdata, &options, NULL, error))
         return explain(network, raw, error);
@@ -319,13 +319,13 @@ static gboolean start_server(const char *dir, const char *network, const json_t 
 
 /* --- the row --- */
 
-/* What a server leaves in the folder of its network; leases and host files stay with it. */
+/* What says that a server is wanted; leases, host files and the log stay in the folder of the
+ * network. */
 static gboolean remove_files(const char *dir, const char *network, GError **error)
 {
     g_autofree char *raw = server_file(dir, network, "raw");
-    g_autofree char *log = server_log(dir, network);
 
-    return file_remove(raw, error) && file_remove(log, error);
+    return file_remove(raw, error);
 }
 
 static gboolean ensure_running(Host *host, const char *network, const Step *step, GError **error)

@@ -13,11 +13,6 @@ char *server_file(const char *dir, const char *network, const char *name)
     return g_strdup_printf("%s/dnsmasq.%s", folder, name);
 }
 
-char *server_log(const char *dir, const char *network)
-{
-    return g_strdup_printf("%s/logs/dnsmasq.%s.log", dir, network);
-}
-
 static void G_GNUC_PRINTF(2, 3) add(json_t *arguments, const char *format, ...)
 {
     g_autofree char *text = NULL;
@@ -33,7 +28,7 @@ static void add_general(json_t *arguments, const Context *context, const char *n
 {
     g_autofree char *raw = server_file(context->dir, name, "raw");
     g_autofree char *started = server_file(context->dir, name, "started");
-    g_autofree char *log = server_log(context->dir, name);
+    g_autofree char *log = server_file(context->dir, name, "log");
     const char *user = json_member_string(context->host, "dnsmasq_user");
 
     add(arguments, "--strict-order");

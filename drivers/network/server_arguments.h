@@ -7,7 +7,5 @@
  * needs no server. `arguments` is all that follows the program's name. New reference. */
 json_t *server_expect(const Context *context, const Object *network);
 
-/* Files of the server of a network. Newly allocated. */
-char *server_file(const char *dir, const char *network,
-                  const char *name);                    /* networks/NET/dnsmasq.NAME */
-char *server_log(const char *dir, const char *network); /* logs/dnsmasq.NET.log */
+/* networks/NET/dnsmasq.NAME of the state directory. Newly allocated. */
+char *server_file(const char *dir, const char *network, const char *name);

@@ -180,8 +180,7 @@ char *fingerprint(void)
     g_autofree char *forward =
         run("cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding "
             "/proc/sys/net/ipv6/conf/all/accept_ra /proc/sys/net/ipv6/conf/default/accept_ra");
-    g_autofree char *files =
-        run("find %s -mindepth 1 -not -name logs -not -name networks", namespace_dir());
+    g_autofree char *files = run("find %s -mindepth 1", namespace_dir());
     g_autofree char *processes = own_processes(FALSE);
     g_autofree char *cgroups = own_cgroups(FALSE);
     g_autofree char *all =

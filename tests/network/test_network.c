@@ -739,7 +739,7 @@ Test(network, leases_are_parked_with_the_folder)
     MUST(file_read(path, 4096, &text, NULL, must));
     cr_assert_not_null(strstr(text, "10.1.2.77"), "%s", text);
     unmake(network);
-    left = run("find %s/networks -mindepth 1", host->dir);
+    left = run("find %s -mindepth 1", host->dir);
     cr_assert_str_eq(left, "");
 }
 
@@ -944,6 +944,48 @@ Test(network, a_lease_moves_with_its_nic_to_another_network)
     cr_assert(json_equal(after, new_fact));
     unmake(one);
     unmake(two);
+}
+
+/* All that the server of "lan" does still works: DHCP, DNS by both families, router advertisements.
+ */
+static void assert_server_answers(void)
+{
+    g_autofree char *lease = NULL;
+    g_autofree char *six = NULL;
+
+    add_client("c1", "00:16:3e:00:00:77", "lan");
+    lease = get_lease("c1");
+    cr_assert_not_null(strstr(lease, "ip='10.1.2."), "%s", lease);
+    cr_assert(succeeds("ip netns exec c1 busybox nslookup -type=a _gateway.lxd 10.1.2.1"));
+    for (int i = 0; i < 80 && (six == NULL || strstr(six, "fd42:1:") == NULL); i++) {
+        g_usleep(100000);
+        g_free(six);
+        six = run("ip -n c1 -6 addr show dev eth0 scope global -tentative");
+    }
+    cr_assert_not_null(strstr(six, "fd42:1::"), "%s", six);
+    cr_assert(succeeds("ip netns exec c1 busybox nslookup -type=a _gateway.lxd fd42:1::1"));
+}
+
+Test(network, the_server_answers_on_a_bridge_that_was_made_anew)
+{
+    g_autoptr(Object) network = make_network(&context, "lan", "{" ADDRESSES "}");
+
+    make(network);
+    g_free(run("ip link delete lan"));
+    repair(network);
+    assert_server_answers();
+    unmake(network);
+}
+
+Test(network, the_server_answers_on_addresses_that_were_lost)
+{
+    g_autoptr(Object) network = make_network(&context, "lan", "{" ADDRESSES "}");
+
+    make(network);
+    g_free(run("ip addr flush dev lan"));
+    repair(network);
+    assert_server_answers();
+    unmake(network);
 }
 
 /* --- packets --- */

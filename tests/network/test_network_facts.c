@@ -347,7 +347,7 @@ Test(expect, server_arguments)
         "--conf-file=/state/networks/lan/dnsmasq.raw",
         "--dhcp-leasefile=/state/networks/lan/dnsmasq.leases",
         "--dhcp-hostsfile=/state/networks/lan/dnsmasq.hosts",
-        "--log-facility=/state/logs/dnsmasq.lan.log",
+        "--log-facility=/state/networks/lan/dnsmasq.log",
         "--user=dnsmasq",
         "--domain=example.test",
         "--local=/example.test/",
