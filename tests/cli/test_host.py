@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """The command on the real host: from a file to running containers and back, with all that can go wrong."""
+import io
 import json
 import os
 import pty
@@ -7,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -217,6 +219,53 @@ def test_pending_restart(berth):
     apply(berth, changed).expect(0)
     tap.absent(berth.run("status").expect(0).out, "RestartPending")
     tap.equal(states(berth), {name: "running"})
+    down(berth, before)
+
+
+def other_image(path):
+    """a unified tarball image whose root holds one file"""
+    with tarfile.open(path, "w:gz") as archive:
+        for name, text in (("metadata.yaml", "architecture: x86_64\ncreation_date: 1700000000\n"),
+                           ("rootfs/other", "yes\n")):
+            info = tarfile.TarInfo(name)
+            info.size = len(text)
+            archive.addfile(info, io.BytesIO(text.encode()))
+
+
+def test_rebuild(berth):
+    """another image is a rebuild: -y leaves it pending (10), --allow-replace does it, a saved plan needs the same"""
+    before = host.fingerprint(berth.state, NAME)
+    name = f"{NAME}-a"
+    other_image(berth.path("other.tar.gz"))
+    base = BASE.replace("profiles:\n", "- name: other\n  source: ./other.tar.gz\nprofiles:\n")
+    text = base + instances("a").replace("running", "stopped")
+    root = os.path.join(berth.state, "containers", name, "rootfs", "other")
+    apply(berth, text).expect(0)
+    changed = text.replace("  image: busybox", "  image: other")
+    tap.contains(apply(berth, changed).expect(10).err, name)
+    tap.equal(os.path.exists(root), False, "rebuilt")
+    tap.contains(berth.run("plan", "--out", "plan.json").expect(0).out, "rebuild")
+    tap.contains(berth.run("apply", "-y", "plan.json").expect(8).err, "--allow-replace")
+    berth.run("apply", "-y", "--allow-replace", f"instance/{name}", "plan.json").expect(0)
+    tap.equal(os.path.exists(root), True, "not rebuilt")
+    tap.contains(berth.run("apply", "-y").expect(0).out, "Nothing to do")
+    berth.run("rollback", "-y", "2", "--allow-replace", "all").expect(0)
+    tap.equal(os.path.exists(root), False, "not rolled back")
+    down(berth, before)
+
+
+def test_timeout(berth):
+    """--timeout undoes an apply that takes longer, exit 3"""
+    before = host.fingerprint(berth.state, NAME)
+    name = f"{NAME}-a"
+    apply(berth, BASE + "instances:\n" + instance("a", "  config: {boot.host_shutdown_timeout: 4}\n")).expect(0)
+    with open(os.path.join(berth.state, "run", f"{name}.json"), encoding="utf-8") as file:
+        init = json.load(file)["init"]
+    os.kill(init[0] if isinstance(init, list) else init, signal.SIGSTOP)
+    result = berth.run("destroy", "-y", "--timeout", "1s").expect(3)
+    tap.contains(result.err, "undone")
+    tap.equal(states(berth), {name: "running"})
+    berth.run("drift").expect(0)
     down(berth, before)
 
 
