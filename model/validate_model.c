@@ -43,11 +43,12 @@ static void index_images(Model *model)
     g_ptr_array_sort(model->prints, compare_prints);
 }
 
-/* An image of `owner` whose fingerprint begins with `prefix`. That it is the only one is checked
- * where it is used. */
-static const Object *image_by_print(const Model *model, const char *owner, const char *prefix)
+/* How many images of `owner` have a fingerprint that begins with `prefix`: 0, 1 or 2 for more.
+ * `ret` gets the first. */
+static guint images_by_print(const Model *model, const char *owner, const char *prefix,
+                             const Object **ret)
 {
-    guint low = 0, high = model->prints->len;
+    guint low = 0, high = model->prints->len, count = 0;
 
     while (low < high) {
         guint middle = low + (high - low) / 2;
@@ -58,36 +59,48 @@ static const Object *image_by_print(const Model *model, const char *owner, const
         else
             high = middle;
     }
-    for (; low < model->prints->len; low++) {
+    for (; low < model->prints->len && count < 2; low++) {
         const Object *object = model->prints->pdata[low];
 
         if (!g_str_has_prefix(json_member_string(object->generated, "fingerprint"), prefix))
-            return NULL;
-        if (strcmp(object->id.project, owner) == 0)
-            return object;
+            break;
+        if (strcmp(object->id.project, owner) != 0)
+            continue;
+        if (count++ == 0)
+            *ret = object;
     }
-    return NULL;
+    return count;
 }
 
-static const Object *find_image(Model *model, const char *project, const char *name)
+/* `ret_many` tells that a beginning of a fingerprint fits several images (IMG-001). */
+static const Object *find_image(Model *model, const char *project, const char *name,
+                                gboolean *ret_many)
 {
     const char *owner = snapshot_project_for(model->snapshot, KIND_IMAGE, project);
     const Object *image = snapshot_find(model->snapshot, KIND_IMAGE, owner, name);
     g_autofree char *alias = NULL;
+    guint count;
 
+    *ret_many = FALSE;
     if (image != NULL)
         return image;
     if (model->images == NULL)
         index_images(model);
     alias = g_strconcat(owner, "/", name, NULL);
     image = g_hash_table_lookup(model->images, alias);
-    return image != NULL ? image : image_by_print(model, owner, name);
+    if (image != NULL)
+        return image;
+    count = images_by_print(model, owner, name, &image);
+    *ret_many = count > 1;
+    return count == 1 ? image : NULL;
 }
 
 const Object *model_find(Model *model, const Object *object, KindId kind, const char *name)
 {
+    gboolean many;
+
     if (kind == KIND_IMAGE)
-        return find_image(model, object->id.project, name);
+        return find_image(model, object->id.project, name, &many);
     return snapshot_resolve(model->snapshot, kind, object->id.project, name);
 }
 
@@ -121,9 +134,18 @@ static char *nearest_name(Model *model, KindId kind, const char *project, const 
 static void report_missing(Model *model, const Object *object, const char *path, KindId kind,
                            const char *name)
 {
-    g_autofree char *nearest = nearest_name(model, kind, object->id.project, name);
+    g_autofree char *nearest = NULL;
     const char *title = KINDS[kind]->title;
+    gboolean many = FALSE;
 
+    if (kind == KIND_IMAGE)
+        find_image(model, object->id.project, name, &many);
+    if (many) {
+        problem_add(model->problems, PROBLEM_ERROR, object, path,
+                    "%s is the beginning of several images' fingerprints; write more of it", name);
+        return;
+    }
+    nearest = nearest_name(model, kind, object->id.project, name);
     if (nearest != NULL)
         problem_add(model->problems, PROBLEM_ERROR, object, path,
                     "there is no %s %s; did you mean %s?", title, name, nearest);

@@ -134,6 +134,31 @@ Test(validate, images_are_found_by_fingerprint)
     assert_problem(problems, "instance/b: source.fingerprint: there is no image aabbccddee00");
 }
 
+Test(validate, a_beginning_of_two_fingerprints_is_none)
+{
+    g_autoptr(Problems) problems = problems_new();
+    g_autoptr(GPtrArray) objects = g_ptr_array_new_with_free_func((GDestroyNotify)object_unref);
+    g_autoptr(Snapshot) empty = snapshot_new();
+    g_autoptr(Snapshot) snapshot = NULL;
+
+    for (guint i = 0; i < 2; i++) {
+        const char *name = i == 0 ? "one" : "two";
+        const char *fingerprint = i == 0 ? "aabbccddeeff00" : "aabbccddeeff11";
+
+        g_ptr_array_add(objects, object_new(KIND_IMAGE, "default", NULL, name,
+                                            json_pack("{s:{s:s}}", "source", "builtin", "busybox"),
+                                            json_pack("{s:s}", "fingerprint", fingerprint)));
+    }
+    g_ptr_array_add(objects, object_new(KIND_INSTANCE, "default", NULL, "a",
+                                        json_pack("{s:{}, s:{}, s:{s:s}}", "config", "devices",
+                                                  "source", "fingerprint", "aabbccddeeff"),
+                                        NULL));
+    snapshot = snapshot_change(empty, objects, NULL);
+    validate_snapshot(snapshot, NULL, problems);
+    assert_problem(problems, "instance/a: source.fingerprint: aabbccddeeff is the beginning of "
+                             "several images' fingerprints");
+}
+
 /* PJ-02, PF-19: a project sees what its features give it, and does not hold what it borrows. */
 Test(validate, projects_borrow_by_their_features)
 {
