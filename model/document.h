@@ -1,5 +1,6 @@
-/* State files: YAML or JSON text -> objects (EN-01, EN-02, EN-03). Top-level keys are those of an LXD preseed plus every other
- * kind in plural; a file that holds one object's body is accepted where a kind is given. */
+/* State files: YAML or JSON text -> objects (EN-01, EN-02, EN-03). Top-level keys are those of an
+ * LXD preseed plus every other kind in plural; a file that holds one object's body is accepted
+ * where a kind is given. */
 #pragma once
 
 #include "validate.h"
@@ -7,8 +8,8 @@
 /* Limits against hostile input; above them the input is refused. */
 #define DOCUMENT_MAX_BYTES (64u << 20)
 #define DOCUMENT_MAX_DEPTH 32u
-#define DOCUMENT_MAX_ALIASES 1000u   /* alias uses in one document */
-#define DOCUMENT_MAX_NODES 2000000u  /* nodes after alias expansion */
+#define DOCUMENT_MAX_ALIASES 1000u  /* alias uses in one document */
+#define DOCUMENT_MAX_NODES 2000000u /* nodes after alias expansion */
 #define DOCUMENT_MAX_SCALAR (1u << 20)
 
 /* What a set of files asks for. */
@@ -22,19 +23,22 @@ Input *input_new(void);
 void input_free(Input *input);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Input, input_free)
 
-/* Reads a file, a directory (recursive, *.yaml and *.yml, sorted) or "-" (stdin) into `input`. Every mistake goes to
- * `problems`; returns FALSE with an error only when something cannot be read at all. `project` is that of objects that name
- * none; NULL is "default". */
-gboolean input_read(Input *input, const char *path, const char *project, Problems *problems, GError **error);
+/* Reads a file, a directory (recursive, *.yaml and *.yml, sorted) or "-" (stdin) into `input`.
+ * Every mistake goes to `problems`; returns FALSE with an error only when something cannot be read
+ * at all. `project` is that of objects that name none; NULL is "default". */
+gboolean input_read(Input *input, const char *path, const char *project, Problems *problems,
+                    GError **error);
 
 /* The same from memory; `name` is what messages call it. */
-void input_parse(Input *input, const char *name, const char *text, gsize length, const char *project, Problems *problems);
+void input_parse(Input *input, const char *name, const char *text, gsize length,
+                 const char *project, Problems *problems);
 
-/* One object's body (REST JSON or `show` text) into canonical spec. Newly made object, or NULL with problems. */
-Object *document_parse_body(const Kind *kind, const char *project, const char *name, const char *file, const char *text,
-                            gsize length, Problems *problems);
+/* One object's body (REST JSON or `show` text) into canonical spec. Newly made object, or NULL with
+ * problems. */
+Object *document_parse_body(const Kind *kind, const char *project, const char *name,
+                            const char *file, const char *text, gsize length, Problems *problems);
 
-/* Builds and checks one object from a loose body: scalars to strings where the rows say so, empty values dropped, aliases of
- * words resolved. `body` is borrowed. NULL with problems. */
-Object *document_object_from_json(const Kind *kind, const char *project, const char *name, const json_t *body,
-                                  Problems *problems);
+/* Builds and checks one object from a loose body: scalars to strings where the rows say so, empty
+ * values dropped, aliases of words resolved. `body` is borrowed. NULL with problems. */
+Object *document_object_from_json(const Kind *kind, const char *project, const char *name,
+                                  const json_t *body, Problems *problems);
