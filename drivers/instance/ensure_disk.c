@@ -29,7 +29,9 @@ static gboolean move_logs(Host *host, const Step *step, GError **error)
         return TRUE;
     from = path_logs(host->dir, before);
     to = path_logs(host->dir, after);
-    return !file_exists(from) || file_rename(from, to, error);
+    /* The rest is of runs under the old name. */
+    return (!file_exists(from) || file_rename(from, to, error)) &&
+           state_forget(host->dir, before, error);
 }
 
 /* Undoing the making of an instance leaves nothing of it; a deleted one keeps its logs until it is

@@ -100,12 +100,24 @@ static gboolean set_properties(const json_t *from, const json_t *to, GError **er
            set_routes(from, to, error);
 }
 
+/* The host's end gets the same address at each start, so that a start that is undone leaves no
+ * trace (LAW-3): the NIC's own with a first byte so high that the bridge never takes it for its
+ * own. */
+static gboolean set_host_mac(const json_t *nic, GError **error)
+{
+    const char *hwaddr = json_member_string(nic, "hwaddr");
+    g_autofree char *mac =
+        hwaddr != NULL && strlen(hwaddr) > 2 ? g_strdup_printf("fe%s", hwaddr + 2) : NULL;
+
+    return mac == NULL || link_set_mac(host_end(nic), mac, error);
+}
+
 static gboolean finish(const Run *run, const char *device, const json_t *nic, GError **error)
 {
     g_autofree char *mark = network_mark(run->key);
 
-    if (link_set_alias(host_end(nic), mark, error) && link_set_up(host_end(nic), TRUE, error) &&
-        set_properties(NULL, nic, error))
+    if (set_host_mac(nic, error) && link_set_alias(host_end(nic), mark, error) &&
+        link_set_up(host_end(nic), TRUE, error) && set_properties(NULL, nic, error))
         return TRUE;
     g_prefix_error(error, "device %s: ", device);
     return FALSE;

@@ -162,6 +162,48 @@ static void own_sysfs(void)
     close(groups);
 }
 
+static void sweep_groups(const char *dir)
+{
+    const GPtrArray *all = cgroup_hierarchies(NULL);
+    g_autofree char *ours = cgroup_name(dir, "", "");
+
+    for (guint i = 0; i < all->len; i++) {
+        const Hierarchy *hierarchy = all->pdata[i];
+        g_autofree char *base = g_strconcat(hierarchy->mount, hierarchy->base, NULL);
+        g_autoptr(GDir) folder = g_dir_open(base, 0, NULL);
+        const char *name;
+
+        while (folder != NULL && (name = g_dir_read_name(folder)) != NULL) {
+            g_autofree char *group = g_build_filename(base, name, NULL);
+
+            if (g_str_has_prefix(name, ours))
+                cgroup_tree_remove(group, NULL);
+        }
+    }
+}
+
+/* A process that outlives a failing test, and takes away what that leaves. */
+static void guard(const char *dir)
+{
+    int ends[2];
+    char byte;
+
+    cr_assert(pipe2(ends, O_CLOEXEC) == 0);
+    if (fork() != 0) {
+        close(ends[0]); /* the other end closes when the test ends, however it does */
+        return;
+    }
+    close(ends[1]);
+    setsid();
+    for (int fd = 0; fd < 3; fd++)
+        close(fd);
+    while (read(ends[0], &byte, 1) < 0 && errno == EINTR)
+        ;
+    sweep_groups(dir);
+    file_remove_tree(dir, NULL);
+    _exit(0);
+}
+
 Scene *scene_new(void)
 {
     Scene *scene;
@@ -175,6 +217,7 @@ Scene *scene_new(void)
     cr_assert(link_set_up("lo", TRUE, NULL));
     dir = g_dir_make_tmp("berth-instance-XXXXXX", NULL);
     cr_assert(chmod(dir, 0711) == 0);
+    guard(dir);
     scene = g_new0(Scene, 1);
     scene->dir = g_steal_pointer(&dir);
     scene->host = host_real_new(scene->dir);
@@ -537,18 +580,7 @@ char *scene_fingerprint(Scene *scene)
 
 void scene_free(Scene *scene)
 {
-    for (guint i = 0; i < snapshot_size(scene->model); i++) {
-        const Object *object = snapshot_at(scene->model, i);
-        static const char *const parts[] = {"", ".monitor", ".pivot"};
-
-        if (object->id.kind != KIND_INSTANCE)
-            continue;
-        for (guint part = 0; part < G_N_ELEMENTS(parts); part++) {
-            g_autofree char *name = cgroup_name(scene->dir, object->id.name, parts[part]);
-
-            cgroup_sweep(name, NULL);
-        }
-    }
+    sweep_groups(scene->dir);
     file_remove_tree(scene->dir, NULL);
     snapshot_unref(scene->model);
     host_free(scene->host);
