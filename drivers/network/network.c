@@ -9,152 +9,9 @@
 #include "folder.h"
 #include "forwarding.h"
 #include "host_facts.h"
-#include "link.h"
+#include "observe.h"
 #include "prepare.h"
 #include "server.h"
-
-/* What says of an interface that became a port of ours by NET-BR-03 that it did so by us. */
-static char *port_mark(const char *key)
-{
-    return g_strdup_printf("berth:%s:port", key);
-}
-
-/* --- observing --- */
-
-static json_t *texts_to_list(const GPtrArray *texts)
-{
-    json_t *list = json_array();
-
-    for (guint i = 0; i < texts->len; i++)
-        json_array_append_new(list, json_string(g_ptr_array_index(texts, i)));
-    return list;
-}
-
-static void keep(json_t *facts, const char *name, json_t *value)
-{
-    if (value != NULL && (json_array_size(value) > 0 || json_object_size(value) > 0))
-        json_object_set(facts, name, value);
-    json_decref(value);
-}
-
-/* Whether a link is this object's. */
-static gboolean is_ours(const Link *link, const char *key)
-{
-    g_autofree char *mark = network_mark(key);
-
-    return link->half || g_strcmp0(link->alias, mark) == 0;
-}
-
-static gboolean refuse_foreign(GError **error, const char *name)
-{
-    return error_set(error, ERR_EXISTS,
-                     "network %s: the host has an interface of this name that berth did not make: "
-                     "choose another name, "
-                     "or remove it (ip link delete %s)",
-                     name, name);
-}
-
-static json_t *observe_sysctl(const char *name)
-{
-    static const char *const keys[] = {"accept_dad", "autoconf", "disable_ipv6"};
-    json_t *values = json_object();
-
-    for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
-        g_autofree char *path = g_strdup_printf("ipv6/conf/%s/%s", name, keys[i]);
-        g_autofree char *fact = g_strconcat("ipv6.", keys[i], NULL);
-        g_autofree char *value = net_sysctl(path, NULL);
-
-        if (value != NULL)
-            json_object_set_new(values, fact, json_string(value));
-    }
-    return values;
-}
-
-/* External ports: those that we marked, and those that the spec names where a mark could not be set
- * because the interface had an alias. */
-static json_t *observe_ports(const Object *object, GError **error)
-{
-    const char *text = object_config(object, "bridge.external_interfaces");
-    g_auto(GStrv) items = type_items(text != NULL ? text : "");
-    g_autofree char *mark = port_mark(object->key);
-    g_autoptr(GPtrArray) links = link_list(error);
-    json_t *ports;
-
-    if (links == NULL)
-        return NULL;
-    ports = json_object();
-    for (guint i = 0; i < links->len; i++) {
-        const Link *link = g_ptr_array_index(links, i);
-
-        if (g_strcmp0(link->master, object->id.name) == 0 &&
-            (g_strcmp0(link->alias, mark) == 0 ||
-             g_strv_contains((const char *const *)items, link->name)))
-            json_object_set_new(ports, link->name, json_true());
-    }
-    return ports;
-}
-
-static gboolean observe_link(const Object *object, const Link *link, json_t *facts, GError **error)
-{
-    const char *name = object->id.name;
-    g_autoptr(GPtrArray) addresses = link_addresses(name, error);
-    g_autoptr(GPtrArray) routes =
-        addresses != NULL ? link_routes(name, LINK_ROUTE_STATIC, error) : NULL;
-    json_t *ports = routes != NULL ? observe_ports(object, error) : NULL;
-
-    if (ports == NULL)
-        return FALSE;
-    /* A link whose making was interrupted is not up, so that it is never taken for a whole one. */
-    json_object_set_new(facts, "link",
-                        json_pack("{s:s, s:s, s:i, s:b}", "kind",
-                                  link->kind != NULL ? link->kind : "unknown", "mac",
-                                  link->mac != NULL ? link->mac : "", "mtu", (int)link->mtu, "up",
-                                  link->up && !link->half));
-    keep(facts, "sysctl", observe_sysctl(name));
-    keep(facts, "forwarding", forwarding_observe(object));
-    keep(facts, "addresses", texts_to_list(addresses));
-    keep(facts, "routes", texts_to_list(routes));
-    keep(facts, "ports", ports);
-    return TRUE;
-}
-
-static json_t *observe(Host *host, const Context *context, const Object *object, GError **error)
-{
-    const char *name = object->id.name;
-    g_autofree char *mark = network_mark(object->key);
-    g_auto(GStrv) names = chains_names(name);
-    g_autoptr(json_t) facts = json_object();
-    g_autoptr(GError) local = NULL;
-    g_autoptr(Link) link = link_get(name, &local);
-    json_t *part;
-
-    if (link == NULL && !g_error_matches(local, BERTH_ERROR, ERR_NOT_FOUND)) {
-        g_propagate_error(error, g_steal_pointer(&local));
-        return NULL;
-    }
-    if (link != NULL && !is_ours(link, object->key)) {
-        refuse_foreign(error, name);
-        return NULL;
-    }
-    if (link != NULL && !observe_link(object, link, facts, error))
-        return NULL;
-    if (folder_exists(host->dir, name))
-        json_object_set_new(facts, "folder", json_true());
-    part = nft_chains("inet", (const char *const *)names, mark, error);
-    if (part == NULL)
-        return NULL;
-    keep(facts, "firewall", part);
-    g_clear_error(&local);
-    part = server_observe(host->dir, name, &local);
-    if (local != NULL) {
-        g_propagate_error(error, g_steal_pointer(&local));
-        return NULL;
-    }
-    keep(facts, "dnsmasq", part);
-    return g_steal_pointer(&facts);
-}
-
-/* --- making --- */
 
 /* The network's link if it is there and ours. FALSE with ERR_EXISTS when somebody else's is in the
  * way; NULL in `ret` when there is none. */
@@ -168,8 +25,8 @@ static gboolean find_own(const Step *step, Link **ret, GError **error)
         g_propagate_error(error, g_steal_pointer(&local));
         return FALSE;
     }
-    if (link != NULL && !is_ours(link, step->key))
-        return refuse_foreign(error, name);
+    if (link != NULL && !network_owns(link, step->key))
+        return network_refuse(error, name);
     *ret = g_steal_pointer(&link);
     return TRUE;
 }
@@ -341,7 +198,7 @@ static gboolean leave_port(const char *name, const char *port, const char *mark,
 static gboolean ensure_ports(Host *host, const Step *step, GError **error)
 {
     const char *name = server_network_of(step->key);
-    g_autofree char *mark = port_mark(step->key);
+    g_autofree char *mark = network_port_mark(step->key);
     const json_t *down = json_object_get(step->from, "$down");
     const char *port;
     json_t *value;
@@ -411,6 +268,6 @@ const Driver NETWORK_DRIVER = {
     .rows = rows,
     .prepare = network_prepare,
     .expect = network_expect,
-    .observe = observe,
+    .observe = network_observe,
     .host_facts = network_host_facts,
 };
