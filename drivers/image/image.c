@@ -23,6 +23,7 @@
 #include "storage/btrfs.h"
 #include "storage/place.h"
 #include "storage/pool_mount.h"
+#include "storage/pool_record.h"
 
 extern const Driver IMAGE_DRIVER;
 

@@ -11,10 +11,12 @@
 #define TIMEOUT_MS (60u * 60u * 1000u)
 
 /* Against archives that unpack to more than anybody meant: real ones shrink to a third, seldom to a
- * twentieth. */
-#define MAX_ENTRIES 2000000
-#define MAX_BYTES_BASE (1ull << 30)
-#define MAX_BYTES_RATIO 100u
+ * twentieth, and a member takes some hundred bytes of them. The fixed parts are for small images.
+ */
+#define BASE_BYTES (256ull << 20)
+#define BYTES_PER_BYTE 100u
+#define BASE_ENTRIES 100000u
+#define BYTES_PER_ENTRY 100u
 
 static guint64 file_size(const char *path)
 {
@@ -23,14 +25,19 @@ static guint64 file_size(const char *path)
     return path != NULL && stat(path, &st) == 0 ? (guint64)st.st_size : 0;
 }
 
-static guint64 limit_of(const char *file, const char *rootfs, const char *root)
+static guint64 max_bytes(const char *file, const char *rootfs, const char *root)
 {
-    guint64 limit = MAX_BYTES_BASE + MAX_BYTES_RATIO * (file_size(file) + file_size(rootfs));
+    guint64 limit = BASE_BYTES + BYTES_PER_BYTE * (file_size(file) + file_size(rootfs));
     struct statvfs fs;
 
     if (root != NULL && statvfs(root, &fs) == 0)
         limit = MIN(limit, (guint64)fs.f_bavail * fs.f_frsize);
     return limit;
+}
+
+static guint64 max_entries(const char *file, const char *rootfs)
+{
+    return BASE_ENTRIES + (file_size(file) + file_size(rootfs)) / BYTES_PER_ENTRY;
 }
 
 static json_t *ask(json_t *request, const char *file, GError **error)
@@ -62,9 +69,10 @@ static json_t *ask(json_t *request, const char *file, GError **error)
 
 json_t *unpack_inspect(const char *file, const char *rootfs, GError **error)
 {
-    g_autoptr(json_t) request = json_pack(
-        "{s:s, s:s, s:s*, s:I, s:I}", "action", "inspect", "file", file, "rootfs", rootfs, "bytes",
-        (json_int_t)limit_of(file, rootfs, NULL), "entries", (json_int_t)MAX_ENTRIES);
+    g_autoptr(json_t) request =
+        json_pack("{s:s, s:s, s:s*, s:I, s:I}", "action", "inspect", "file", file, "rootfs", rootfs,
+                  "bytes", (json_int_t)max_bytes(file, rootfs, NULL), "entries",
+                  (json_int_t)max_entries(file, rootfs));
 
     return ask(request, file, error);
 }
@@ -78,10 +86,10 @@ gboolean unpack_run(const char *file, const char *rootfs, const char *root, cons
 
     while (*below == '/')
         below++;
-    request =
-        json_pack("{s:s, s:s, s:s*, s:s, s:s, s:I, s:I}", "action", "unpack", "file", file,
-                  "rootfs", rootfs, "root", root, "target", below, "bytes",
-                  (json_int_t)limit_of(file, rootfs, root), "entries", (json_int_t)MAX_ENTRIES);
+    request = json_pack("{s:s, s:s, s:s*, s:s, s:s, s:I, s:I}", "action", "unpack", "file", file,
+                        "rootfs", rootfs, "root", root, "target", below, "bytes",
+                        (json_int_t)max_bytes(file, rootfs, root), "entries",
+                        (json_int_t)max_entries(file, rootfs));
     answer = ask(request, file, error);
     return answer != NULL;
 }

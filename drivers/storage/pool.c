@@ -21,12 +21,6 @@ extern const Driver POOL_DRIVER;
 
 #define FOLDER_MODE 0711u
 
-static gboolean prefix_pool(const Object *pool, GError **error)
-{
-    g_prefix_error(error, "storage pool \"%s\": ", pool->id.name);
-    return FALSE;
-}
-
 static gboolean driver_is_usable(const Context *context, const Object *pool, GError **error)
 {
     const char *driver = json_member_string(pool->spec, "driver");
@@ -39,9 +33,8 @@ static gboolean driver_is_usable(const Context *context, const Object *pool, GEr
     json_array_foreach (usable, i, name)
         if (g_strcmp0(json_string_value(name), driver) == 0)
             return TRUE;
-    return error_set(error, ERR_UNSUPPORTED,
-                     "storage pool \"%s\": driver %s cannot be used on this host (ST-001)",
-                     pool->id.name, driver);
+    return error_set(error, ERR_UNSUPPORTED, "driver %s cannot be used on this host (ST-001)",
+                     driver);
 }
 
 static gboolean pool_resolve(Host *host, const Context *context, const Object *pool,
@@ -65,7 +58,7 @@ static gboolean pool_resolve(Host *host, const Context *context, const Object *p
     if (failure == NULL)
         return TRUE;
     g_propagate_error(error, g_steal_pointer(&failure));
-    return prefix_pool(pool, error);
+    return FALSE;
 }
 
 static void draw_uuid(const Context *context, const Object *pool, json_t *generated)
@@ -159,7 +152,6 @@ static json_t *pool_observe(Host *host, const Context *context, const Object *po
         json_object_set_new(facts, "mount", mount);
     if (failure != NULL) {
         g_propagate_error(error, g_steal_pointer(&failure));
-        prefix_pool(pool, error);
         return NULL;
     }
     layout = source.in_place || mount != NULL ? observe_layout(source.target) : NULL;

@@ -14,6 +14,7 @@
 #include "storage/mark.h"
 #include "storage/place.h"
 #include "storage/pool_mount.h"
+#include "storage/pool_record.h"
 #include "units.h"
 
 #define MKFS_TIMEOUT_MS 300000u
@@ -45,7 +46,7 @@ json_t *pool_backing_expect(const Object *pool, const PoolSource *source, GError
     if (source->backing == BACKING_DIRECTORY || source->backing == BACKING_SUBVOLUME)
         return g_steal_pointer(&fact);
     if (size != NULL && !units_parse_bytes(size, &bytes, error)) {
-        g_prefix_error(error, "storage pool \"%s\": config.size: ", pool->id.name);
+        g_prefix_error(error, "config.size: ");
         return NULL;
     }
     json_object_set_new(fact, "uuid", json_string(uuid));

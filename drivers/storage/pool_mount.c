@@ -49,7 +49,7 @@ static unsigned long split_options(const char *options, GString *rest)
     return flags;
 }
 
-static gboolean is_mounted(const char *path)
+gboolean pool_is_mounted(const char *path)
 {
     struct statx stx;
 
@@ -149,7 +149,7 @@ json_t *pool_mount_observe(const char *dir, const json_t *wanted, GError **error
     g_autofree char *uuid = NULL;
     g_autofree char *options = NULL;
 
-    if (wanted == NULL || !is_mounted(path))
+    if (wanted == NULL || !pool_is_mounted(path))
         return NULL;
     if (source != NULL)
         return observe_bind(path, source);
@@ -304,7 +304,7 @@ static gboolean mount_locked(const char *dir, const json_t *to, GError **error)
     const char *path = json_member_string(to, "$path");
     g_autofree char *pool = g_path_get_basename(path);
 
-    if (!is_mounted(path))
+    if (!pool_is_mounted(path))
         return mount_new(dir, pool, path, to, error);
     if (!is_same(to, path))
         return error_set(error, ERR_EXISTS, "something else is mounted at %s", path);
@@ -318,7 +318,7 @@ gboolean pool_mount_ensure(Host *host, const Step *step, GError **error)
 
     if (step->to != NULL)
         return mount_locked(host->dir, step->to, error);
-    if (is_mounted(path) && !is_same(step->from, path))
+    if (pool_is_mounted(path) && !is_same(step->from, path))
         return TRUE; /* ours is not there */
     if (!unmount(path, error))
         return FALSE;
@@ -356,7 +356,7 @@ PoolState pool_state(const char *dir, const char *target)
     /* Between mount and mark a pool is mounted, but has nothing in it yet. */
     if (fact == NULL || !has_backing(dir, target, fact))
         return POOL_ABSENT;
-    return is_mounted(target) && is_same(fact, target) ? POOL_ACTIVE : POOL_INACTIVE;
+    return pool_is_mounted(target) && is_same(fact, target) ? POOL_ACTIVE : POOL_INACTIVE;
 }
 
 gboolean pool_activate(const char *dir, const char *target, PoolState *ret_state, GError **error)
@@ -372,83 +372,5 @@ gboolean pool_activate(const char *dir, const char *target, PoolState *ret_state
         state = POOL_ACTIVE;
     }
     *ret_state = state;
-    return TRUE;
-}
-
-char *pool_of_volume(const char *path)
-{
-    g_autofree char *folder = g_path_get_dirname(path);
-
-    return g_path_get_dirname(folder);
-}
-
-/* Records */
-
-static char *record_path(const char *dir, const char *path)
-{
-    g_autofree char *name = g_path_get_basename(path);
-    g_autofree char *folder = g_path_get_dirname(path);
-    g_autofree char *kind = g_path_get_basename(folder);
-    g_autofree char *target = g_path_get_dirname(folder);
-    g_autofree char *pool = g_path_get_basename(target);
-    g_autofree char *records = pool_file(dir, pool, ".volumes");
-
-    return g_build_filename(records, kind, name, NULL);
-}
-
-json_t *pool_record_read(const char *dir, const char *path)
-{
-    g_autofree char *file = record_path(dir, path);
-    g_autofree char *text = NULL;
-
-    return file_read(file, DESCRIPTION_MAX, &text, NULL, NULL) ? json_loads(text, 0, NULL) : NULL;
-}
-
-gboolean pool_record_write(const char *dir, const char *path, const char *row, json_t *fact,
-                           GError **error)
-{
-    g_autofree char *target = pool_of_volume(path);
-    g_autofree char *file = NULL;
-    g_autofree char *folder = NULL;
-    g_autofree char *text = NULL;
-    g_autoptr(json_t) record = NULL;
-    g_autoptr(GError) failure = NULL;
-
-    if (!is_mounted(target))
-        return TRUE; /* a pool in its place needs no memory of itself */
-    file = record_path(dir, path);
-    folder = g_path_get_dirname(file);
-    record = pool_record_read(dir, path);
-    if (record == NULL)
-        record = json_object();
-    if (fact != NULL)
-        json_object_set(record, row, fact);
-    else
-        json_object_del(record, row);
-    text = json_text(record);
-    if (!place_make_folder(folder, 0700, error))
-        return FALSE;
-    if (!g_file_set_contents_full(file, text, -1, G_FILE_SET_CONTENTS_NONE, 0600, &failure))
-        return error_set(error, ERR_FAILED, "%s", failure->message);
-    return TRUE;
-}
-
-void pool_record_remove(const char *dir, const char *path)
-{
-    g_autofree char *file = record_path(dir, path);
-
-    /* Gone already, or never written for pools in their place. */
-    if (unlink(file) < 0)
-        return;
-}
-
-gboolean pool_forget(const char *dir, const char *pool, GError **error)
-{
-    g_autofree char *file = pool_file(dir, pool, ".pool");
-    g_autofree char *records = pool_file(dir, pool, ".volumes");
-
-    if (!file_remove(file, error) || !file_remove_tree(records, error))
-        return FALSE;
-    place_tidy(dir, "disks");
     return TRUE;
 }

@@ -27,15 +27,5 @@ PoolState pool_state(const char *dir, const char *target);
 /* Mounts an inactive pool; ret_state is never POOL_INACTIVE. */
 gboolean pool_activate(const char *dir, const char *target, PoolState *ret_state, GError **error);
 
-/* The pool's path of a volume's path (POOL/KIND/NAME). Newly allocated. */
-char *pool_of_volume(const char *path);
-
-/* What was last known of a volume; facts by row ("volume", "quota"). Writing is cheap and not
- * synced: the barrier does that. */
-json_t *pool_record_read(const char *dir, const char *path);
-gboolean pool_record_write(const char *dir, const char *path, const char *row, json_t *fact,
-                           GError **error);
-void pool_record_remove(const char *dir, const char *path);
-
-/* Forgets everything kept beside a pool that is gone for good. */
-gboolean pool_forget(const char *dir, const char *pool, GError **error);
+/* Whether something is mounted right at `path`. */
+gboolean pool_is_mounted(const char *path);

@@ -38,13 +38,11 @@ gboolean pool_source_read(const char *dir, const Object *pool, PoolSource *ret, 
     gboolean btrfs = g_strcmp0(driver, "btrfs") == 0;
 
     if (!btrfs && g_strcmp0(driver, "dir") != 0)
-        return error_set(error, ERR_UNSUPPORTED,
-                         "storage pool \"%s\": driver %s is not supported by this build",
-                         pool->id.name, driver != NULL ? driver : "(none)");
+        return error_set(error, ERR_UNSUPPORTED, "driver %s is not supported by this build",
+                         driver != NULL ? driver : "(none)");
     if (given != NULL && given[0] != '/')
-        return error_set(error, ERR_INVALID,
-                         "storage pool \"%s\": config.source: \"%s\" is not an absolute path",
-                         pool->id.name, given);
+        return error_set(error, ERR_INVALID, "config.source: \"%s\" is not an absolute path",
+                         given);
     if (btrfs && (given == NULL || strcmp(given, image) == 0)) {
         source.backing = BACKING_IMAGE;
         source.path = g_steal_pointer(&image);

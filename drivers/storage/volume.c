@@ -13,6 +13,7 @@
 #include "storage/mark.h"
 #include "storage/place.h"
 #include "storage/pool_mount.h"
+#include "storage/pool_record.h"
 #include "units.h"
 
 #define VOLUME_MODE 0700u
