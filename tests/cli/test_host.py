@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -85,6 +86,50 @@ def test_up_and_down(berth):
     berth.write("dump.yaml", berth.run("dump").expect(0).out)
     berth.run("plan", "-f", "dump.yaml", "--adopt", "--detailed-exitcode", "--set", "x").expect(2)
     berth.run("plan", "-f", "dump.yaml", "--set", berth.path("berth.yaml"), "--detailed-exitcode").expect(0)
+    down(berth, before)
+
+
+# System calls that change something. SQLite sets the owner of its write-ahead files, which are no host state (LAW-2).
+CHANGING = ("mount umount2 move_mount mount_setattr rename renameat renameat2 symlink symlinkat link linkat chmod fchmod "
+            "fchmodat chown lchown fchownat setxattr lsetxattr fsetxattr removexattr mknod mknodat rmdir unlinkat kill "
+            "pidfd_send_signal fork vfork setns unshare bpf").split()
+
+
+def test_second_apply_writes_nothing(berth):
+    """seen from the kernel, a second apply reads and asks, and changes nothing (LAW-2)"""
+    if shutil.which("strace") is None:
+        raise tap.Skip("strace is not installed")
+    before = host.fingerprint(berth.state, NAME)
+    apply(berth, BASE + instances("a", "b")).expect(0)
+    up = host.fingerprint(berth.state, NAME)
+    log = berth.path("strace.log")
+    subprocess.run(["strace", "-f", "-o", log, berth.program, "apply", "-y"], cwd=berth.work, check=True,
+                   env=berth.environment({"ASAN_OPTIONS": "detect_leaks=0"}), stdout=subprocess.DEVNULL)
+    own = tuple(os.path.join(berth.state, name) for name in ("lock", "berth.db", "berth.db-wal", "berth.db-shm"))
+    calls = programs = 0
+    with open(log, encoding="utf-8", errors="replace") as file:
+        for line in file:
+            call = re.match(r"\d+ +(\w+)\((.*)", line)
+            if call is None:
+                continue
+            calls += 1
+            name, rest = call.groups()
+            failed = re.search(r" = -1 E", rest) is not None
+            quoted = re.search(r'"([^"]*)"', rest)
+            path = quoted.group(1) if quoted else ""
+            programs += name in ("execve", "execveat")
+            if failed:
+                continue
+            opened = name in ("open", "openat", "openat2") and re.search(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC", rest)
+            removed = name in ("unlink", "mkdir")
+            asked = name in ("sendmsg", "sendto") and "nlmsg_type=" in rest
+            if name in CHANGING or ((opened or removed) and path not in own) or \
+                    (asked and not re.search(r"nlmsg_type=[A-Z_<|0-9]*GET", rest)):
+                raise AssertionError(line)
+    if calls < 100:
+        raise AssertionError(f"only {calls} calls in the trace")
+    tap.equal(programs, 1, "programs started")
+    host.same(up, host.fingerprint(berth.state, NAME))
     down(berth, before)
 
 
