@@ -42,12 +42,13 @@ GArray *cpus_parse(const char *text, GError **error)
 {
     g_autoptr(GArray) cpus = g_array_new(FALSE, FALSE, sizeof(guint));
     g_auto(GStrv) parts = g_strsplit(text, ",", -1);
+    char **part = parts;
 
-    for (char **part = parts; *part != NULL; part++) {
-        if (!add_range(cpus, *part)) {
-            error_set(error, ERR_INVALID, "\"%s\" is no list of CPUs such as 0-1,3", text);
-            return NULL;
-        }
+    while (*part != NULL && add_range(cpus, *part))
+        part++;
+    if (*part != NULL || part == parts) {
+        error_set(error, ERR_INVALID, "\"%s\" is no list of CPUs such as 0-1,3", text);
+        return NULL;
     }
     g_array_sort(cpus, by_number);
     return g_steal_pointer(&cpus);

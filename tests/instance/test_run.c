@@ -228,6 +228,12 @@ Test(run, crash_of_init)
     is_over(scene, c);
 }
 
+static void wait_end(Scene *scene)
+{
+    for (int i = 0; i < 1000 && scene_init(scene, "c1") > 0; i++)
+        g_usleep(5000);
+}
+
 /* Nobody is left who could sweep: the next look tells, the next apply does it. */
 Test(run, kill_of_monitor)
 {
@@ -241,13 +247,8 @@ Test(run, kill_of_monitor)
     record = record_read(scene->dir, "c1", NULL);
     monitor = (pid_t)json_integer_value(json_array_get(json_object_get(record, "monitor"), 0));
     cr_assert(kill(monitor, SIGKILL) == 0);
-    for (int i = 0; i < 200; i++) {
-        json_decref(observed);
-        observed = scene_observe(scene, c);
-        if (json_object_get(observed, "running") == NULL)
-            break;
-        g_usleep(5000);
-    }
+    wait_end(scene);
+    observed = scene_observe(scene, c);
     cr_expect(json_object_get(observed, "running") == NULL);
     cr_expect(json_object_get(observed, "stale") != NULL);
     c = scene_instance(scene, "c1", "{}", P2P, "{}");
@@ -267,6 +268,7 @@ Test(run, kill_of_monitor_then_start)
     scene_must(scene, c);
     record = record_read(scene->dir, "c1", NULL);
     kill((pid_t)json_integer_value(json_array_get(json_object_get(record, "monitor"), 0)), SIGKILL);
+    wait_end(scene);
     scene_must(scene, c);
     c = scene_instance(scene, "c1", "{}", P2P, "{'state': 'stopped'}");
     scene_must(scene, c);
