@@ -25,7 +25,7 @@ static char *cgroup_path(const char *dir, const char *network)
         struct statfs fs;
 
         if (statfs(roots[i], &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC)
-            return g_strdup_printf("%s/berth.dnsmasq.%.8s.%s", roots[i], digest, network);
+            return g_strdup_printf("%s/berth-%.8s.dnsmasq.%s", roots[i], digest, network);
     }
     return NULL;
 }

@@ -78,7 +78,7 @@ static char *own_cgroups(gboolean end)
 {
     static const char *const roots[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
     g_autofree char *digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, state, -1);
-    g_autofree char *prefix = g_strdup_printf("berth.dnsmasq.%.8s.", digest);
+    g_autofree char *prefix = g_strdup_printf("berth-%.8s.dnsmasq.", digest);
     GString *found = g_string_new(NULL);
 
     for (guint i = 0; i < G_N_ELEMENTS(roots); i++) {
