@@ -44,13 +44,14 @@ static json_t *fake_facts(Host *host, GError **error)
 
     for (guint i = 0; i < G_N_ELEMENTS(controllers); i++)
         json_object_set_new(cgroup, controllers[i], json_string("v1"));
-    return json_pack("{s:s, s:s, s:[i,i,i,i], s:I, s:[s,s], s:[s,s], s:{s:{s:[s]}}, s:[s], "
-                     "s:{s:[i,i], s:[i,i]}, s:o}",
-                     "boot_id", "fake-boot", "machine_id", "fake-machine", "cpus", 0, 1, 2, 3,
-                     "memory", (json_int_t)8 << 30, "architectures", "x86_64", "i686",
-                     "storage_drivers", "dir", "btrfs", "interfaces", "eth0", "addresses",
-                     "192.0.2.2/24", "routes", "192.0.2.0/24", "ids", "uid", 1000000, 1000000000,
-                     "gid", 1000000, 1000000000, "cgroup", cgroup);
+    return json_pack(
+        "{s:s, s:s, s:[i,i,i,i], s:I, s:[s,s], s:[s,s], s:{s:{s:[s]}, s:{s:[]}}, s:[s], "
+        "s:{s:[i,i], s:[i,i]}, s:o}",
+        "boot_id", "fake-boot", "machine_id", "fake-machine", "cpus", 0, 1, 2, 3, "memory",
+        (json_int_t)8 << 30, "architectures", "x86_64", "i686", "storage_drivers", "dir", "btrfs",
+        "interfaces", "eth0", "addresses", "192.0.2.2/24", "ext0", "addresses", "routes",
+        "192.0.2.0/24", "ids", "uid", 1000000, 1000000000, "gid", 1000000, 1000000000, "cgroup",
+        cgroup);
 }
 
 /* What cannot be read from a file is made up from the spec, the same each time. */

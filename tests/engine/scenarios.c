@@ -29,6 +29,10 @@ const Scenario SCENARIOS[] = {
      POOL NETWORK(", bridge.mtu: 1400, ipv4.routes: 198.51.100.0/24, dns.domain: example, "
                   "ipv4.firewall: false")
          IMAGE PROFILE("", "") "instances:\n" INSTANCE("web", "running", "")},
+    {"external interface", BASE,
+     POOL NETWORK(", bridge.external_interfaces: ext0") IMAGE PROFILE("", "")},
+    {"release an external interface",
+     POOL NETWORK(", bridge.external_interfaces: ext0") IMAGE PROFILE("", ""), BASE},
     {"live keys", BASE "instances:\n" INSTANCE("web", "running", ""),
      POOL NETWORK("") IMAGE PROFILE("limits.memory: 128MiB, limits.processes: 100",
                                     "") "instances:\n" INSTANCE("web", "running", "")},
@@ -53,11 +57,11 @@ const Scenario SCENARIOS[] = {
          "    devices:\n      eth0: {type: nic, network: lan, ipv4.address: 10.91.0.9}\n")},
     {"rename", BASE "instances:\n" INSTANCE("web", "running", ""),
      BASE "instances:\n" INSTANCE("shop", "running", "    renamed_from: web\n")},
-    {"rebuild",
-     POOL NETWORK("")
-         IMAGE SECOND_IMAGE PROFILE("", "") "instances:\n" INSTANCE("web", "running", ""),
+    {"rebuild", BASE "instances:\n" INSTANCE("web", "running", ""),
      POOL NETWORK("") IMAGE SECOND_IMAGE PROFILE(
          "", "") "instances:\n  - name: web\n    image: second\n    state: running\n"},
+    {"after an accident", BASE "instances:\n" INSTANCE("web", "running", ""),
+     BASE "instances:\n" INSTANCE("web", "running", ""), 1},
     {"btrfs pool with a limit", BASE,
      "storage_pools:\n  - {name: data, driver: dir}\n  - {name: fast, driver: btrfs, config: "
      "{size: 256MiB}}\n" NETWORK("") IMAGE PROFILE(
@@ -71,5 +75,5 @@ const Scenario SCENARIOS[] = {
      "'user_subvol_rm_allowed,noatime'}}\n" IMAGE
      "instances:\n  - name: web\n    image: busybox\n    profiles: []\n    devices:\n"
      "      root: {type: disk, path: /, pool: fast, size: 96MiB}\n"},
-    {NULL, NULL, NULL},
+    {NULL, NULL, NULL, 0},
 };

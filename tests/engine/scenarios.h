@@ -7,6 +7,7 @@ typedef struct {
     const char *name;
     const char *current; /* "" for an empty host */
     const char *desired;
+    int accident; /* between the two the instance web's processes are killed behind berth's back */
 } Scenario;
 
 /* Ended by name NULL. */

@@ -282,9 +282,14 @@ char *world_model(World *world)
 char *world_fingerprint(World *world)
 {
     g_autoptr(json_t) whole = host_fake_save(fault_of(world->host)->inner);
+    g_autofree char *raw = NULL;
+    GString *text;
 
     json_object_set_new(whole, "model", model_of(world));
-    return json_text(whole);
+    raw = json_text(whole);
+    text = g_string_new(raw);
+    g_string_replace(text, world->dir, "STATE", 0); /* so that two worlds can be compared */
+    return g_string_free(text, FALSE);
 }
 
 json_t *world_host_state(World *world)

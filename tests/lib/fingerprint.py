@@ -13,9 +13,11 @@ import host
 def main():
     state = os.path.realpath(sys.argv[1])
     prefix = "berth-" + hashlib.sha256(state.encode()).hexdigest()[:8]
+    lines = []
     for part, value in host.fingerprint(state, prefix).items():
         for entry in value.items() if isinstance(value, dict) else value:
-            print(part, json.dumps(entry, sort_keys=True))
+            lines.append(part + " " + json.dumps(entry, sort_keys=True))
+    print("\n".join(sorted(lines)))
 
 
 if __name__ == "__main__":

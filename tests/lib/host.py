@@ -98,21 +98,52 @@ def output(*argv):
 def links():
     found = {}
     for link in json.loads(output("ip", "-j", "-d", "link")):
-        found[link["ifname"]] = {key: link.get(key) for key in ("mtu", "address", "master", "ifalias", "operstate")}
+        found[link["ifname"]] = {key: link.get(key) for key in ("mtu", "address", "master", "ifalias")}
+        found[link["ifname"]]["up"] = "UP" in link["flags"]
     return found
 
 
 def addresses():
     found = {}
     for link in json.loads(output("ip", "-j", "addr")):
-        found[link["ifname"]] = sorted(f"{a['local']}/{a['prefixlen']}" for a in link["addr_info"])
+        found[link["ifname"]] = sorted(f"{a['local']}/{a['prefixlen']}" for a in link["addr_info"] if a["scope"] != "link")
     return found
 
 
+def routes():
+    """what somebody set, not what the kernel derives from link-local addresses, and not whether a cable is in"""
+    found = output("ip", "route", "show", "table", "all").splitlines()
+    return [re.sub(r" linkdown ?", " ", line).strip() for line in found if "fe80::" not in line and "ff00::" not in line]
+
+
+def rules():
+    """rules by chain; the order of chains means nothing"""
+    found = {}
+    for entry in json.loads(output("nft", "-j", "-s", "list", "ruleset"))["nftables"]:
+        for kind, body in entry.items():
+            if kind == "chain":
+                name = " ".join(str(body.get(key)) for key in ("family", "table", "name", "type", "hook", "prio", "policy"))
+                found.setdefault((body["family"], body["table"], body["name"]), []).insert(0, name)
+            elif kind == "rule":
+                text = json.dumps({"expr": body["expr"], "comment": body.get("comment")}, sort_keys=True)
+                found.setdefault((body["family"], body["table"], body["chain"]), []).append(text)
+    return {" ".join(key): value for key, value in found.items()}
+
+
+def is_inside(pid):
+    """whether a process is in a container: it sees other processes than we do"""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/pid") != os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return True
+
+
 def processes():
-    """command lines, but those of this test"""
+    """command lines, but those of this test and those inside containers"""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
+        if is_inside(pid):
+            continue
         try:
             with open(f"/proc/{pid}/cmdline", "rb") as file:
                 line = file.read().replace(b"\0", b" ").decode(errors="replace").strip()
@@ -133,6 +164,10 @@ def cgroups(prefix):
     return sorted(found)
 
 
+# Folders of the state directory's layout: what is in them counts, not whether they are there.
+LAYOUT = ("backups", "containers", "devices", "disks", "images", "networks", "run", "security", "storage-pools")
+
+
 def files(state):
     """names below the state directory, but the store's own, logs and what is inside containers"""
     found = []
@@ -140,7 +175,10 @@ def files(state):
         names[:] = [name for name in names if name not in ("logs", "rootfs")]
         for name in names + plain:
             path = os.path.relpath(os.path.join(folder, name), state)
-            if not path.startswith(("berth.db", "lock")):
+            if path in LAYOUT:
+                continue
+            # run/NAME.last tells of a run that is over; a lock file says nothing.
+            if not path.startswith(("berth.db", "lock")) and not re.search(r"\.(last(\.\d+)?|lock)$", path):
                 found.append(path)
     return sorted(found)
 
@@ -151,8 +189,8 @@ def fingerprint(state, prefix):
     return {
         "links": links(),
         "addresses": addresses(),
-        "routes": output("ip", "route", "show", "table", "all").splitlines(),
-        "nft": [line for line in output("nft", "-s", "list", "ruleset").splitlines() if "handle" not in line],
+        "routes": routes(),
+        "nft": rules(),
         "mounts": mounts,
         "processes": processes(),
         "cgroups": cgroups(prefix),
