@@ -127,17 +127,18 @@ def yaml(text):
     return Tar(metadata=text).bytes()
 
 
-CANARY = "/var/tmp/berth-canary"
+# Outside of everything that berth may touch; one of its own for each run.
+CANARY = "/var/tmp/berth-canary-%d" % os.getpid()
 
 # name -> (bytes or (bytes, bytes of a split root), text of the error; None: it is accepted, and the volume is looked at by the function)
 def cases():
-    yield "dotdot", Tar().add("rootfs/../../../../var/tmp/berth-canary/new", b"x").bytes(), "leads out of the image"
+    yield "dotdot", Tar().add("rootfs/../../../.." + CANARY + "/new", b"x").bytes(), "leads out of the image"
     yield "dotdot-top", Tar().add("../new", b"x").bytes(), "leads out of the image"
     yield "dotdot-end", Tar().folder("rootfs/a/..").bytes(), "leads out of the image"
     yield "dotdot-split", (Tar(root=False).bytes(), Tar(metadata=None, root=False).add("../new", b"x").bytes()), "leads out of the image"
-    yield "absolute", Tar().add("/var/tmp/berth-canary/new", b"x").bytes(), "is absolute"
+    yield "absolute", Tar().add(CANARY + "/new", b"x").bytes(), "is absolute"
     yield "absolute-split", (Tar(root=False).bytes(), Tar(metadata=None, root=False).add(CANARY + "/new", b"x").bytes()), "is absolute"
-    yield "double-slash", Tar().add("//var/tmp/berth-canary/new", b"x").bytes(), "is absolute"
+    yield "double-slash", Tar().add("/" + CANARY + "/new", b"x").bytes(), "is absolute"
     yield "symlink-write", Tar().link("rootfs/out", CANARY).add("rootfs/out/new", b"x").bytes(), "symlink"
     yield "symlink-relative-write", Tar().link("rootfs/out", "../../../../../../../.." + CANARY).add("rootfs/out/new", b"x").bytes(), "symlink"
     yield "symlink-chain", Tar().link("rootfs/a", "b").link("rootfs/b", CANARY).add("rootfs/a/new", b"x").bytes(), "symlink"
@@ -146,7 +147,7 @@ def cases():
     yield "symlink-metadata", Tar(metadata=None).link("metadata.yaml", "/etc/passwd").bytes(), "not a plain file"
     yield "symlink-templates", Tar().link("templates", "/etc").bytes(), "not a plain file"
     yield "symlink-template", Tar().folder("templates").link("templates/x.tpl", "/etc/shadow").bytes(), "not a plain file"
-    yield "hardlink-out", Tar().hard("rootfs/h", "../../../../../../var/tmp/berth-canary/precious").bytes(), "leads out"
+    yield "hardlink-out", Tar().hard("rootfs/h", "../../../../../.." + CANARY + "/precious").bytes(), "leads out"
     yield "hardlink-absolute", Tar().hard("rootfs/h", CANARY + "/precious").bytes(), "absolute"
     yield "hardlink-metadata", Tar().hard("rootfs/h", "metadata.yaml").bytes(), "leads out of rootfs"
     yield "hardlink-through-symlink", Tar().link("rootfs/out", CANARY).hard("rootfs/h", "rootfs/out/precious").bytes(), "symlink"
