@@ -213,8 +213,9 @@ static gboolean mount_btrfs(const json_t *fact, const char *path, GError **error
 static gboolean mount_fact(const json_t *fact, const char *path, GError **error)
 {
     const char *source = json_member_string(fact, "source");
+    g_autofree char *pools = g_path_get_dirname(path);
 
-    if (!place_make_folder(path, 0711, error))
+    if (!place_make_folder(pools, 0711, error) || !place_make_folder(path, 0711, error))
         return FALSE;
     if (source == NULL)
         return mount_btrfs(fact, path, error);
