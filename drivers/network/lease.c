@@ -120,40 +120,6 @@ json_t *lease_observe(Host *host, const Object *network, const Object *instance,
     return own != NULL ? read_fact(host->dir, own, file, error) : NULL;
 }
 
-json_t *lease_observe_all(Host *host, const Object *instance, GError **error)
-{
-    g_autofree char *name = disk_name(instance->id.project, instance->id.name);
-    g_autofree char *prefix = g_strconcat(name, ".", NULL);
-    g_autoptr(GPtrArray) networks = network_folders(host->dir);
-    g_autoptr(json_t) facts = json_object();
-
-    for (guint i = 0; i < networks->len; i++) {
-        g_autofree char *path = server_file(host->dir, g_ptr_array_index(networks, i), "hosts");
-        g_autoptr(GDir) folder = g_dir_open(path, 0, NULL);
-        const char *file;
-
-        while (folder != NULL && (file = g_dir_read_name(folder)) != NULL) {
-            g_autofree char *device = NULL;
-            g_autoptr(GError) local = NULL;
-            json_t *fact;
-
-            if (!g_str_has_prefix(file, prefix))
-                continue;
-            device = g_uri_unescape_string(file + strlen(prefix), NULL);
-            fact = device != NULL
-                       ? read_fact(host->dir, g_ptr_array_index(networks, i), file, &local)
-                       : NULL;
-            if (local != NULL) {
-                g_propagate_error(error, g_steal_pointer(&local));
-                return NULL;
-            }
-            if (fact != NULL)
-                json_object_set_new(facts, device, fact);
-        }
-    }
-    return g_steal_pointer(&facts);
-}
-
 /* Removes the file of one side of a step. */
 static gboolean remove_file(Host *host, const json_t *fact, gboolean *changed, GError **error)
 {

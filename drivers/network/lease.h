@@ -17,8 +17,5 @@ json_t *lease_expect(const Context *context, const Object *network, const Object
 json_t *lease_observe(Host *host, const Object *network, const Object *instance, const char *device,
                       GError **error);
 
-/* All that is there for an instance in any network, by device: {"eth0": fact}. New reference. */
-json_t *lease_observe_all(Host *host, const Object *instance, GError **error);
-
 /* An ensure (driver.h) for a row whose fact is one NIC's. Tells a running server. */
 gboolean lease_ensure(Host *host, const Step *step, GError **error);
