@@ -50,7 +50,7 @@ static pid_t find_server(const char *dir, const char *network, Fd *ret_fd)
 {
     g_autofree char *path = server_file(dir, network, "pid");
     g_autofree char *text = NULL;
-    g_autofree char *boot = boot_id();
+    const char *boot = boot_id();
     g_autoptr(json_t) record = NULL;
 
     if (!file_read(path, 65536, &text, NULL, NULL))
@@ -278,7 +278,7 @@ static gboolean write_record(const char *dir, const char *network, GError **erro
     g_autofree char *started = server_file(dir, network, "started");
     g_autofree char *path = server_file(dir, network, "pid");
     g_autofree char *text = NULL;
-    g_autofree char *boot = boot_id();
+    const char *boot = boot_id();
     g_autoptr(json_t) record = NULL;
     g_autofree char *line = NULL;
     guint64 pid;
