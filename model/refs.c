@@ -96,8 +96,11 @@ const Object *refs_find_image(const Snapshot *snapshot, const char *project, con
         }
         fingerprint = json_member_string(object->generated, "fingerprint");
         if (fingerprint != NULL && g_str_has_prefix(fingerprint, name)) {
+            /* Two names of the same bytes are one image. */
+            if (by_prefix == NULL || g_strcmp0(fingerprint, json_member_string(by_prefix->generated,
+                                                                               "fingerprint")) != 0)
+                matches++;
             by_prefix = object;
-            matches++;
         }
     }
     return matches == 1 ? by_prefix : NULL;
@@ -124,6 +127,19 @@ static void key_add(KeySet *set, const char *key)
     g_hash_table_add(set->seen, set->keys->pdata[set->keys->len - 1]);
 }
 
+/* A NIC may name a managed bridge as any host interface: it has to be there first all the same. */
+static void add_parent(const Snapshot *snapshot, const Object *instance, const json_t *device,
+                       KeySet *set)
+{
+    const char *parent = json_member_string(device, "parent");
+    const Object *network =
+        parent != NULL && g_strcmp0(json_member_string(device, "type"), "nic") == 0
+            ? snapshot_resolve(snapshot, KIND_NETWORK, instance->id.project, parent)
+            : NULL;
+
+    key_add(set, network != NULL ? network->key : NULL);
+}
+
 static void add_device_references(const Snapshot *snapshot, const Object *instance, KeySet *set)
 {
     g_auto(Expanded) expanded = {0};
@@ -144,6 +160,7 @@ static void add_device_references(const Snapshot *snapshot, const Object *instan
 
             key_add(set, target != NULL ? target->key : NULL);
         }
+        add_parent(snapshot, instance, device, set);
     }
 }
 
@@ -171,7 +188,7 @@ static void add_pools(const Snapshot *snapshot, const Object *image, KeySet *set
     json_t *name;
     size_t i;
 
-    json_array_foreach(json_object_get(image->generated, "pools"), i, name) {
+    json_array_foreach (json_object_get(image->generated, "pools"), i, name) {
         const Object *pool = snapshot_find(snapshot, KIND_POOL, "", json_string_value(name));
 
         key_add(set, pool != NULL ? pool->key : NULL);

@@ -145,6 +145,9 @@ static void put_back(Applying *applying, const PlanObject *object, const json_t 
                      .to = change->to,
                      .tx = (char *)"rollback"};
 
+        /* Data that is gone is not made up. */
+        if (change->row->purge != NULL && change->from == NULL)
+            continue;
         host_ensure(applying->engine->host, &step, NULL);
     }
 }

@@ -8,6 +8,7 @@
 
 #include "error.h"
 #include "file.h"
+#include "refs.h"
 
 typedef struct {
     Host host;
@@ -20,6 +21,10 @@ typedef struct {
     guint lose_percent;
     GRand *rand;
     guint boots;
+    const char *dropped; /* row whose undo is dropped */
+    GHashTable *done;    /* "KEY PATH" of steps that were done in a transaction, with drop_undo or
+                            watch_order */
+    const Plan *watched;
     GMutex mutex;
 } FaultHost;
 
@@ -98,6 +103,84 @@ static gboolean is_lost(FaultHost *fault, const FactRow *row)
            (guint)g_rand_int_range(fault->rand, 0, 100) < fault->lose_percent;
 }
 
+static char *slot_of(const Step *step)
+{
+    return g_strdup_printf("%s %s %s", step->key, step->path, step->to != NULL ? "up" : "down");
+}
+
+/* A step that takes back what was done: its opposite is remembered. */
+static gboolean is_dropped(FaultHost *fault, const FactRow *row, const Step *step)
+{
+    Step opposite = *step;
+    g_autofree char *slot = NULL;
+    g_autofree char *opposite_slot = NULL;
+    gboolean dropped;
+
+    if (fault->dropped == NULL || strcmp(fault->dropped, row->name) != 0)
+        return FALSE;
+    opposite.to = step->from;
+    if (step->from_key != NULL)
+        opposite.key = step->from_key;
+    slot = slot_of(step);
+    opposite_slot = slot_of(&opposite);
+    g_mutex_lock(&fault->mutex);
+    dropped = g_hash_table_contains(fault->done, opposite_slot);
+    if (!dropped)
+        g_hash_table_add(fault->done, g_steal_pointer(&slot));
+    g_mutex_unlock(&fault->mutex);
+    return dropped;
+}
+
+static const PlanStep *planned(const Plan *plan, const Step *step)
+{
+    for (guint i = 0; i < plan->steps->len; i++) {
+        const PlanStep *candidate = plan->steps->pdata[i];
+
+        if (strcmp(candidate->step.key, step->key) == 0 &&
+            strcmp(candidate->step.path, step->path) == 0 &&
+            (candidate->step.to == NULL) == (step->to == NULL) && !candidate->staging)
+            return candidate;
+    }
+    return NULL;
+}
+
+/* The rule of order, told from references alone and not from what the planner made of them. */
+static gboolean comes_before(const Plan *plan, const PlanStep *first, const PlanStep *second)
+{
+    const Object *object = snapshot_get(plan->next, second->object);
+    g_autoptr(GPtrArray) needs = NULL;
+
+    if (first->phase != second->phase || first->staging || second->phase == PHASE_DOWN)
+        return FALSE;
+    if (strcmp(first->object, second->object) == 0)
+        return first->row < second->row;
+    if (object == NULL)
+        return FALSE;
+    needs = refs_keys(plan->next, object);
+    return g_ptr_array_find_with_equal_func(needs, first->object, g_str_equal, NULL);
+}
+
+static gboolean is_in_order(FaultHost *fault, const Step *step, GError **error)
+{
+    const PlanStep *now = fault->watched != NULL ? planned(fault->watched, step) : NULL;
+    gboolean fine = TRUE;
+
+    g_mutex_lock(&fault->mutex);
+    for (guint i = 0; now != NULL && fine && i < fault->watched->steps->len; i++) {
+        const PlanStep *other = fault->watched->steps->pdata[i];
+        g_autofree char *slot = slot_of(&other->step);
+
+        if (other != now && comes_before(fault->watched, other, now) &&
+            !g_hash_table_contains(fault->done, slot))
+            fine = error_set(error, ERR_FAILED, "%s %s before %s %s", step->key, step->path,
+                             other->step.key, other->step.path);
+    }
+    if (fine && now != NULL)
+        g_hash_table_add(fault->done, slot_of(step));
+    g_mutex_unlock(&fault->mutex);
+    return fine;
+}
+
 #define FAULT_OPERATION(name)                                                                      \
     static gboolean fault_##name(Host *host, const FactRow *row, const Step *step, GError **error) \
     {                                                                                              \
@@ -112,6 +195,15 @@ static gboolean is_lost(FaultHost *fault, const FactRow *row)
     }
 
 FAULT_OPERATION(ensure)
+
+static gboolean watched_ensure(Host *host, const FactRow *row, const Step *step, GError **error)
+{
+    FaultHost *fault = fault_of(host);
+
+    return is_in_order(fault, step, error) &&
+           (is_dropped(fault, row, step) || fault_ensure(host, row, step, error));
+}
+
 FAULT_OPERATION(stage)
 FAULT_OPERATION(unstage)
 FAULT_OPERATION(purge)
@@ -135,6 +227,7 @@ static void fault_free(Host *host)
 
     host_free(fault->inner);
     g_clear_pointer(&fault->rand, g_rand_free);
+    g_clear_pointer(&fault->done, g_hash_table_unref);
     g_mutex_clear(&fault->mutex);
     g_free(fault->file);
     g_free(fault);
@@ -144,7 +237,7 @@ static const HostOps fault_ops = {
     .facts = fault_facts,
     .resolve = fault_resolve,
     .observe = fault_observe,
-    .ensure = fault_ensure,
+    .ensure = watched_ensure,
     .stage = fault_stage,
     .unstage = fault_unstage,
     .purge = fault_purge,
@@ -323,6 +416,25 @@ void world_lose_writes(World *world, guint percent, guint32 seed)
     g_clear_pointer(&fault->rand, g_rand_free);
     fault->lose_percent = percent;
     fault->rand = g_rand_new_with_seed(seed);
+}
+
+static void remember_again(FaultHost *fault)
+{
+    if (fault->done == NULL)
+        fault->done = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_hash_table_remove_all(fault->done);
+}
+
+void world_drop_undo(World *world, const char *row)
+{
+    remember_again(fault_of(world->host));
+    fault_of(world->host)->dropped = row;
+}
+
+void world_watch_order(World *world, const Plan *plan)
+{
+    remember_again(fault_of(world->host));
+    fault_of(world->host)->watched = plan;
 }
 
 void world_reboot(World *world)

@@ -51,6 +51,11 @@ void world_set_fault(World *world, Fault fault, guint n);
 guint world_operations(World *world);
 /* Each disk step is lost with this chance in percent: what a power cut does to unsynced writes. */
 void world_lose_writes(World *world, guint percent, guint32 seed);
+/* The undo of this row's steps does nothing from now on, but says it did; NULL ends it. */
+void world_drop_undo(World *world, const char *row);
+/* From now on a step of `plan` that is done before one that it must come after fails (what it
+ * refers to first, and within an object in row order); NULL ends it. */
+void world_watch_order(World *world, const Plan *plan);
 /* Kernel facts vanish and the boot id changes. */
 void world_reboot(World *world);
 
