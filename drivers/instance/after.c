@@ -53,8 +53,7 @@ static void wait_for(int pidfd)
 
 static gboolean start_again(const Run *run, GError **error)
 {
-    g_autofree char *path = g_strdup_printf("%s/run/%s.start", run->dir, run->name);
-    g_autoptr(json_t) facts = json_load_file(path, 0, NULL);
+    g_autoptr(json_t) facts = start_facts_read(run->dir, run->name);
 
     return facts == NULL || run_start(run, facts, error);
 }

@@ -11,11 +11,6 @@ static void add(json_t *items, const char *key, const char *value)
     json_array_append_new(items, json_pack("[ss]", key, value));
 }
 
-static void add_mount(json_t *items, const char *text)
-{
-    add(items, "lxc.mount.entry", text);
-}
-
 static gboolean is_on(const json_t *config, const char *key)
 {
     const char *text = json_member_string(config, key);
@@ -96,41 +91,6 @@ char *config_seccomp(const json_t *config)
                        deny != NULL ? deny : "", deny != NULL ? "\n" : "", NULL);
 }
 
-/* RT-18, RT-33 */
-static void add_privileged(json_t *items, gboolean v2)
-{
-    static const char *const devices[] = {"c *:* m",     "b *:* m",   "c 136:* rwm", "c 1:3 rwm",
-                                          "c 1:5 rwm",   "c 1:7 rwm", "c 1:8 rwm",   "c 1:9 rwm",
-                                          "c 5:0 rwm",   "c 5:1 rwm", "c 5:2 rwm",   "c 10:229 rwm",
-                                          "c 10:200 rwm"};
-    const char *allow = v2 ? "lxc.cgroup2.devices.allow" : "lxc.cgroup.devices.allow";
-
-    add(items, v2 ? "lxc.cgroup2.devices.deny" : "lxc.cgroup.devices.deny", "a");
-    for (guint i = 0; i < G_N_ELEMENTS(devices); i++)
-        add(items, allow, devices[i]);
-    add(items, "lxc.cap.drop", "sys_time sys_module sys_rawio mac_admin mac_override");
-}
-
-/* RT-17, RT-22..25, I-033 */
-static void add_mounts(json_t *items, gboolean privileged)
-{
-    static const char *const host_paths[] = {"proc/sys/fs/binfmt_misc", "sys/firmware/efi/efivars",
-                                             "sys/fs/fuse/connections", "sys/fs/pstore",
-                                             "sys/kernel/config",       "sys/kernel/debug",
-                                             "sys/kernel/security",     "sys/kernel/tracing"};
-
-    add(items, "lxc.mount.auto", privileged ? "proc:mixed sys:mixed" : "proc:rw sys:rw");
-    add_mount(items, "/dev/fuse dev/fuse none bind,create=file,optional 0 0");
-    add_mount(items, "/dev/net/tun dev/net/tun none bind,create=file,optional 0 0");
-    add_mount(items, "mqueue dev/mqueue mqueue rw,relatime,create=dir,optional 0 0");
-    for (guint i = 0; i < G_N_ELEMENTS(host_paths); i++) {
-        g_autofree char *text =
-            g_strdup_printf("/%s %s none rbind,optional 0 0", host_paths[i], host_paths[i]);
-
-        add_mount(items, text);
-    }
-}
-
 /* Keys below a prefix become items of another prefix, in order of key. */
 static gboolean add_prefixed(json_t *items, const json_t *config, const char *prefix,
                              const char *item, GError **error)
@@ -158,29 +118,18 @@ json_t *config_items(const Context *context, const Object *object, const json_t 
     g_autoptr(json_t) items = json_array();
     g_autofree char *rootfs = g_strconcat("dir:", root, NULL);
     const char *architecture = json_member_string(object->spec, "architecture");
-    const json_t *layout = json_object_get(context->host, "cgroup");
-    gboolean privileged = config_is_privileged(config);
 
     add(items, "lxc.rootfs.path", rootfs);
     add(items, "lxc.uts.name", object->id.name);
     if (architecture != NULL)
         add(items, "lxc.arch", architecture);
-    add(items, "lxc.tty.max", "0");
-    add(items, "lxc.pty.max", "1024"); /* RT-20 */
-    if (privileged) {
-        add_privileged(items, g_strcmp0(json_member_string(layout, "devices"), "v2") == 0);
-    } else {
+    if (!config_is_privileged(config)) {
         g_autoptr(json_t) ids = config_idmap_items(context, config, error);
 
         if (ids == NULL)
             return NULL;
         add(items, "lxc.rootfs.options", "idmap=container");
         json_array_extend(items, ids);
-    }
-    add_mounts(items, privileged);
-    if (is_on(config, "security.nesting")) { /* I-148 */
-        add_mount(items, "proc dev/.lxc/proc proc create=dir,optional 0 0");
-        add_mount(items, "sys dev/.lxc/sys sysfs create=dir,optional 0 0");
     }
     if (!add_prefixed(items, config, "linux.sysctl.", "lxc.sysctl.", error) ||
         !add_prefixed(items, config, "limits.kernel.", "lxc.prlimit.", error))

@@ -9,7 +9,7 @@
 #include "expand.h"
 #include "host.h"
 
-/* The restart items of an instance: root, ids, confinement, sysctls, limits of the kernel. `root`
+/* The restart items of an instance: root, name, ids, sysctls, limits of the kernel. `root`
  * is the rootfs directory. New reference; NULL with an error that names the key. */
 json_t *config_items(const Context *context, const Object *object, const json_t *config,
                      const char *root, GError **error);

@@ -9,10 +9,68 @@ static void add(json_t *items, const char *key, const char *value)
     json_array_append_new(items, json_pack("[ss]", key, value));
 }
 
+static void add_mount(json_t *items, const char *text)
+{
+    add(items, "lxc.mount.entry", text);
+}
+
 static void add_taken(json_t *items, const char *key, char *value)
 {
     add(items, key, value);
     g_free(value);
+}
+
+/* RT-18, RT-33 */
+static void add_privileged(json_t *items, const json_t *layout)
+{
+    static const char *const devices[] = {"c *:* m",     "b *:* m",   "c 136:* rwm", "c 1:3 rwm",
+                                          "c 1:5 rwm",   "c 1:7 rwm", "c 1:8 rwm",   "c 1:9 rwm",
+                                          "c 5:0 rwm",   "c 5:1 rwm", "c 5:2 rwm",   "c 10:229 rwm",
+                                          "c 10:200 rwm"};
+    gboolean v2 = g_strcmp0(json_member_string(layout, "devices"), "v2") == 0;
+    const char *allow = v2 ? "lxc.cgroup2.devices.allow" : "lxc.cgroup.devices.allow";
+
+    add(items, v2 ? "lxc.cgroup2.devices.deny" : "lxc.cgroup.devices.deny", "a");
+    for (guint i = 0; i < G_N_ELEMENTS(devices); i++)
+        add(items, allow, devices[i]);
+    add(items, "lxc.cap.drop", "sys_time sys_module sys_rawio mac_admin mac_override");
+}
+
+/* RT-17, RT-22..25, I-033 */
+static void add_mounts(json_t *items, gboolean privileged)
+{
+    static const char *const host_paths[] = {"proc/sys/fs/binfmt_misc", "sys/firmware/efi/efivars",
+                                             "sys/fs/fuse/connections", "sys/fs/pstore",
+                                             "sys/kernel/config",       "sys/kernel/debug",
+                                             "sys/kernel/security",     "sys/kernel/tracing"};
+
+    add(items, "lxc.mount.auto", privileged ? "proc:mixed sys:mixed" : "proc:rw sys:rw");
+    add_mount(items, "/dev/fuse dev/fuse none bind,create=file,optional 0 0");
+    add_mount(items, "/dev/net/tun dev/net/tun none bind,create=file,optional 0 0");
+    add_mount(items, "mqueue dev/mqueue mqueue rw,relatime,create=dir,optional 0 0");
+    for (guint i = 0; i < G_N_ELEMENTS(host_paths); i++) {
+        g_autofree char *text =
+            g_strdup_printf("/%s %s none rbind,optional 0 0", host_paths[i], host_paths[i]);
+
+        add_mount(items, text);
+    }
+}
+
+/* What all containers have alike. It is no part of the digest: a newer berth may do it otherwise
+ * from the next start on. */
+static void add_common(json_t *items, const json_t *running, const json_t *layout)
+{
+    gboolean privileged = json_is_true(json_object_get(running, "$privileged"));
+
+    add(items, "lxc.tty.max", "0");
+    add(items, "lxc.pty.max", "1024"); /* RT-20 */
+    if (privileged)
+        add_privileged(items, layout);
+    add_mounts(items, privileged);
+    if (json_is_true(json_object_get(running, "$nesting"))) { /* I-148 */
+        add_mount(items, "proc dev/.lxc/proc proc create=dir,optional 0 0");
+        add_mount(items, "sys dev/.lxc/sys sysfs create=dir,optional 0 0");
+    }
 }
 
 /* Groups get names of our own, so that they can be told apart and swept (DESIGN 5). */
@@ -152,6 +210,7 @@ json_t *config_start_items(const json_t *running, const ConfigStart *start)
 
     add_logs(items, start);
     json_array_extend(items, json_object_get(running, "$items"));
+    add_common(items, running, start->layout);
     add_lxcfs(items, start->lxcfs);
     add_groups(items, start);
     if (start->hook != NULL) {

@@ -162,14 +162,7 @@ json_t *disks_describe(pid_t init, const json_t *disks)
 
 static gboolean is_privileged(const json_t *record)
 {
-    const json_t *item;
-    size_t i;
-
-    json_array_foreach (json_at(record, "facts/$items"), i, item) {
-        if (g_str_equal(json_string_value(json_array_get(item, 0)), "lxc.idmap"))
-            return FALSE;
-    }
-    return TRUE;
+    return is_on(json_object_get(record, "facts"), "$privileged");
 }
 
 static pid_t init_of(const json_t *record)

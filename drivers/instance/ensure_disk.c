@@ -113,10 +113,12 @@ gboolean start_ensure(Host *host, const Step *step, GError **error)
 {
     const char *name = json_member_string(step->to != NULL ? step->to : step->from, "$name");
     g_autofree char *path = g_strdup_printf("%s/run/%s.start", host->dir, name);
+    g_autofree char *facts = NULL;
     g_autofree char *text = NULL;
 
     if (step->to == NULL)
         return file_remove(path, error);
-    text = json_text(json_object_get(step->to, "$facts"));
+    facts = json_text(json_object_get(step->to, "$facts"));
+    text = g_strconcat(json_member_string(step->to, "digest"), "\n", facts, "\n", NULL);
     return state_write(path, text, error);
 }

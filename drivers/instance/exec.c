@@ -23,8 +23,7 @@
 /* environment.* as it is stored now: a change holds for the next exec without a restart (I-111). */
 static void add_stored(json_t *values, Host *host, const char *name)
 {
-    g_autofree char *path = g_strdup_printf("%s/run/%s.start", host->dir, name);
-    g_autoptr(json_t) facts = json_load_file(path, 0, NULL);
+    g_autoptr(json_t) facts = start_facts_read(host->dir, name);
 
     json_object_update(values, json_object_get(facts, "$environment"));
 }

@@ -77,7 +77,6 @@ gboolean instance_host_facts(Host *host, json_t *facts, GError **error)
     g_autoptr(json_t) layout = cgroup_layout(error);
     g_autoptr(GArray) usable = usable_cpus();
     g_autoptr(GError) failure = NULL;
-    g_autofree char *boot = boot_id();
     json_t *cpus, *ids;
 
     if (layout == NULL)
@@ -89,7 +88,7 @@ gboolean instance_host_facts(Host *host, json_t *facts, GError **error)
     ids = idmap_host_ids("/etc/subuid", "/etc/subgid", &failure);
     if (ids == NULL)
         ids = json_pack("{ss}", "error", failure->message);
-    json_object_set_new(facts, "boot_id", json_string(boot));
+    json_object_set_new(facts, "boot_id", json_string(boot_id()));
     json_object_set_new(facts, "cpus", cpus);
     json_object_set_new(facts, "memory", json_integer(memory_bytes()));
     json_object_set_new(facts, "architectures", architectures());

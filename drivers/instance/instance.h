@@ -3,17 +3,18 @@
  *
  *   volume     its root volume (storage/volume.h), quota its limit
  *   link       {"target": path}: STATE/containers/NAME points to the volume
- *   start      {"digest"}: STATE/run/NAME.start holds the newest facts to start with, so that a
- * reboot from inside comes up with them leases     {DEVICE: ...} of NICs on a managed bridge
- * (network/lease.h) stale      {"left": true} when a run that ended without us left something
- * behind; never expected running    absent while stopped, else state    "running" or "frozen"
- *     config   digest of everything that takes a restart to change (config.h)
+ *   start      {"digest"}: STATE/run/NAME.start holds the newest facts to start with, after a line
+ * with their digest, so that a reboot from inside comes up with them leases     {DEVICE: ...} of
+ * NICs on a managed bridge (network/lease.h) stale      {"left": true} when a run that ended
+ * without us left something behind; never expected running    absent while stopped, else state
+ * "running" or "frozen" config   digest of everything that takes a restart to change (config.h)
  *     nics     {DEVICE: {"host", "name", "hwaddr", "parent"?, "mtu"?, "ingress"?, "egress"?,
  * "isolated"?, "routes"?}} disks    {DEVICE: {"path", "source", "readonly"?, "recursive"?,
  * "propagation"?, "shift"?, "options"?, "$required"}} cgroup   limits in force (limits.h)
  *
  * Arguments of `running`: "$name" (disk name), "$items", "$environment", "$raw", "$seccomp"
- * (config.h), "$timeout" (seconds of a clean stop), "$halt" (signal for it; absent: found out). */
+ * (config.h), "$timeout" (seconds of a clean stop), "$halt" (signal for it; absent: found out),
+ * "$privileged", "$nesting". */
 #pragma once
 
 #include "host.h"

@@ -71,22 +71,21 @@ static gboolean look_link(const Look *look, GError **error)
     return TRUE;
 }
 
+/* The file's first line is the digest of the rest. */
 static gboolean look_start(const Look *look, GError **error)
 {
     g_autofree char *path = g_strdup_printf("%s/run/%s.start", look->host->dir, look->name);
     g_autoptr(GError) failure = NULL;
     g_autofree char *text = NULL;
-    g_autofree char *digest = NULL;
-    gsize length;
 
-    if (!file_read(path, 16u << 20, &text, &length, &failure)) {
+    if (!file_read(path, 16u << 20, &text, NULL, &failure)) {
         if (g_error_matches(failure, BERTH_ERROR, ERR_NOT_FOUND))
             return TRUE;
         g_propagate_error(error, g_steal_pointer(&failure));
         return FALSE;
     }
-    digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, (gssize)length);
-    json_object_set_new(look->facts, "start", json_pack("{ss}", "digest", digest));
+    text[strcspn(text, "\n")] = '\0';
+    json_object_set_new(look->facts, "start", json_pack("{ss}", "digest", text));
     return TRUE;
 }
 
@@ -124,8 +123,7 @@ static gboolean look_nics(const json_t *record, const json_t *wanted, json_t *ru
     json_object_set_new(running, "nics", nics);
     json_object_foreach (json_at(record, "facts/nics"), name, nic) {
         GError *failure = NULL;
-        json_t *fact =
-            nic_observe(nic, json_object_get(json_object_get(wanted, "nics"), name), &failure);
+        json_t *fact = nic_observe(nic, json_object_get(wanted, name), &failure);
 
         if (!take(nics, name, fact, failure, error))
             return FALSE;
@@ -139,17 +137,18 @@ static json_t *look_running(const Look *look, const json_t *record, pid_t init, 
     g_autoptr(Groups) groups = groups_of(init, group, error);
     g_autoptr(GArray) online = cpus_of_host(look->context->host);
     g_autofree char *cpus = cpus_format(online);
-    g_autoptr(json_t) wanted = running_expect(look->context, look->object, &look->expanded, NULL);
+    g_autoptr(json_t) nics = nics_expect(look->context, look->object, &look->expanded, NULL);
+    g_autoptr(json_t) wanted_disks = disks_expect(&look->expanded, NULL);
     g_autoptr(json_t) running = json_object();
     gboolean frozen = FALSE;
     json_t *disks, *limits;
 
     if (groups == NULL || !groups_frozen(groups, &frozen, error) ||
-        !look_nics(record, wanted, running, error))
+        !look_nics(record, nics, running, error))
         return NULL;
     json_object_set_new(running, "state", json_string(frozen ? "frozen" : "running"));
     json_object_set(running, "config", json_at(record, "facts/config"));
-    disks = disks_observe(init, record, json_object_get(wanted, "disks"), error);
+    disks = disks_observe(init, record, wanted_disks, error);
     if (disks == NULL)
         return NULL;
     json_object_set_new(running, "disks", disks);

@@ -85,13 +85,32 @@ gboolean record_remove(const char *dir, const char *name, GError **error)
     return file_remove(path, error);
 }
 
-char *boot_id(void)
+json_t *start_facts_read(const char *dir, const char *name)
+{
+    g_autofree char *path = g_strdup_printf("%s/run/%s.start", dir, name);
+    g_autofree char *text = NULL;
+    const char *facts;
+
+    if (!file_read(path, 16u << 20, &text, NULL, NULL))
+        return NULL;
+    facts = strchr(text, '\n');
+    return facts != NULL ? json_loads(facts, 0, NULL) : NULL;
+}
+
+static void *read_boot_id(void *data)
 {
     char *text = NULL;
 
     if (!g_file_get_contents("/proc/sys/kernel/random/boot_id", &text, NULL, NULL))
         return g_strdup("unknown");
     return g_strstrip(text);
+}
+
+const char *boot_id(void)
+{
+    static GOnce once = G_ONCE_INIT;
+
+    return g_once(&once, read_boot_id, NULL);
 }
 
 guint64 process_started(pid_t pid, pid_t *ret_parent)
@@ -151,12 +170,11 @@ pid_t process_find(const json_t *pair, int *ret_fd)
 pid_t record_init(const json_t *record)
 {
     const char *boot = json_member_string(record, "boot");
-    g_autofree char *now = NULL;
 
     if (boot == NULL || json_object_get(record, "init") == NULL)
         return 0;
-    now = boot_id();
-    if (!g_str_equal(boot, now) || process_find(json_object_get(record, "monitor"), NULL) == 0)
+    if (!g_str_equal(boot, boot_id()) ||
+        process_find(json_object_get(record, "monitor"), NULL) == 0)
         return 0;
     return process_find(json_object_get(record, "init"), NULL);
 }

@@ -22,8 +22,12 @@ json_t *record_read(const char *dir, const char *name, GError **error);
 gboolean record_write(const char *dir, const char *name, const json_t *record, GError **error);
 gboolean record_remove(const char *dir, const char *name, GError **error);
 
-/* The kernel's boot id. Newly allocated. */
-char *boot_id(void);
+/* The facts in STATE/run/NAME.start, to start with next time; NULL when there are none. New
+ * reference. */
+json_t *start_facts_read(const char *dir, const char *name);
+
+/* The kernel's boot id. Borrowed. */
+const char *boot_id(void);
 
 /* Start time of a process in clock ticks since boot, 0 when there is none or only a zombie.
  * `ret_parent` may be NULL. */

@@ -159,9 +159,7 @@ static gboolean keep_text(const Run *run, const json_t *items, GError **error)
 
 static json_t *begin_record(const Run *run, const json_t *facts)
 {
-    g_autofree char *boot = boot_id();
-
-    return json_pack("{ss ss sO}", "boot", boot, "key", run->key, "facts", facts);
+    return json_pack("{ss ss sO}", "boot", boot_id(), "key", run->key, "facts", facts);
 }
 
 static pid_t call_start(const Run *run, const json_t *items, GError **error)

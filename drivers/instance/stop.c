@@ -125,10 +125,9 @@ gboolean stop_processes(const Run *run, json_t *record, const char *halt, gint64
                         GError **error)
 {
     const char *boot = json_member_string(record, "boot");
-    g_autofree char *now = boot_id();
     g_auto(Fd) monitor = -1;
 
-    if (g_strcmp0(boot, now) != 0)
+    if (g_strcmp0(boot, boot_id()) != 0)
         return TRUE;
     process_find(json_object_get(record, "monitor"), &monitor);
     /* Tells the hook that this end, even a reboot, is ours. */
