@@ -37,6 +37,24 @@ static gboolean driver_is_usable(const Context *context, const Object *pool, GEr
                      driver);
 }
 
+/* Keys that a sort of pool has no use for are told, not dropped (LAW-6). */
+static gboolean check_keys(const Object *pool, const PoolSource *source, GError **error)
+{
+    const json_t *config = json_object_get(pool->spec, "config");
+
+    if (source->backing != BACKING_IMAGE && json_object_get(config, "size") != NULL)
+        return error_set(error, ERR_INVALID,
+                         "config.size: only a pool on a loop file of its own, without `source`, "
+                         "has a size");
+    if ((source->backing == BACKING_DIRECTORY || source->backing == BACKING_SUBVOLUME) &&
+        json_object_get(config, "btrfs.mount_options") != NULL)
+        return error_set(error, ERR_INVALID,
+                         "config.btrfs.mount_options: a pool inside %s is not mounted by berth, "
+                         "options do not apply",
+                         source->path);
+    return TRUE;
+}
+
 static gboolean pool_resolve(Host *host, const Context *context, const Object *pool,
                              json_t *generated, GError **error)
 {
@@ -104,7 +122,7 @@ static json_t *pool_expect(const Context *context, const Object *pool, const jso
     json_t *backing, *mount;
 
     if (!driver_is_usable(context, pool, error) ||
-        !pool_source_read(context->dir, pool, &source, error))
+        !pool_source_read(context->dir, pool, &source, error) || !check_keys(pool, &source, error))
         return NULL;
     backing = pool_backing_expect(pool, &source, error);
     if (backing == NULL)

@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <gio/gunixmounts.h>
+#include <linux/btrfs.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
@@ -253,8 +255,23 @@ static gboolean remount(const char *dir, const json_t *fact, const char *path, G
     return TRUE;
 }
 
-static gboolean unmount(const char *path, GError **error)
+/* The kernel remembers every device that it has seen a btrfs on. A pool that is made anew has the
+ * same UUID as the one before, and would be taken for an old copy of it. */
+static void forget_device(const char *device)
 {
+    struct btrfs_ioctl_vol_args args = {0};
+    g_auto(Fd) control = open("/dev/btrfs-control", O_RDWR | O_CLOEXEC);
+
+    g_strlcpy(args.name, device, sizeof(args.name));
+    /* Not known any more, or a kernel without this call: nothing is lost. */
+    if (control < 0 || ioctl(control, BTRFS_IOC_FORGET_DEV, &args) < 0)
+        return;
+}
+
+static gboolean unmount(const char *path, gboolean btrfs, GError **error)
+{
+    g_autoptr(GUnixMountEntry) entry = btrfs ? g_unix_mount_at(path, NULL) : NULL;
+
     for (guint i = 0; umount2(path, UMOUNT_NOFOLLOW) < 0; i++) {
         if (errno == EINVAL || errno == ENOENT)
             break;
@@ -263,6 +280,8 @@ static gboolean unmount(const char *path, GError **error)
             return error_errno(error, errno, "unmount %s", path);
         g_usleep(UMOUNT_PAUSE_US);
     }
+    if (entry != NULL)
+        forget_device(g_unix_mount_get_device_path(entry));
     if (rmdir(path) < 0 && errno != ENOENT)
         return error_errno(error, errno, "remove the mount point %s", path);
     return TRUE;
@@ -321,7 +340,7 @@ gboolean pool_mount_ensure(Host *host, const Step *step, GError **error)
         return mount_locked(host->dir, step->to, error);
     if (pool_is_mounted(path) && !is_same(step->from, path))
         return TRUE; /* ours is not there */
-    if (!unmount(path, error))
+    if (!unmount(path, json_object_get(step->from, "uuid") != NULL, error))
         return FALSE;
     place_tidy(host->dir, "storage-pools");
     return TRUE;

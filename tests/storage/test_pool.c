@@ -362,3 +362,46 @@ Test(pool, storage_drivers_are_told)
 
     cr_assert_str_eq(text, "[\"btrfs\",\"dir\"]");
 }
+
+/* The same pool made again has the same UUID; what the kernel remembers of the first must not be in
+ * its way. */
+Test(pool, made_anew_after_its_end)
+{
+    const Object *pool = rig_put(KIND_POOL, "one", "{'driver':'btrfs','config':{'size':'300MiB'}}");
+    g_autofree char *inside = g_build_filename(rig.dir, "storage-pools/one/custom/x", NULL);
+
+    for (guint round = 0; round < 3; round++) {
+        g_autofree char *tx = g_strdup_printf("t%u", 2 * round);
+        g_autofree char *end = g_strdup_printf("t%u", 2 * round + 1);
+        g_autofree char *name = g_strdup_printf("filler%u", round);
+        g_autofree char *filler = NULL;
+
+        rig_create(pool, tx);
+        for (guint i = 0; i < 10 && round == 0; i++) {
+            cr_assert(file_write(inside, i % 2 == 0 ? "a" : "b", -1, 0600, NULL, NULL));
+            sync();
+        }
+        rig_delete(pool, end);
+        rig_purge_all(pool, end);
+        filler = rig_loop_device(name, 1 << 20); /* so that the next one gets another device */
+    }
+}
+
+Test(pool, keys_without_effect_are_refused)
+{
+    const char *specs[] = {
+        "{'driver':'btrfs','config':{'source':'/srv/x','size':'1GiB'}}",
+        "{'driver':'btrfs','config':{'source':'/srv/x','btrfs.mount_options':'noatime'}}",
+        "{'driver':'btrfs','config':{'source':'/dev/sdz','size':'1GiB'}}",
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(specs); i++) {
+        g_autofree char *text = g_strdelimit(g_strdup(specs[i]), "'", '"');
+        g_autoptr(Object) pool =
+            object_new(KIND_POOL, "", "", "one", json_loads(text, 0, NULL), NULL);
+        g_autoptr(GError) error = NULL;
+
+        cr_assert_null(DRIVERS[KIND_POOL]->expect(&rig.context, pool, NULL, &error));
+        cr_assert_not_null(strstr(error->message, "config."), "%s", error->message);
+    }
+}
