@@ -258,6 +258,19 @@ static char *existing(const char *dir)
     return g_steal_pointer(&path);
 }
 
+static void check_user_namespace(const char *dir, CheckResult *ret)
+{
+    int result = geteuid() == 0 ? probe_user_namespace() : EPERM;
+
+    if (result == 0)
+        say(ret, CHECK_OK, "user namespaces can be made");
+    else
+        say(ret, CHECK_FAIL,
+            "no user namespace can be made: %s (are they switched off by user.max_user_namespaces, "
+            "or is this a chroot?)",
+            g_strerror(result));
+}
+
 static void check_idmap(const char *dir, CheckResult *ret)
 {
     g_autofree char *path = existing(dir);
@@ -297,6 +310,7 @@ const Check DOCTOR_CHECKS[] = {
     {"state directory", check_directory},
     {"helpers", check_helpers},
     {"liblxc", check_liblxc},
+    {"user namespaces", check_user_namespace},
     {"idmapped mounts", check_idmap},
     {"subordinate ids", check_ids},
     {"bridge", check_bridge},

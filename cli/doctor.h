@@ -20,5 +20,6 @@ extern const Check DOCTOR_CHECKS[];
 
 /* Probes that need a child process of their own (doctor_probe.c). Each returns 0 or an errno. */
 int probe_bridge(void);                     /* a bridge can be made in a fresh network namespace */
+int probe_user_namespace(void);             /* a user namespace can be made */
 int probe_nftables(void);                   /* the kernel answers nf_tables requests */
 int probe_idmapped_mount(const char *path); /* the file system of `path` takes idmapped mounts */

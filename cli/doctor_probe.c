@@ -140,6 +140,16 @@ static int user_namespace(void)
     return fd;
 }
 
+int probe_user_namespace(void)
+{
+    int fd = user_namespace();
+
+    if (fd < 0)
+        return errno;
+    close(fd);
+    return 0;
+}
+
 int probe_idmapped_mount(const char *path)
 {
     struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP};
