@@ -146,6 +146,37 @@ static gboolean check(Planner *planner, GHashTable *changed, const GPtrArray *ke
     return problems_to_error(problems, TRUE, error);
 }
 
+/* What others refer to by name cannot be renamed under them (NET-006); of pools and projects
+ * nothing can. */
+static void check_renames(Planner *planner)
+{
+    GHashTableIter iter;
+    gpointer key, old;
+
+    g_hash_table_iter_init(&iter, planner->wanted->renamed);
+    while (g_hash_table_iter_next(&iter, &key, &old)) {
+        g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
+        const Object *object = snapshot_get(planner->base, old);
+        g_autofree char *label = object_key_label(old);
+        gboolean fixed = object->id.kind == KIND_POOL || object->id.kind == KIND_PROJECT;
+
+        g_hash_table_add(names, key);
+        g_hash_table_add(names, old);
+        for (guint i = 0;
+             !fixed && object->id.kind == KIND_NETWORK && i < snapshot_size(planner->plan->next);
+             i++)
+            fixed = refers_to(planner->plan->next, snapshot_at(planner->plan->next, i), names);
+        if (!fixed)
+            continue;
+        planner->plan->blocked_code = ERR_REFUSED;
+        g_ptr_array_add(planner->plan->blocked,
+                        g_strdup_printf("%s cannot be renamed: %s", label,
+                                        object->id.kind == KIND_NETWORK
+                                            ? "it is in use"
+                                            : "pools and projects keep their names"));
+    }
+}
+
 gboolean planner_complete_model(Planner *planner, GPtrArray *ret_examine, GError **error)
 {
     g_autoptr(GHashTable) changed = NULL;
@@ -155,6 +186,7 @@ gboolean planner_complete_model(Planner *planner, GPtrArray *ret_examine, GError
     set_next(planner);
     if (!draw_all(planner, 0, error))
         return FALSE;
+    check_renames(planner);
     changed = changed_keys(planner);
     if (g_hash_table_size(changed) > 0) {
         add_affected(planner, changed, to_check);
