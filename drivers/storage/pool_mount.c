@@ -334,7 +334,7 @@ static gboolean mount_locked(const char *dir, const json_t *to, GError **error)
 gboolean pool_mount_ensure(Host *host, const Step *step, GError **error)
 {
     const char *path = json_member_string(step->to != NULL ? step->to : step->from, "$path");
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&mount_lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&mount_lock);
 
     if (step->to != NULL)
         return mount_locked(host->dir, step->to, error);
@@ -381,7 +381,7 @@ PoolState pool_state(const char *dir, const char *target)
 
 gboolean pool_activate(const char *dir, const char *target, PoolState *ret_state, GError **error)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&mount_lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&mount_lock);
     PoolState state = pool_state(dir, target);
     g_autoptr(json_t) fact = NULL;
 
