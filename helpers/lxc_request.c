@@ -134,6 +134,8 @@ gboolean request_run(Request *request)
         {"start", verb_start}, {"exec", verb_exec}, {"mount", verb_mount}, {"umount", verb_umount}};
     const char *verb = json_member_string(request->body, "verb");
 
+    if (json_is_true(json_object_get(request->body, "deny_compat")) && !policy_deny_compat())
+        return answer_error(request, "security.syscalls.deny_compat: %s", g_strerror(errno));
     for (guint i = 0; i < G_N_ELEMENTS(verbs); i++) {
         if (g_strcmp0(verb, verbs[i].name) == 0)
             return verbs[i].run(request);
@@ -143,9 +145,10 @@ gboolean request_run(Request *request)
 
 gboolean verb_start(const Request *request)
 {
-    struct lxc_container *container = request_container(request);
+    struct lxc_container *container;
     pid_t pid;
 
+    container = request_container(request);
     if (container == NULL)
         return FALSE;
     container->want_daemonize(container, true);

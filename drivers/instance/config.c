@@ -74,13 +74,12 @@ char *config_seccomp(const json_t *config)
     const char *deny = json_member_string(config, "security.syscalls.deny");
     const char *usual = json_member_string(config, "security.syscalls.deny_default");
     gboolean by_default = usual == NULL || type_is_true(usual);
-    gboolean compat = is_on(config, "security.syscalls.deny_compat");
 
     if (raw != NULL)
         return g_strdup(raw);
     if (allow != NULL)
         return g_strdup_printf("2\nallowlist\n[all]\n%s\n", allow);
-    if (!by_default && deny == NULL && !compat)
+    if (!by_default && deny == NULL)
         return NULL;
     /* 38 is ENOSYS: programs then take the way for old kernels (RT-35). */
     return g_strconcat("2\ndenylist\n", by_default ? "reject_force_umount\n[all]\n" : "[all]\n",

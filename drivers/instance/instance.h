@@ -14,7 +14,7 @@
  *
  * Arguments of `running`: "$name" (disk name), "$items", "$environment", "$raw", "$seccomp"
  * (config.h), "$timeout" (seconds of a clean stop), "$halt" (signal for it; absent: found out),
- * "$privileged", "$nesting". */
+ * "$privileged", "$nesting", "$deny_compat". */
 #pragma once
 
 #include "host.h"

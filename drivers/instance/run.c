@@ -162,13 +162,14 @@ static json_t *begin_record(const Run *run, const json_t *facts)
     return json_pack("{ss ss sO}", "boot", boot_id(), "key", run->key, "facts", facts);
 }
 
-static pid_t call_start(const Run *run, const json_t *items, GError **error)
+static pid_t call_start(const Run *run, const json_t *facts, const json_t *items, GError **error)
 {
     g_autofree char *path = g_build_filename(run->dir, "containers", NULL);
     g_autofree char *folder = path_logs(run->dir, run->name);
     g_autofree char *log = g_build_filename(folder, "lxc.log", NULL);
-    g_autoptr(json_t) request = json_pack("{ss ss ss sO ss}", "verb", "start", "name", run->name,
-                                          "path", path, "items", items, "log", log);
+    g_autoptr(json_t) request = json_pack("{ss ss ss sO ss sb}", "verb", "start", "name", run->name,
+                                          "path", path, "items", items, "log", log, "deny_compat",
+                                          json_is_true(json_object_get(facts, "$deny_compat")));
     g_autoptr(json_t) answer = lxc_call(request, run->lock, START_TIMEOUT_MS, error);
 
     return answer != NULL ? (pid_t)json_integer_value(json_object_get(answer, "pid")) : 0;
@@ -213,7 +214,7 @@ static gboolean start(const Run *run, const json_t *facts, json_t *record, GErro
     items = sources != NULL ? start_items(run, facts, sources, error) : NULL;
     if (items == NULL || !keep_text(run, items, error))
         return FALSE;
-    init = call_start(run, items, error);
+    init = call_start(run, facts, items, error);
     if (init <= 0 || !complete_record(run, record, init, error))
         return FALSE;
     disks_close(run, json_object_get(facts, "disks"));

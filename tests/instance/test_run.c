@@ -1,10 +1,17 @@
 /* Starting, stopping and what happens to a container without berth, on the real host. */
 #include <criterion/criterion.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "error.h"
+#include "instance/exec.h"
 #include "instance/record.h"
 #include "scene.h"
 
@@ -510,6 +517,27 @@ Test(run, seccomp)
     has_text(text, "2");
 }
 
+/* I-156 */
+Test(run, deny_compat)
+{
+    SCENE();
+    const Object *c = running(scene, "{}");
+    const char *program = getenv("COMPAT");
+    g_autofree char *path =
+        g_strdup_printf("%s/storage-pools/p/containers/c1/rootfs/bin/compat", scene->dir);
+    g_autofree char *text = NULL;
+    gsize length;
+
+    scene_must(scene, c);
+    cr_assert(program != NULL && g_file_get_contents(program, &text, &length, NULL));
+    cr_assert(g_file_set_contents(path, text, (gssize)length, NULL) && chmod(path, 0755) == 0);
+    if (scene_run(scene, c, "compat", NULL) != 0)
+        cr_skip_test("this kernel has no 32-bit interface");
+    c = running(scene, "{'security.syscalls.deny_compat': 'true'}");
+    scene_must(scene, c);
+    cr_expect_eq(scene_run(scene, c, "compat", NULL), ENOSYS);
+}
+
 Test(run, console_log)
 {
     SCENE();
@@ -537,4 +565,81 @@ Test(run, drift)
     unlink(link);
     cr_expect_not(scene_is_converged(scene, c));
     scene_must(scene, c);
+}
+
+/* ---- exec ---- */
+
+static int exec_terminal(Scene *scene, const Object *c, const char *typed, char **ret_output)
+{
+    const char *argv[] = {"/bin/sh", NULL};
+    int in[2], out[2], status = -1;
+    char buffer[65536];
+    ssize_t length;
+    g_autoptr(GError) error = NULL;
+
+    cr_assert(pipe(in) == 0 && pipe(out) == 0);
+    cr_assert(write(in[1], typed, strlen(typed)) == (ssize_t)strlen(typed));
+    cr_assert(instance_exec(scene->host, c, argv, TRUE,
+                            &(ExecOptions){.in = in[0], .out = out[1], .err = out[1], .cwd = "/"},
+                            &status, &error),
+              "%s", error != NULL ? error->message : "");
+    close(in[0]);
+    close(in[1]);
+    close(out[1]);
+    length = read(out[0], buffer, sizeof buffer - 1);
+    buffer[MAX(length, 0)] = '\0';
+    close(out[0]);
+    *ret_output = g_strdup(buffer);
+    return status;
+}
+
+Test(run, exec_with_a_terminal)
+{
+    SCENE();
+    const Object *c = running(scene, "{'environment.GREETING': 'moin'}");
+    g_autofree char *text = NULL;
+
+    scene_must(scene, c);
+    cr_expect_eq(exec_terminal(scene, c, "tty; echo $GREETING $((6*7)); exit 3\n", &text), 3);
+    has_text(text, "/dev/pts/");
+    has_text(text, "moin 42");
+}
+
+Test(run, exec_exit_codes)
+{
+    SCENE();
+    const Object *c = running(scene, "{}");
+    const char *missing[] = {"/no/such/program", NULL};
+    const char *folder[] = {"/etc", NULL};
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC), status = -1;
+    ExecOptions options = {.in = null, .out = null, .err = null};
+    g_autoptr(GError) error = NULL;
+
+    scene_must(scene, c);
+    cr_expect_eq(scene_run(scene, c, "exit 200", NULL), 200);
+    cr_expect_eq(scene_run(scene, c, "kill -TERM $$", NULL), 128 + SIGTERM);
+    cr_assert(instance_exec(scene->host, c, missing, FALSE, &options, &status, &error));
+    cr_expect_eq(status, 127);
+    cr_assert(instance_exec(scene->host, c, folder, FALSE, &options, &status, &error));
+    cr_expect_eq(status, 126);
+    c = scene_instance(scene, "c1", "{}", "{}", "{'state': 'stopped'}");
+    scene_must(scene, c);
+    cr_expect_not(instance_exec(scene->host, c, missing, FALSE, &options, &status, &error));
+    cr_expect(g_error_matches(error, BERTH_ERROR, ERR_NOT_FOUND), "%s", error->message);
+    close(null);
+}
+
+/* An exec does not run outside: it has the container's groups, ids and namespaces. */
+Test(run, exec_is_inside)
+{
+    SCENE();
+    const Object *c = running(scene, "{}");
+    g_autofree char *text = NULL;
+
+    scene_must(scene, c);
+    scene_run(scene, c,
+              "for n in cgroup ipc mnt net pid user uts; do test \"$(readlink /proc/self/ns/$n)\" = "
+              "\"$(readlink /proc/1/ns/$n)\" || echo $n differs; done; grep -c /../ /proc/self/cgroup; ls /proc/self/fd",
+              &text);
+    cr_expect_eq(strncmp(text, "0\n0\n1\n2\n", 8), 0, "%s", text);
 }
