@@ -25,7 +25,8 @@ gboolean answer_error(const Request *request, const char *format, ...) G_GNUC_PR
 /* A container with the request's items set, or NULL after an error was answered. */
 struct lxc_container *request_container(const Request *request);
 
-/* Denies this process and all that it starts the 32-bit interfaces of an x86_64 kernel (I-156). FALSE with errno. */
+/* Denies this process and all that it starts the 32-bit interfaces of an x86_64 kernel (I-156).
+ * FALSE with errno. */
 gboolean policy_deny_compat(void);
 
 gboolean verb_start(const Request *request);

@@ -45,7 +45,8 @@ static json_t *earlier_facts(const Run *run, const char *end, const json_t *conf
  * because a restart was pending. */
 static json_t *facts_to_start(const Run *run, json_t *to)
 {
-    static const char *const members[] = {"$items", "$raw", "$seccomp", "$privileged", "$deny_compat"};
+    static const char *const members[] = {"$items", "$raw", "$seccomp", "$privileged",
+                                          "$deny_compat"};
     const json_t *config = json_object_get(to, "config");
     g_autoptr(json_t) facts = earlier_facts(run, "last", config);
     json_t *merged;

@@ -87,12 +87,12 @@ static json_t *make_request(Host *host, const char *name, const json_t *record,
 {
     g_autofree char *path = g_build_filename(host->dir, "containers", NULL);
 
-    return json_pack("{ss ss ss so so so ss sI sI sb sb}", "verb", "exec", "name", name, "path", path,
-                     "items", run_items(record), "argv", strings(argv), "env",
-                     environment(host, name, terminal, options), "cwd",
-                     options->cwd != NULL ? options->cwd : "/root", "uid", (json_int_t)options->uid,
-                     "gid", (json_int_t)options->gid, "terminal", terminal, "deny_compat",
-                     json_is_true(json_object_get(json_object_get(record, "facts"), "$deny_compat")));
+    return json_pack(
+        "{ss ss ss so so so ss sI sI sb sb}", "verb", "exec", "name", name, "path", path, "items",
+        run_items(record), "argv", strings(argv), "env", environment(host, name, terminal, options),
+        "cwd", options->cwd != NULL ? options->cwd : "/root", "uid", (json_int_t)options->uid,
+        "gid", (json_int_t)options->gid, "terminal", terminal, "deny_compat",
+        json_is_true(json_object_get(json_object_get(record, "facts"), "$deny_compat")));
 }
 
 /* ---- the terminal ---- */

@@ -120,9 +120,9 @@ static const char *halt_signal(const json_t *raw)
 static char *config_digest(const json_t *items, const json_t *raw, const char *seccomp,
                            gboolean privileged, gboolean compat, const char *image)
 {
-    g_autoptr(json_t) all = json_pack("{sO sO? ss? sb sb ss?}", "items", items, "raw", raw, "seccomp",
-                                      seccomp, "privileged", privileged, "deny_compat", compat,
-                                      "image", image);
+    g_autoptr(json_t) all =
+        json_pack("{sO sO? ss? sb sb ss?}", "items", items, "raw", raw, "seccomp", seccomp,
+                  "privileged", privileged, "deny_compat", compat, "image", image);
 
     return json_digest(all);
 }
@@ -164,9 +164,9 @@ json_t *running_expect(const Context *context, const Object *object, const Expan
         return NULL;
     digest = config_digest(items, raw, seccomp, config_is_privileged(config), compat,
                            json_member_string(config, "volatile.base_image"));
-    return json_pack("{ss ss sO sO sO ss sO so sO* ss* sI ss* sb sb sb}", "state", "running", "config",
-                     digest, "nics", nics, "disks", disks, "cgroup", cgroup, "$name", name,
-                     "$items", items, "$environment", config_environment(config), "$raw", raw,
+    return json_pack("{ss ss sO sO sO ss sO so sO* ss* sI ss* sb sb sb}", "state", "running",
+                     "config", digest, "nics", nics, "disks", disks, "cgroup", cgroup, "$name",
+                     name, "$items", items, "$environment", config_environment(config), "$raw", raw,
                      "$seccomp", seccomp, "$timeout", (json_int_t)stop_timeout(config), "$halt",
                      halt_signal(raw), "$privileged", config_is_privileged(config), "$nesting",
                      is_on(config, "security.nesting"), "$deny_compat", compat);

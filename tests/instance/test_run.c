@@ -8,10 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "error.h"
 #include "instance/exec.h"
+#include "instance/instance.h"
 #include "instance/record.h"
 #include "scene.h"
 
@@ -637,9 +639,63 @@ Test(run, exec_is_inside)
     g_autofree char *text = NULL;
 
     scene_must(scene, c);
-    scene_run(scene, c,
-              "for n in cgroup ipc mnt net pid user uts; do test \"$(readlink /proc/self/ns/$n)\" = "
-              "\"$(readlink /proc/1/ns/$n)\" || echo $n differs; done; grep -c /../ /proc/self/cgroup; ls /proc/self/fd",
-              &text);
+    scene_run(
+        scene, c,
+        "for n in cgroup ipc mnt net pid user uts; do test \"$(readlink /proc/self/ns/$n)\" = "
+        "\"$(readlink /proc/1/ns/$n)\" || echo $n differs; done; grep -c /../ /proc/self/cgroup; "
+        "ls /proc/self/fd",
+        &text);
     cr_expect_eq(strncmp(text, "0\n0\n1\n2\n", 8), 0, "%s", text);
+}
+
+/* ---- crash ---- */
+
+static Step running_step(const Object *c, json_t *from)
+{
+    return (Step){.name = (char *)"instance.running",
+                  .key = c->key,
+                  .path = (char *)"running",
+                  .from = from,
+                  .tx = (char *)"t1"};
+}
+
+static const FactRow *running_row(void)
+{
+    const FactRow *row = INSTANCE_DRIVER.rows;
+
+    while (strcmp(row->path, "running") != 0)
+        row++;
+    return row;
+}
+
+/* LAW-4: whoever starts a container is killed at any moment; undoing the start leaves nothing,
+ * whatever had happened. */
+Test(run, killed_while_starting)
+{
+    SCENE();
+    const Object *c = scene_instance(scene, "c1", "{}", P2P, "{'state': 'stopped'}");
+
+    scene_must(scene, c);
+    c = scene_instance(scene, "c1", "{}", P2P, "{'state': 'running'}");
+    for (guint ms = 1; ms < 120; ms += 9) {
+        g_autoptr(json_t) expected = scene_expect(scene, c, NULL);
+        g_autofree char *left = NULL;
+        g_autoptr(GError) error = NULL;
+        Step step = running_step(c, json_object_get(expected, "running"));
+        pid_t child = fork();
+
+        if (child == 0) {
+            scene_apply(scene, c, NULL);
+            _exit(0);
+        }
+        g_usleep(ms * 1000);
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+        cr_assert(running_row()->ensure(scene->host, &step, &error), "%s",
+                  error != NULL ? error->message : "");
+        left = scene_fingerprint(scene);
+        cr_assert(strstr(left, "group: ") == NULL && strstr(left, "process: ") == NULL &&
+                      strstr(left, " veth ") == NULL,
+                  "after %u ms: %s", ms, left);
+    }
 }
