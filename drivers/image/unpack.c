@@ -15,7 +15,7 @@
  */
 #define BASE_BYTES (256ull << 20)
 #define BYTES_PER_BYTE 100u
-#define BASE_ENTRIES 100000u
+#define BASE_ENTRIES 50000u
 #define BYTES_PER_ENTRY 100u
 
 static guint64 file_size(const char *path)

@@ -105,7 +105,7 @@ def bomb(megabytes, compress):
 def many_entries(count):
     tar = Tar()
     one = [tar.info("rootfs/%07d" % i, tarfile.REGTYPE).tobuf(tarfile.USTAR_FORMAT) for i in range(count)]
-    return gzip.compress(tar.file.getvalue() + b"".join(one) + bytes(1024), 1)
+    return lzma.compress(tar.file.getvalue() + b"".join(one) + bytes(1024), preset=0)
 
 
 def hidden_bomb(megabytes):
@@ -160,7 +160,7 @@ def cases():
     yield "bomb-xz", bomb(900, "xz"), "more than the limit"
     yield "bomb-bz2", bomb(900, "bz2"), "more than the limit"
     yield "bomb-hidden", hidden_bomb(900), "more than the limit"
-    yield "many-entries", many_entries(400000), "entries"
+    yield "many-entries", many_entries(80000), "entries"
     yield "truncated-plain", good()[:3000], "damaged"
     yield "truncated-gz", gzip.compress(good() + os.urandom(100000))[:-40000][:2000], "truncated gzip"
     yield "truncated-gz-head", gzip.compress(good())[:5], ""
@@ -311,14 +311,24 @@ def judge(program, top, content, wanted):
     return None
 
 
+def roomy(folder):
+    """Memory is quicker than a disk, where there is enough of it."""
+    try:
+        room = os.statvfs(folder)
+    except OSError:
+        return False
+    return room.f_bavail * room.f_frsize > 4 << 30
+
+
 def main():
     if os.geteuid() != 0:
         print("1..0 # SKIP needs root")
         return 0
     number = failed = 0
+    place = "/dev/shm" if roomy("/dev/shm") else "/var/tmp"
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for name, content, wanted in cases():
-        top = tempfile.mkdtemp(prefix="berth-hostile-", dir="/var/tmp")
+        top = tempfile.mkdtemp(prefix="berth-hostile-", dir=place)
         shutil.rmtree(CANARY, ignore_errors=True)
         try:
             wrong = judge(sys.argv[1], top, content, wanted)
