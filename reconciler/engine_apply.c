@@ -58,8 +58,7 @@ static GHashTable *observe_stepped(Applying *applying, gboolean old, GHashTable 
     Host *host = applying->engine->host;
     g_autoptr(json_t) facts = host_facts(host, error);
     g_autoptr(GPtrArray) keys = g_ptr_array_new();
-    g_autoptr(GPtrArray) objects = g_ptr_array_new();
-    g_autoptr(GPtrArray) contexts = g_ptr_array_new();
+    g_autoptr(GArray) sights = g_array_new(FALSE, FALSE, sizeof(Sight));
     g_autoptr(GPtrArray) observed = NULL;
     Context before = {plan->base, facts, host->dir, host->seed};
     Context after = {plan->next, facts, host->dir, host->seed};
@@ -73,14 +72,22 @@ static GHashTable *observe_stepped(Applying *applying, gboolean old, GHashTable 
     while (g_hash_table_iter_next(&iter, &key, NULL)) {
         const PlanObject *object = plan_object(plan, key);
         gboolean as_stored = old ? object->stored != NULL : object->wanted == NULL;
+        gboolean renamed = object->stored != NULL && object->wanted != NULL &&
+                           strcmp(object->stored->key, object->wanted->key) != 0;
+        Sight stored = {object->stored, &before, NULL, NULL};
+        Sight wanted = {object->wanted, &after, NULL, NULL};
 
         if (failed != NULL && g_hash_table_contains(failed, key))
             continue;
+        if (!renamed && object->stored != NULL && object->wanted != NULL) {
+            wanted.former = object->stored;
+            wanted.former_context = &before;
+            as_stored = FALSE;
+        }
         g_ptr_array_add(keys, key);
-        g_ptr_array_add(objects, as_stored ? object->stored : object->wanted);
-        g_ptr_array_add(contexts, as_stored ? &before : &after);
+        g_array_append_val(sights, *(as_stored ? &stored : &wanted));
     }
-    observed = planner_observe(host, objects, contexts, error);
+    observed = planner_observe(host, sights, error);
     if (observed == NULL)
         return NULL;
     by_key = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)json_decref);

@@ -413,21 +413,21 @@ static GPtrArray *keys_to_examine(Planner *planner, const GPtrArray *put, const 
 
 static GPtrArray *observe_keys(Planner *planner, const GPtrArray *keys, GError **error)
 {
-    g_autoptr(GPtrArray) objects = g_ptr_array_new();
-    g_autoptr(GPtrArray) contexts = g_ptr_array_new();
+    g_autoptr(GArray) sights = g_array_new(FALSE, FALSE, sizeof(Sight));
 
     for (guint i = 0; i < keys->len; i++) {
         const char *old = g_hash_table_lookup(planner->wanted->renamed, keys->pdata[i]);
-        const Object *object =
-            old == NULL ? snapshot_get(planner->plan->next, keys->pdata[i]) : NULL;
-        gboolean goes = object == NULL;
+        const Object *stored = snapshot_get(planner->base, old != NULL ? old : keys->pdata[i]);
+        const Object *wanted = snapshot_get(planner->plan->next, keys->pdata[i]);
+        Sight sight = {wanted, &planner->after, NULL, NULL};
 
-        if (goes)
-            object = snapshot_get(planner->base, old != NULL ? old : keys->pdata[i]);
-        g_ptr_array_add(objects, (gpointer)object);
-        g_ptr_array_add(contexts, goes ? &planner->before : &planner->after);
+        if (wanted == NULL || old != NULL)
+            sight = (Sight){stored, &planner->before, NULL, NULL};
+        else if (stored != NULL && planner->changes_model)
+            sight = (Sight){wanted, &planner->after, stored, &planner->before};
+        g_array_append_val(sights, sight);
     }
-    return planner_observe(planner->host, objects, contexts, error);
+    return planner_observe(planner->host, sights, error);
 }
 
 static gboolean examine_host(Planner *planner, const GPtrArray *keys, GPtrArray *subjects,

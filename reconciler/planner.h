@@ -14,8 +14,9 @@ typedef struct {
     const PlanOptions *options;
     Wanted *wanted;
     json_t *host_facts;
-    Context before; /* of base */
-    Context after;  /* of plan->next */
+    Context before;         /* of base */
+    Context after;          /* of plan->next */
+    gboolean changes_model; /* next is not base: set by planner_complete_model */
     Plan *plan;
 } Planner;
 
@@ -34,7 +35,15 @@ void planner_add_steps(Planner *planner, const Order *order, GHashTable *changes
 /* plan.c: computes the hash once everything is in. */
 void plan_seal(Plan *plan);
 
-/* Observes many objects side by side. `objects` of Object *, `contexts` one for each; returns facts
- * in the same order, or NULL with the first error, which names the object (LAW-7). */
-GPtrArray *planner_observe(Host *host, const GPtrArray *objects, const GPtrArray *contexts,
-                           GError **error);
+/* One object to look at: as it is wanted, and as it was, when it changes: what it had of a device
+ * that goes is seen by the latter. */
+typedef struct {
+    const Object *object;
+    const Context *context;
+    const Object *former; /* may be NULL */
+    const Context *former_context;
+} Sight;
+
+/* Observes many objects side by side. `sights` of Sight; returns facts in the same order, or NULL
+ * with the first error, which names the object (LAW-7). */
+GPtrArray *planner_observe(Host *host, const GArray *sights, GError **error);

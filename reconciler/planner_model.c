@@ -188,7 +188,8 @@ gboolean planner_complete_model(Planner *planner, GPtrArray *ret_examine, GError
         return FALSE;
     check_renames(planner);
     changed = changed_keys(planner);
-    if (g_hash_table_size(changed) > 0) {
+    planner->changes_model = g_hash_table_size(changed) > 0;
+    if (planner->changes_model) {
         add_affected(planner, changed, to_check);
         if (planner->wanted->put->len > asked) {
             set_next(planner);

@@ -90,7 +90,9 @@ static gboolean try_remove(const char *group)
     while (folder != NULL && (entry = readdir(folder)) != NULL) {
         g_autofree char *path = NULL;
 
-        if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+        /* ".lxc" is a group too: liblxc makes it for what is attached. */
+        if (entry->d_type != DT_DIR || strcmp(entry->d_name, ".") == 0 ||
+            strcmp(entry->d_name, "..") == 0)
             continue;
         path = g_build_filename(group, entry->d_name, NULL);
         try_remove(path);

@@ -43,8 +43,9 @@ static gboolean set_rate(json_t *nic, const char *fact, const json_t *device, co
         g_prefix_error(error, "%s: ", most != NULL ? "limits.max" : key);
         return FALSE;
     }
-    if (bits > 0)
-        json_object_set_new(nic, fact, json_integer(bits));
+    /* The kernel counts bytes. */
+    if (bits >= 8)
+        json_object_set_new(nic, fact, json_integer(bits / 8 * 8));
     return TRUE;
 }
 
