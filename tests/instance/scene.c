@@ -314,7 +314,7 @@ gboolean scene_is_converged(Scene *scene, const Object *object)
 
         is = json_text(observed);
         should = json_text(plain);
-        cr_log_error("host is  %s\nshould be %s", is, should);
+        g_printerr("host is  %s\nshould be %s", is, should);
     }
     return FALSE;
 }
@@ -514,8 +514,9 @@ static void print_groups(GString *text, const char *dir)
 }
 
 /* Monitors carry the state directory in their title; our helpers are told by their program. */
-static void print_processes(GString *text, const char *dir)
+static gboolean print_processes_once(GString *text, const char *dir)
 {
+    gboolean hook = FALSE;
     g_autoptr(GDir) folder = g_dir_open("/proc", 0, NULL);
     const char *name;
 
@@ -531,6 +532,19 @@ static void print_processes(GString *text, const char *dir)
             line[i] = line[i] == '\0' ? ' ' : line[i];
         if (strstr(line, dir) != NULL)
             g_string_append_printf(text, "process: %s\n", line);
+        hook = hook || (strstr(line, dir) != NULL && strstr(line, "berth-hook") != NULL);
+    }
+    return hook;
+}
+
+/* The hook of a run that is over tidies up in the background and ends by itself. */
+static void print_processes(GString *text, const char *dir)
+{
+    gsize start = text->len;
+
+    for (guint i = 0; i < 100 && print_processes_once(text, dir); i++) {
+        g_string_truncate(text, start);
+        g_usleep(50000);
     }
 }
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 
 import tap
@@ -139,7 +140,16 @@ def is_inside(pid):
 
 
 def processes():
-    """command lines, but those of this test and those inside containers"""
+    """command lines, but those of this test and those inside containers; the hook of a run that is over ends by itself soon"""
+    for _ in range(100):
+        found = processes_once()
+        if not any("berth-hook" in line for line in found):
+            break
+        time.sleep(0.05)
+    return found
+
+
+def processes_once():
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         if is_inside(pid):

@@ -208,7 +208,7 @@ Test(pool, occupied_sources_are_refused)
         for (guint i = 0; i < G_N_ELEMENTS(specs); i++) {
             g_autoptr(GError) error = rig_put_fails(KIND_POOL, "one", specs[i]);
 
-            cr_log_info("%s", error->message);
+            g_printerr("%s", error->message);
             g_free(specs[i]);
         }
         rig_assert_state(before);
