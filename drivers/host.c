@@ -115,6 +115,7 @@ static void real_free(Host *host)
 }
 
 static const HostOps real_ops = {
+    .observes_slowly = TRUE,
     .facts = real_facts,
     .resolve = real_resolve,
     .observe = real_observe,

@@ -6,6 +6,7 @@
 #include "driver.h"
 
 typedef struct {
+    gboolean observes_slowly; /* worth threads: a look waits for the kernel */
     json_t *(*facts)(Host *host, GError **error);
     gboolean (*resolve)(Host *host, const Context *context, const Object *object, json_t *generated,
                         GError **error);

@@ -57,7 +57,7 @@ GPtrArray *planner_observe(Host *host, const GArray *sights, GError **error)
     Observing observing = {host, sights, facts, errors};
     GThreadPool *pool = NULL;
 
-    if (sights->len > OBSERVE_ALONE)
+    if (host->ops->observes_slowly && sights->len > OBSERVE_ALONE)
         pool =
             g_thread_pool_new(observe_one, &observing, (gint)g_get_num_processors(), FALSE, NULL);
     for (guint i = 0; i < sights->len; i++) {
