@@ -265,7 +265,9 @@ Test(run, kill_of_monitor)
     is_over(scene, c);
     c = scene_instance(scene, "c1", "{}", P2P, "{'state': 'running'}");
     scene_must(scene, c);
-    record_read(scene->dir, "c1", NULL);
+    g_clear_pointer(&record, json_decref);
+    record = record_read(scene->dir, "c1", NULL);
+    cr_expect(record != NULL, "a new run has a record");
 }
 
 Test(run, kill_of_monitor_then_start)
