@@ -27,6 +27,33 @@ const FactRow *driver_row_by_name(const char *name)
     return NULL;
 }
 
+#define REMARKS "$remarks"
+
+void driver_remark(json_t *facts, const char *format, ...)
+{
+    json_t *remarks = json_object_get(facts, REMARKS);
+    g_autofree char *text = NULL;
+    va_list arguments;
+
+    va_start(arguments, format);
+    text = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    if (remarks == NULL) {
+        remarks = json_array();
+        json_object_set_new(facts, REMARKS, remarks);
+    }
+    json_array_append_new(remarks, json_string(text));
+}
+
+json_t *driver_take_remarks(json_t *facts)
+{
+    json_t *remarks = json_incref(json_object_get(facts, REMARKS));
+
+    if (remarks != NULL)
+        json_object_del(facts, REMARKS);
+    return remarks;
+}
+
 void draw_bytes(const Context *context, const char *label, guint attempt, guint8 *ret, gsize size)
 {
     g_autoptr(GHmac) hmac =

@@ -12,6 +12,9 @@
  * with the step and is never compared; `observe` does not return any. A fact that is absent is
  * absent from the object (never JSON null).
  *
+ * What `expect` cannot put in force but must not refuse either, it says by driver_remark(): a
+ * warning of the plan, no fact.
+ *
  * Paths into facts are '/'-separated parts of json_path_part(). An empty object means the same as
  * an absent one.
  *
@@ -128,6 +131,13 @@ extern const Driver *const DRIVERS[KIND_MAX];
 const FactRow *driver_row_by_name(const char *name);
 
 /* Helpers for drivers' pure code. */
+
+/* Adds a remark to the facts that `expect` returns: what of the spec has no effect, and why
+ * (LAW-6). It begins with the field: "config.volume.size: ...". */
+void driver_remark(json_t *facts, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* Takes the remarks out of what `expect` returned (may be NULL): a list of texts, or NULL. New
+ * reference. */
+json_t *driver_take_remarks(json_t *facts);
 
 /* Bytes drawn from the seed and a label, the same on each call: for MACs, uuids and subnets. `ret`
  * gets `size` <= 32 bytes. */

@@ -163,6 +163,24 @@ static gboolean compare_facts(Planner *planner, const Driver *driver, const char
     }
 }
 
+/* What the driver says that the facts should be. What it remarks becomes `warnings`, unless that is
+ * NULL. */
+static json_t *expect_facts(const Context *context, const Object *object, const json_t *observed,
+                            GPtrArray *warnings, GError **error)
+{
+    json_t *facts = DRIVERS[object->id.kind]->expect(context, object, observed, error);
+    g_autoptr(json_t) remarks = driver_take_remarks(facts);
+    g_autofree char *label = object_label(object);
+    size_t i;
+    json_t *remark;
+
+    json_array_foreach (remarks, i, remark) {
+        if (warnings != NULL)
+            g_ptr_array_add(warnings, g_strdup_printf("%s: %s", label, json_string_value(remark)));
+    }
+    return facts;
+}
+
 static Subject *subject_new(Planner *planner, const char *key, const json_t *observed,
                             GError **error)
 {
@@ -179,13 +197,13 @@ static Subject *subject_new(Planner *planner, const char *key, const json_t *obs
     subject->observed = json_deep_copy(observed);
     if (driver != NULL) {
         if (stored != NULL) {
-            subject->was_expected = driver->expect(&planner->before, stored, observed, error);
+            subject->was_expected = expect_facts(&planner->before, stored, observed, NULL, error);
             made = subject->was_expected != NULL;
         }
         if (made) {
-            subject->expected = wanted != NULL
-                                    ? driver->expect(&planner->after, wanted, observed, error)
-                                    : json_object();
+            subject->expected = wanted != NULL ? expect_facts(&planner->after, wanted, observed,
+                                                              planner->plan->warnings, error)
+                                               : json_object();
             made = subject->expected != NULL;
         }
         if (made && subject->was_expected != NULL) {

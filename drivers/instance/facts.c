@@ -211,6 +211,7 @@ static gboolean expect_root(json_t *facts, const Context *context, const Object 
     json_object_set(facts, "volume", volume);
     if (quota != NULL)
         json_object_set(facts, "quota", quota);
+    quota_remark(facts, pool, json_member_string(device, "size"), "root disk: size");
     json_object_set_new(
         facts, "link",
         json_pack("{ss ss}", "target", json_member_string(volume, "path"), "$name", name));

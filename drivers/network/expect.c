@@ -155,8 +155,8 @@ static gboolean check_port(const Object *network, const char *port, const json_t
     return TRUE;
 }
 
-/* NET-BR-03: those that the host has; one that is missing joins when it comes. "$down" names those
- * that were down before. */
+/* NET-BR-03: those that the host has; one that is missing is skipped with a warning. "$down" names
+ * those that were down before. */
 static gboolean expect_ports(const Context *context, const Object *network, json_t *facts,
                              GError **error)
 {
@@ -168,8 +168,13 @@ static gboolean expect_ports(const Context *context, const Object *network, json
     for (char **item = items; *item != NULL; item++) {
         json_t *interface = json_object_get(json_object_get(context->host, "interfaces"), *item);
 
-        if (interface == NULL)
+        if (interface == NULL) {
+            driver_remark(facts,
+                          "config.bridge.external_interfaces: the host has no interface %s; it "
+                          "becomes a port at the first apply after it came",
+                          *item);
             continue;
+        }
         if (!check_port(network, *item, interface, error))
             return FALSE;
         json_object_set_new(ports, *item, json_true());

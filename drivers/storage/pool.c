@@ -16,6 +16,7 @@
 #include "storage/place.h"
 #include "storage/pool_backing.h"
 #include "storage/pool_mount.h"
+#include "storage/volume.h"
 
 extern const Driver POOL_DRIVER;
 
@@ -135,6 +136,7 @@ static json_t *pool_expect(const Context *context, const Object *pool, const jso
         json_array_append_new(folders, json_string(POOL_FOLDERS[i]));
     json_object_set_new(facts, "layout",
                         json_pack("{s:O, s:s}", "folders", folders, "$path", source.target));
+    quota_remark(facts, pool, volume_default_size(pool), "config.volume.size");
     return g_steal_pointer(&facts);
 }
 

@@ -75,9 +75,16 @@ const char *volume_default_size(const Object *pool)
     return object_config(pool, "volume.size");
 }
 
-gboolean quota_is_ignored(const Object *pool)
+void quota_remark(json_t *facts, const Object *pool, const char *size, const char *field)
 {
-    return !is_btrfs(pool);
+    gint64 bytes = 0;
+
+    if (size != NULL && !is_btrfs(pool) && units_parse_bytes(size, &bytes, NULL) && bytes > 0)
+        driver_remark(
+            facts,
+            "%s: %s is kept but not enforced: storage pool %s has driver %s, which cannot "
+            "limit sizes here",
+            field, size, pool->id.name, json_member_string(pool->spec, "driver"));
 }
 
 /* Observing */

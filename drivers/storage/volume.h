@@ -32,8 +32,9 @@ json_t *quota_expect(const Context *context, const Object *pool, const char *kin
  * resize what is there. */
 const char *volume_default_size(const Object *pool);
 
-/* TRUE when a size on this pool is only stored: plans should warn. */
-gboolean quota_is_ignored(const Object *pool);
+/* Pure. Remarks in `facts`, which an `expect` returns, that the size in `field` ("config.size") is
+ * only stored where the pool cannot limit (ST-DIR-05). `size` as for quota_expect. */
+void quota_remark(json_t *facts, const Object *pool, const char *size, const char *field);
 
 /* What is at `path`; NULL without error when nothing is. ERR_EXISTS when it is not berth's. While
  * the pool is not mounted (after a reboot) this is what was last known. `driver` is the pool's. */

@@ -511,8 +511,18 @@ Test(volume, size_is_only_stored_on_dir)
 {
     const Object *pool = make_pool("dir");
 
-    cr_assert(quota_is_ignored(pool));
+    g_autoptr(json_t) facts = json_object();
+    g_autoptr(json_t) remarks = NULL;
+
     cr_assert_null(quota_expect(&rig.context, pool, "containers", "c1", "1GiB", NULL));
+    quota_remark(facts, pool, NULL, "size");
+    quota_remark(facts, pool, "0", "size");
+    cr_assert_null(driver_take_remarks(facts));
+    quota_remark(facts, pool, "1GiB", "size");
+    remarks = driver_take_remarks(facts);
+    cr_assert_eq(json_array_size(remarks), 1);
+    cr_assert_not_null(strstr(json_string_value(json_array_get(remarks, 0)), "driver dir"));
+    cr_assert_eq(json_object_size(facts), 0);
 }
 
 /* After a reboot the pool is not mounted: what it holds is still known, and steps find it (LAW-7).
