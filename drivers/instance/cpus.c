@@ -2,8 +2,6 @@
 
 #include "error.h"
 
-#define CPU_MAX 8191u
-
 static int by_number(const void *a, const void *b)
 {
     guint x = *(const guint *)a, y = *(const guint *)b;
@@ -85,6 +83,29 @@ GArray *cpus_of_host(const json_t *host)
         g_array_append_val(cpus, number);
     g_array_sort(cpus, by_number);
     return cpus;
+}
+
+GArray *cpus_take(const GArray *cpus, guint *load, guint count, const GArray *had)
+{
+    GArray *taken = g_array_new(FALSE, FALSE, sizeof(guint));
+
+    while (taken->len < MIN(count, cpus->len)) {
+        guint best = CPU_MAX + 1;
+
+        for (guint i = 0; i < cpus->len; i++) {
+            guint cpu = g_array_index(cpus, guint, i);
+
+            if (has(taken, cpu))
+                continue;
+            if (best > CPU_MAX || load[cpu] < load[best] ||
+                (load[cpu] == load[best] && has(had, cpu) && !has(had, best)))
+                best = cpu;
+        }
+        load[best]++;
+        g_array_append_val(taken, best);
+    }
+    g_array_sort(taken, by_number);
+    return taken;
 }
 
 GArray *cpus_within(const GArray *cpus, const GArray *allowed)

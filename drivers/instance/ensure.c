@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "balance.h"
 #include "cgroup.h"
 #include "cpus.h"
 #include "error.h"
@@ -300,14 +301,22 @@ gboolean disk_ensure(Host *host, const Step *step, GError **error)
     return say_which(step, done, error);
 }
 
+/* Noted as well: others are spread over the CPUs that this one leaves. */
 static gboolean set_limits(const Running *running, const Step *step, GError **error)
 {
-    g_autofree char *name = cgroup_name(running->run.dir, running->run.name, "");
+    const Run *run = &running->run;
+    g_autofree char *name = cgroup_name(run->dir, run->name, "");
     g_autofree char *cpus = host_cpus();
     g_autoptr(Groups) groups = groups_of(running->init, name, error);
-    g_autoptr(json_t) none = json_object();
+    g_autoptr(json_t) limits = step->to != NULL ? json_incref(step->to) : json_object();
 
-    return groups != NULL && limits_apply(groups, cpus, step->to != NULL ? step->to : none, error);
+    if (groups == NULL || !limits_apply(groups, cpus, limits, error))
+        return FALSE;
+    json_object_set(json_object_get(running->record, "facts"), "cgroup", limits);
+    if (!record_write(run->dir, run->name, running->record, error))
+        return FALSE;
+    return (!balance_concerns(step->from) && !balance_concerns(limits)) ||
+           balance_run(run->dir, run->name, error);
 }
 
 gboolean limits_ensure(Host *host, const Step *step, GError **error)

@@ -144,7 +144,6 @@ json_t *running_expect(const Context *context, const Object *object, const Expan
     g_autofree char *rootfs = NULL;
     g_autofree char *seccomp = config_seccomp(config);
     g_autofree char *digest = NULL;
-    const char *drawn = json_member_string(config, "$cpus");
     gboolean compat = is_on(config, "security.syscalls.deny_compat");
 
     if (pool == NULL)
@@ -158,9 +157,7 @@ json_t *running_expect(const Context *context, const Object *object, const Expan
         return NULL;
     nics = nics_expect(context, object, expanded, error);
     disks = nics != NULL ? disks_expect(expanded, error) : NULL;
-    cgroup = disks != NULL ? limits_expect(config, context->host,
-                                           drawn != NULL ? strchr(drawn, ':') + 1 : NULL, error)
-                           : NULL;
+    cgroup = disks != NULL ? limits_expect(config, context->host, error) : NULL;
     if (cgroup == NULL)
         return NULL;
     digest = config_digest(items, raw, seccomp, config_is_privileged(config),

@@ -22,9 +22,9 @@ static void set_number(json_t *limits, const char *key, gint64 value)
     json_object_set_new(limits, key, json_string(text));
 }
 
-/* I-301, I-302: a set is itself, a count is what was drawn for it. All CPUs are no limit. */
+/* I-301, I-302: a set is itself, a count stays one (balance.h). All CPUs are no limit. */
 static gboolean expect_cpuset(json_t *limits, const json_t *config, const json_t *host,
-                              const char *drawn, GError **error)
+                              GError **error)
 {
     const char *text = json_member_string(config, "limits.cpu");
     g_autoptr(GArray) online = cpus_of_host(host);
@@ -35,9 +35,9 @@ static gboolean expect_cpuset(json_t *limits, const json_t *config, const json_t
     if (text == NULL || layout_of(host, "cpuset") == NULL)
         return TRUE;
     if (g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT, &count, NULL)) {
-        if (count >= online->len || drawn == NULL)
-            return TRUE;
-        text = drawn;
+        if (count < online->len)
+            set_number(limits, "cpus", (gint64)count);
+        return TRUE;
     }
     asked = cpus_parse(text, error);
     if (asked == NULL) {
@@ -156,13 +156,13 @@ static gboolean expect_hugepages(json_t *limits, const json_t *config, const jso
     return TRUE;
 }
 
-json_t *limits_expect(const json_t *config, const json_t *host, const char *drawn, GError **error)
+json_t *limits_expect(const json_t *config, const json_t *host, GError **error)
 {
     g_autoptr(json_t) limits = json_object();
     const char *processes = json_member_string(config, "limits.processes");
 
-    if (!expect_cpuset(limits, config, host, drawn, error) ||
-        !expect_cpu(limits, config, host, error) || !expect_memory(limits, config, host, error) ||
+    if (!expect_cpuset(limits, config, host, error) || !expect_cpu(limits, config, host, error) ||
+        !expect_memory(limits, config, host, error) ||
         !expect_hugepages(limits, config, host, error))
         return NULL;
     if (processes != NULL && layout_of(host, "pids") != NULL)
@@ -212,9 +212,11 @@ static gboolean write_all(const Groups *groups, const char *cpus, const json_t *
     for (const Limit *limit = LIMITS; limit->key != NULL; limit++) {
         const char *before = json_member_string(from, limit->key);
         const char *after = json_member_string(to, limit->key);
+        gboolean balanced =
+            g_str_equal(limit->key, "cpuset") && json_object_get(to, "cpus") != NULL;
         gboolean lifted = lift && g_str_equal(limit->key, "memory.swap");
 
-        if ((g_strcmp0(before, after) != 0 || (lifted && after != NULL)) &&
+        if (!balanced && (g_strcmp0(before, after) != 0 || (lifted && after != NULL)) &&
             !limit_write(limit, groups, cpus, after, error))
             return FALSE;
     }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "balance.h"
 #include "cgroup.h"
 #include "cpus.h"
 #include "ensure.h"
@@ -15,7 +16,8 @@
 #include "run.h"
 #include "storage/volume.h"
 
-#define LOOK_TRIES 40 /* of 5 ms */
+#define LOOK_TRIES 40    /* of 5 ms */
+#define BALANCE_TRIES 10 /* of 5 ms */
 
 typedef struct {
     Host *host;
@@ -131,12 +133,30 @@ static gboolean look_nics(const json_t *record, const json_t *wanted, json_t *ru
     return TRUE;
 }
 
+/* CPUs that were given for a count show as that count; another berth program may be giving them
+ * just now. */
+static json_t *look_limits(const Look *look, const json_t *record, const Groups *groups,
+                           GError **error)
+{
+    g_autoptr(GArray) online = cpus_of_host(look->context->host);
+    g_autofree char *cpus = cpus_format(online);
+    gboolean counted = json_string_at(record, "facts/cgroup/cpus") != NULL;
+    g_autoptr(json_t) limits = limits_observe(groups, cpus, error);
+
+    for (guint i = 0; counted && limits != NULL && i < BALANCE_TRIES &&
+                      !balance_recognize(look->host->dir, look->name, cpus, limits);
+         i++) {
+        g_usleep(5000);
+        json_decref(limits);
+        limits = limits_observe(groups, cpus, error);
+    }
+    return g_steal_pointer(&limits);
+}
+
 static json_t *look_running(const Look *look, const json_t *record, pid_t init, GError **error)
 {
     g_autofree char *group = cgroup_name(look->host->dir, look->name, "");
     g_autoptr(Groups) groups = groups_of(init, group, error);
-    g_autoptr(GArray) online = cpus_of_host(look->context->host);
-    g_autofree char *cpus = cpus_format(online);
     g_autoptr(json_t) nics = nics_expect(look->context, look->object, &look->expanded, NULL);
     g_autoptr(json_t) wanted_disks = disks_expect(&look->expanded, NULL);
     g_autoptr(json_t) running = json_object();
@@ -152,7 +172,7 @@ static json_t *look_running(const Look *look, const json_t *record, pid_t init, 
     if (disks == NULL)
         return NULL;
     json_object_set_new(running, "disks", disks);
-    limits = limits_observe(groups, cpus, error);
+    limits = look_limits(look, record, groups, error);
     if (limits == NULL)
         return NULL;
     json_object_set_new(running, "cgroup", limits);

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "config.h"
-#include "cpus.h"
 #include "error.h"
 #include "facts.h"
 #include "idmap.h"
@@ -365,85 +364,6 @@ static gboolean draw_ids(Draw *draw, GError **error)
     return TRUE;
 }
 
-/* ---- CPUs ---- */
-
-static gboolean count_load(const Object *other, void *data)
-{
-    guint *load = data;
-    const char *drawn = json_member_string(other->generated, "$cpus");
-    const char *set = drawn != NULL ? strchr(drawn, ':') : NULL;
-    g_autoptr(GArray) cpus = set != NULL ? cpus_parse(set + 1, NULL) : NULL;
-
-    for (guint i = 0; cpus != NULL && i < cpus->len; i++)
-        load[g_array_index(cpus, guint, i)]++;
-    return TRUE;
-}
-
-static int by_number(const void *a, const void *b)
-{
-    guint x = *(const guint *)a, y = *(const guint *)b;
-
-    return x < y ? -1 : x > y;
-}
-
-static GArray *least_loaded(const GArray *online, guint *load, guint count)
-{
-    GArray *chosen = g_array_new(FALSE, FALSE, sizeof(guint));
-
-    while (chosen->len < count) {
-        guint best = g_array_index(online, guint, 0);
-
-        for (guint i = 1; i < online->len; i++) {
-            guint cpu = g_array_index(online, guint, i);
-
-            if (load[cpu] < load[best])
-                best = cpu;
-        }
-        load[best] = G_MAXUINT / 2;
-        g_array_append_val(chosen, best);
-    }
-    g_array_sort(chosen, by_number);
-    return chosen;
-}
-
-/* I-302..306: "COUNT:SET" for a count, ":SET" for a set, so that others see the load. */
-static void draw_cpus(Draw *draw)
-{
-    const char *text = json_member_string(draw->expanded.config, "limits.cpu");
-    const char *old = kept(draw, "$cpus");
-    g_autoptr(GArray) online = cpus_of_host(draw->context->host);
-    g_autofree guint *load = NULL;
-    g_autoptr(GArray) chosen = NULL;
-    g_autofree char *prefix = NULL;
-    g_autofree char *set = NULL;
-    g_autofree char *value = NULL;
-    guint64 count;
-
-    if (text == NULL) {
-        forget(draw, "$cpus");
-        return;
-    }
-    if (!g_ascii_string_to_unsigned(text, 10, 1, G_MAXUINT, &count, NULL)) {
-        value = g_strconcat(":", text, NULL);
-        keep(draw, "$cpus", value);
-        return;
-    }
-    prefix = g_strconcat(text, ":", NULL);
-    if (old != NULL && g_str_has_prefix(old, prefix)) {
-        g_autoptr(GArray) before = cpus_parse(old + strlen(prefix), NULL);
-        g_autoptr(GArray) usable = before != NULL ? cpus_within(before, online) : NULL;
-
-        if (usable != NULL && usable->len == MIN(count, online->len))
-            return;
-    }
-    load = g_new0(guint, 8192);
-    others(draw, count_load, load);
-    chosen = least_loaded(online, load, (guint)MIN(count, online->len));
-    set = cpus_format(chosen);
-    value = g_strconcat(prefix, set, NULL);
-    keep(draw, "$cpus", value);
-}
-
 gboolean instance_prepare(const Context *context, const Object *object, json_t *generated,
                           GError **error)
 {
@@ -458,7 +378,6 @@ gboolean instance_prepare(const Context *context, const Object *object, json_t *
     draw_image(&draw);
     draw_size(&draw, is_new);
     draw_nics(&draw);
-    draw_cpus(&draw);
     drawn = draw_ids(&draw, error);
     expanded_clear(&draw.expanded);
     return drawn;

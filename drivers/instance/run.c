@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "balance.h"
 #include "cgroup.h"
 #include "config.h"
 #include "ensure.h"
@@ -58,7 +59,10 @@ gboolean run_sweep(const Run *run, const json_t *record, GError **error)
         return swept;
     swept = nics_remove(run, json_at(record, "facts/nics"), swept ? error : NULL) && swept;
     disks_close(run, json_at(record, "facts/disks"));
-    return swept && retire_record(run, error);
+    if (!swept || !retire_record(run, error))
+        return FALSE;
+    return !balance_concerns(json_at(record, "facts/cgroup")) ||
+           balance_run(run->dir, run->name, error);
 }
 
 /* ---- start ---- */
@@ -199,8 +203,10 @@ static gboolean set_limits(const Run *run, const json_t *facts, pid_t init, GErr
     g_autofree char *name = cgroup_name(run->dir, run->name, "");
     g_autoptr(Groups) groups = groups_of(init, name, error);
     g_autofree char *cpus = host_cpus();
+    const json_t *limits = json_object_get(facts, "cgroup");
 
-    return groups != NULL && limits_apply(groups, cpus, json_object_get(facts, "cgroup"), error);
+    return groups != NULL && limits_apply(groups, cpus, limits, error) &&
+           (!balance_concerns(limits) || balance_run(run->dir, run->name, error));
 }
 
 static gboolean start(const Run *run, const json_t *facts, json_t *record, GError **error)
