@@ -91,6 +91,7 @@ gboolean journal_note(Store *store, const char *tx, guint position, StepState st
 
 gboolean journal_close(Store *store, const char *tx, GError **error)
 {
+    g_autoptr(GRecMutexLocker) held = store_hold(store);
     sqlite3 *db = store_database(store);
 
     return sql_run(db, error, "DELETE FROM steps WHERE tx = ?1", "s", tx) &&
@@ -176,6 +177,7 @@ gboolean parked_forget(Store *store, const char *tx, const char *key, GError **e
 
 json_t *parked_list(Store *store, GError **error)
 {
+    g_autoptr(GRecMutexLocker) held = store_hold(store);
     g_autoptr(json_t) list = json_array();
     g_autoptr(SqlStatement) statement = NULL;
     gboolean row;
@@ -205,9 +207,19 @@ json_t *parked_list(Store *store, GError **error)
     }
 }
 
+static gboolean forget_parked(Store *store, gint64 id, GError **error)
+{
+    g_autoptr(GRecMutexLocker) held = store_hold(store);
+
+    return sql_run(store_database(store), error, "DELETE FROM parked WHERE id = ?1", "i", id);
+}
+
 gboolean parked_purge(Store *store, Host *host, const char *key, gboolean all, guint *ret_count,
                       GError **error)
 {
+    /* Deleting takes long, so the store is not held meanwhile; one thread at a time deletes. */
+    static GMutex purging;
+    g_autoptr(GMutexLocker) alone = g_mutex_locker_new(&purging);
     g_autoptr(json_t) list = parked_list(store, error);
     gint64 now = g_get_real_time() / G_USEC_PER_SEC;
     g_autoptr(GError) first = NULL;
@@ -229,8 +241,7 @@ gboolean parked_purge(Store *store, Host *host, const char *key, gboolean all, g
         if (step == NULL)
             continue; /* of a driver that this build does not have: kept for the build that does */
         if (host_purge(host, &step->step, &failure) &&
-            sql_run(store_database(store), &failure, "DELETE FROM parked WHERE id = ?1", "i",
-                    (gint64)json_integer_value(json_object_get(item, "id"))))
+            forget_parked(store, json_integer_value(json_object_get(item, "id")), &failure))
             (*ret_count)++;
         else if (first == NULL)
             first = g_steal_pointer(&failure);

@@ -194,6 +194,25 @@ static GPtrArray *without_failed_keys(Transaction *t, const GPtrArray *keys)
     return kept;
 }
 
+/* From the durable commit to the new snapshot nobody else commits. */
+static gboolean write_commit(Transaction *t, const Commit *commit, GError **error)
+{
+    const TransactionRequest *request = t->request;
+    g_autoptr(GRecMutexLocker) held = store_hold(request->store);
+
+    if (!store_begin(request->store, TRUE, error))
+        return FALSE;
+    if (!store_commit(request->store, commit, &t->result.generation, error) ||
+        !queue_parked(t, error) || !journal_close(request->store, t->tx, error)) {
+        store_end(request->store, FALSE, NULL);
+        return FALSE;
+    }
+    if (!store_end(request->store, TRUE, error))
+        return FALSE;
+    store_publish(request->store, commit);
+    return TRUE;
+}
+
 gboolean transaction_commit(Transaction *t, GError **error)
 {
     const TransactionRequest *request = t->request;
@@ -210,16 +229,8 @@ gboolean transaction_commit(Transaction *t, GError **error)
         return FALSE;
     if (t->steps->len > 0 && !host_barrier(request->host, error))
         return FALSE;
-    if (!store_begin(request->store, TRUE, error))
+    if (!write_commit(t, &commit, error))
         return FALSE;
-    if (!store_commit(request->store, &commit, &t->result.generation, error) ||
-        !queue_parked(t, error) || !journal_close(request->store, t->tx, error)) {
-        store_end(request->store, FALSE, NULL);
-        return FALSE;
-    }
-    if (!store_end(request->store, TRUE, error))
-        return FALSE;
-    store_publish(request->store, &commit);
     /* The commit stands from here on: what cannot be purged now is tried again later. */
     if (!parked_purge(request->store, request->host, NULL, FALSE, &purged, &purging))
         g_ptr_array_add(t->result.warnings,

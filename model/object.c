@@ -64,6 +64,7 @@ Object *object_with(const Object *object, const json_t *spec, const json_t *gene
 
     g_free(copy->owner);
     copy->owner = g_strdup(object->owner);
+    copy->created = object->created;
     copy->file = g_strdup(object->file);
     /* Origins are never changed once an object is shared. */
     copy->origins = object->origins != NULL ? g_array_ref(object->origins) : NULL;

@@ -1,5 +1,6 @@
-/* One object of the model: which one it is, what is wanted of it, what berth drew for it, who owns it, where each field was
- * written. Immutable once it is in a snapshot; reference counted, references are atomic. */
+/* One object of the model: which one it is, what is wanted of it, what berth drew for it, who owns
+ * it, where each field was written. Immutable once it is in a snapshot; reference counted,
+ * references are atomic. */
 #pragma once
 
 #include "kind.h"
@@ -14,35 +15,43 @@ typedef struct {
 
 /* Where a field was written. */
 typedef struct {
-    char *path; /* "config/limits.memory", "devices/eth0/network", "name"; "" is the object itself */
+    char
+        *path; /* "config/limits.memory", "devices/eth0/network", "name"; "" is the object itself */
     guint line, column;
 } Origin;
 
 struct Object {
     gatomicrefcount refs;
     ObjectId id;
-    char *key;         /* "instance/default//web": kind/project/parent/name, unique in a snapshot */
-    json_t *spec;      /* what is wanted, canonical: fields by their rows, config and device values as strings, empty ones
-                        * absent. `config` and `devices` are always there where the kind has them. */
-    json_t *generated; /* drawn once: flat map of config-like keys ("ipv4.address", "volatile.eth0.hwaddr") */
+    char *key;    /* "instance/default//web": kind/project/parent/name, unique in a snapshot */
+    json_t *spec; /* what is wanted, canonical: fields by their rows, config and device values as
+                   * strings, empty ones absent. `config` and `devices` are always there where the
+                   * kind has them. */
+    json_t *generated; /* drawn once: flat map of config-like keys ("ipv4.address",
+                          "volatile.eth0.hwaddr") */
+    gint64 created;    /* seconds since the epoch; 0 before its first commit */
     char *owner;       /* "file:NAME" or "api" (EN-43) */
-    char *file;        /* the file that the origins are in; NULL when the object does not come from a file */
-    GArray *origins;   /* of Origin; NULL when unknown */
+    char *
+        file; /* the file that the origins are in; NULL when the object does not come from a file */
+    GArray *origins; /* of Origin; NULL when unknown */
 };
 
-/* A new object with one reference. `spec` and `generated` are stolen (NULL generated becomes {}). */
-Object *object_new(KindId kind, const char *project, const char *parent, const char *name, json_t *spec,
-                   json_t *generated);
+/* A new object with one reference. `spec` and `generated` are stolen (NULL generated becomes {}).
+ */
+Object *object_new(KindId kind, const char *project, const char *parent, const char *name,
+                   json_t *spec, json_t *generated);
 Object *object_ref(const Object *object);
 void object_unref(Object *object);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Object, object_unref)
 
-/* A copy with other content (borrowed: they are deep-copied); NULL keeps the old one's. Origins and owner carry over. */
+/* A copy with other content (borrowed: they are deep-copied); NULL keeps the old one's. Origins and
+ * owner carry over. */
 Object *object_with(const Object *object, const json_t *spec, const json_t *generated);
 
 const Kind *object_kind(const Object *object);
 
-/* "instance/web", or "instance/web (project p)" outside project default; "server" for the singleton. Newly allocated. */
+/* "instance/web", or "instance/web (project p)" outside project default; "server" for the
+ * singleton. Newly allocated. */
 char *object_label(const Object *object);
 /* The same from a key. */
 char *object_key_label(const char *key);
@@ -50,13 +59,15 @@ char *object_key_label(const char *key);
 /* Key of an object: kind/project/parent/name. Newly allocated. */
 char *object_key(KindId kind, const char *project, const char *parent, const char *name);
 
-/* config value: what the user set, else what was drawn, else NULL. Not the row's default. Borrowed. */
+/* config value: what the user set, else what was drawn, else NULL. Not the row's default. Borrowed.
+ */
 const char *object_config(const Object *object, const char *key);
 
 /* The same, with the row's default as last resort. Borrowed. */
 const char *object_config_or_default(const Object *object, const char *key);
 
-/* "FILE:LINE:COLUMN" of a field, falling back to its nearest enclosing path; NULL when unknown. Newly allocated. */
+/* "FILE:LINE:COLUMN" of a field, falling back to its nearest enclosing path; NULL when unknown.
+ * Newly allocated. */
 char *object_where(const Object *object, const char *path);
 
 /* Remembers where a field was written; only before the object is shared. */

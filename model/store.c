@@ -13,9 +13,11 @@
 #define STORE_FORMAT 1
 
 struct Store {
+    GRecMutex mutex; /* what follows, and the connection's own transaction */
     char *dir;
     sqlite3 *db;
     int lock_fd;
+    gint64 data_version; /* SQLite's: rises when another connection writes */
     Snapshot *snapshot;
     gint64 revision;
 };
@@ -106,6 +108,17 @@ static Snapshot *with_defaults(Snapshot *snapshot)
     return completed;
 }
 
+static gboolean read_data_version(Store *store, gint64 *ret_version, GError **error)
+{
+    g_autoptr(SqlStatement) statement = sql_prepare(store->db, error, "PRAGMA data_version", NULL);
+    gboolean row;
+
+    if (statement == NULL || !sql_next(statement, &row, error))
+        return FALSE;
+    *ret_version = sql_int(statement, 0);
+    return TRUE;
+}
+
 static gboolean load(Store *store, GError **error)
 {
     g_autoptr(GPtrArray) objects = g_ptr_array_new_with_free_func((GDestroyNotify)object_unref);
@@ -119,9 +132,10 @@ static gboolean load(Store *store, GError **error)
         return FALSE;
     store->revision = row ? sql_int(revision, 0) : 0;
 
-    statement = sql_prepare(store->db, error,
-                            "SELECT key, spec, generated, owner FROM objects ORDER BY key", NULL);
-    if (statement == NULL)
+    statement =
+        sql_prepare(store->db, error,
+                    "SELECT key, spec, generated, owner, created FROM objects ORDER BY key", NULL);
+    if (statement == NULL || !read_data_version(store, &store->data_version, error))
         return FALSE;
     for (;;) {
         Object *object;
@@ -137,6 +151,7 @@ static gboolean load(Store *store, GError **error)
             return error_set(error, ERR_FAILED,
                              "state database: object %s cannot be read by this build",
                              sql_text(statement, 0));
+        object->created = sql_int(statement, 4);
         g_ptr_array_add(objects, object);
     }
     g_clear_pointer(&store->snapshot, snapshot_unref);
@@ -148,18 +163,59 @@ static gboolean take_lock(Store *store, gboolean wait, GError **error)
 {
     g_autofree char *path = g_build_filename(store->dir, "lock", NULL);
 
+    if (store->lock_fd >= 0)
+        return TRUE;
     store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (store->lock_fd < 0)
         return error_errno(error, errno, "open %s", path);
     while (flock(store->lock_fd, wait ? LOCK_EX : LOCK_EX | LOCK_NB) != 0) {
-        if (errno == EWOULDBLOCK)
+        int failure = errno;
+
+        if (failure == EINTR)
+            continue;
+        store_release(store);
+        if (failure == EWOULDBLOCK)
             return error_set(error, ERR_BUSY,
                              "another berth program is changing %s; try again when it is done",
                              store->dir);
-        if (errno != EINTR)
-            return error_errno(error, errno, "lock %s", path);
+        return error_errno(error, failure, "lock %s", path);
     }
     return TRUE;
+}
+
+gboolean store_take(Store *store, gboolean wait, gboolean *ret_changed, GError **error)
+{
+    *ret_changed = FALSE;
+    if (!take_lock(store, wait, error))
+        return FALSE;
+    if (store_refresh(store, ret_changed, error))
+        return TRUE;
+    store_release(store);
+    return FALSE;
+}
+
+gboolean store_refresh(Store *store, gboolean *ret_changed, GError **error)
+{
+    g_autoptr(GRecMutexLocker) held = store_hold(store);
+    gint64 version;
+
+    *ret_changed = FALSE;
+    if (!read_data_version(store, &version, error))
+        return FALSE;
+    *ret_changed = version != store->data_version;
+    return !*ret_changed || load(store, error);
+}
+
+void store_release(Store *store)
+{
+    if (store->lock_fd >= 0)
+        close(store->lock_fd);
+    store->lock_fd = -1;
+}
+
+GRecMutexLocker *store_hold(Store *store)
+{
+    return g_rec_mutex_locker_new(&store->mutex);
 }
 
 static gboolean check_format(Store *store, GError **error)
@@ -213,6 +269,7 @@ Store *store_open(const char *dir, gboolean write, gboolean wait, GError **error
 {
     g_autoptr(Store) store = g_new0(Store, 1);
 
+    g_rec_mutex_init(&store->mutex);
     store->dir = g_strdup(dir);
     store->lock_fd = -1;
     /* 0711: instances' processes look up their own files below it (DESIGN 5). */
@@ -229,8 +286,8 @@ void store_close(Store *store)
         return;
     g_clear_pointer(&store->snapshot, snapshot_unref);
     sqlite3_close(store->db);
-    if (store->lock_fd >= 0)
-        close(store->lock_fd);
+    store_release(store);
+    g_rec_mutex_clear(&store->mutex);
     g_free(store->dir);
     g_free(store);
 }
@@ -245,6 +302,13 @@ const Snapshot *store_snapshot(Store *store)
     return store->snapshot;
 }
 
+Snapshot *store_ref_snapshot(Store *store)
+{
+    g_autoptr(GRecMutexLocker) held = store_hold(store);
+
+    return snapshot_ref(store->snapshot);
+}
+
 gint64 store_revision(Store *store)
 {
     return store->revision;
@@ -252,14 +316,23 @@ gint64 store_revision(Store *store)
 
 gboolean store_begin(Store *store, gboolean durable, GError **error)
 {
-    return exec(store->db, durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL",
-                error) &&
-           exec(store->db, "BEGIN IMMEDIATE", error);
+    g_rec_mutex_lock(&store->mutex);
+    if (exec(store->db, durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL",
+             error) &&
+        exec(store->db, "BEGIN IMMEDIATE", error))
+        return TRUE;
+    g_rec_mutex_unlock(&store->mutex);
+    return FALSE;
 }
 
 gboolean store_end(Store *store, gboolean keep, GError **error)
 {
-    return exec(store->db, keep ? "COMMIT" : "ROLLBACK", error);
+    gboolean ended = exec(store->db, keep ? "COMMIT" : "ROLLBACK", error);
+
+    if (!ended && keep)
+        exec(store->db, "ROLLBACK", NULL);
+    g_rec_mutex_unlock(&store->mutex);
+    return ended;
 }
 
 static char *object_text(const Object *object)
@@ -281,17 +354,27 @@ static gboolean record_change(Store *store, gint64 generation, const char *key, 
                    "isss", generation, key, before_text, after_text);
 }
 
-static gboolean put_object(Store *store, const Object *object, GError **error)
+static gboolean put_object(Store *store, Object *object, GError **error)
 {
     g_autofree char *spec = json_text(object->spec);
     g_autofree char *generated = json_text(object->generated);
+    const Object *stored = snapshot_get(store->snapshot, object->key);
     gint64 now = g_get_real_time() / G_USEC_PER_SEC;
 
+    if (object->created == 0)
+        object->created = stored != NULL ? stored->created : now;
     return sql_run(store->db, error,
-                   "INSERT INTO objects VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT (key) DO "
+                   "INSERT INTO objects VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (key) DO "
                    "UPDATE SET spec = ?2, "
-                   "generated = ?3, owner = ?4, revision = ?5, changed = ?6",
-                   "ssssii", object->key, spec, generated, object->owner, store->revision + 1, now);
+                   "generated = ?3, owner = ?4, revision = ?5, changed = ?7",
+                   "ssssiii", object->key, spec, generated, object->owner, store->revision + 1,
+                   object->created, now);
+}
+
+/* A commit of runtime facts alone leaves the model as it is. */
+static gboolean changes_objects(const Commit *commit)
+{
+    return commit->put->len > 0 || commit->remove->len > 0;
 }
 
 gboolean store_commit(Store *store, const Commit *commit, gint64 *ret_generation, GError **error)
@@ -299,6 +382,9 @@ gboolean store_commit(Store *store, const Commit *commit, gint64 *ret_generation
     g_autofree char *plan = commit->plan != NULL ? json_text(commit->plan) : NULL;
     gint64 generation;
 
+    *ret_generation = 0;
+    if (!changes_objects(commit))
+        return TRUE;
     if (!sql_run(store->db, error,
                  "INSERT INTO generations (time, cause, source, result, plan) VALUES (?1, ?2, ?3, "
                  "?4, ?5)",
@@ -315,7 +401,7 @@ gboolean store_commit(Store *store, const Commit *commit, gint64 *ret_generation
             return FALSE;
     }
     for (guint i = 0; i < commit->put->len; i++) {
-        const Object *object = commit->put->pdata[i];
+        Object *object = commit->put->pdata[i];
 
         if (!record_change(store, generation, object->key, object, error) ||
             !put_object(store, object, error))
@@ -330,8 +416,11 @@ gboolean store_commit(Store *store, const Commit *commit, gint64 *ret_generation
 
 void store_publish(Store *store, const Commit *commit)
 {
-    Snapshot *next = with_defaults(snapshot_change(store->snapshot, commit->put, commit->remove));
+    Snapshot *next;
 
+    if (!changes_objects(commit))
+        return;
+    next = with_defaults(snapshot_change(store->snapshot, commit->put, commit->remove));
     snapshot_unref(store->snapshot);
     store->snapshot = next;
     store->revision++;

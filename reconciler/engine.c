@@ -20,19 +20,50 @@ static gboolean settle(Engine *engine, const GPtrArray *keys, GError **error)
     return plan_is_empty(plan) || engine_apply(engine, plan, &apply, &result, error);
 }
 
+void engine_look(Engine *engine)
+{
+    g_autoptr(GRecMutexLocker) held = store_hold(engine->store);
+
+    g_clear_pointer(&engine->stored, snapshot_unref);
+    engine->stored = store_ref_snapshot(engine->store);
+    engine->revision = store_revision(engine->store);
+}
+
+gboolean engine_recover(Engine *engine, GError **error)
+{
+    g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
+    g_autofree char *recovered = NULL;
+
+    if (!recover_run(engine->store, engine->host, keys, &recovered, error))
+        return FALSE;
+    engine_look(engine);
+    if (keys->len > 0 && !settle(engine, keys, error))
+        return FALSE;
+    if (recovered != NULL) {
+        g_free(engine->recovered);
+        engine->recovered = g_steal_pointer(&recovered);
+    }
+    return TRUE;
+}
+
 Engine *engine_open(Host *host, EngineFlags flags, GError **error)
 {
     g_autoptr(Engine) engine = g_new0(Engine, 1);
-    g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
 
+    g_mutex_init(&engine->mutex);
+    g_cond_init(&engine->released);
+    engine->locks = locks_new();
     engine->host = host;
     engine->writes = (flags & ENGINE_READ_ONLY) == 0;
     engine->store = store_open(host->dir, engine->writes, (flags & ENGINE_NO_WAIT) == 0, error);
     if (engine->store == NULL)
         return NULL;
-    if (engine->writes && (!recover_run(engine->store, host, keys, &engine->recovered, error) ||
-                           (keys->len > 0 && !settle(engine, keys, error))))
+    engine_look(engine);
+    if (engine->writes && !engine_recover(engine, error))
         return NULL;
+    engine->shares = (flags & ENGINE_SHARES) != 0;
+    if (engine->shares)
+        store_release(engine->store);
     return g_steal_pointer(&engine);
 }
 
@@ -40,14 +71,23 @@ void engine_close(Engine *engine)
 {
     if (engine == NULL)
         return;
+    g_clear_pointer(&engine->stored, snapshot_unref);
     store_close(engine->store);
+    locks_free(engine->locks);
+    g_cond_clear(&engine->released);
+    g_mutex_clear(&engine->mutex);
     g_free(engine->recovered);
     g_free(engine);
 }
 
 const Snapshot *engine_stored(Engine *engine)
 {
-    return store_snapshot(engine->store);
+    return engine->stored;
+}
+
+Snapshot *engine_ref_stored(Engine *engine)
+{
+    return store_ref_snapshot(engine->store);
 }
 
 Host *engine_host(Engine *engine)
@@ -63,8 +103,8 @@ const char *engine_recovered(Engine *engine)
 Plan *engine_plan_wanted(Engine *engine, Wanted *wanted, const GPtrArray *examine,
                          const PlanOptions *options, GError **error)
 {
-    Plan *plan = planner_make(engine->host, store_snapshot(engine->store),
-                              store_revision(engine->store), wanted, examine, options, error);
+    Plan *plan = planner_make(engine->host, engine->stored, engine->revision, wanted, examine,
+                              options, error);
 
     wanted_free(wanted);
     return plan;
@@ -74,7 +114,7 @@ Plan *engine_plan(Engine *engine, const Input *input, const PlanOptions *options
 {
     g_autoptr(Wanted) wanted = wanted_new();
 
-    if (!wanted_add_input(wanted, store_snapshot(engine->store), input, options, error))
+    if (!wanted_add_input(wanted, engine->stored, input, options, error))
         return NULL;
     return engine_plan_wanted(engine, g_steal_pointer(&wanted), NULL, options, error);
 }
@@ -83,7 +123,7 @@ Plan *engine_plan_change(Engine *engine, const GPtrArray *objects, const GPtrArr
                          const PlanOptions *options, GError **error)
 {
     Wanted *wanted = wanted_new();
-    const Snapshot *base = store_snapshot(engine->store);
+    const Snapshot *base = engine->stored;
 
     for (guint i = 0; objects != NULL && i < objects->len; i++)
         wanted_put(wanted, base, objects->pdata[i], options->set);
@@ -107,6 +147,7 @@ Plan *engine_plan_delete(Engine *engine, const GPtrArray *keys, const PlanOption
 json_t *engine_observe(Engine *engine, const Object *object, json_t **ret_expected, GError **error)
 {
     const Driver *driver = DRIVERS[object->id.kind];
+    g_autoptr(Snapshot) stored = store_ref_snapshot(engine->store);
     g_autoptr(json_t) facts = NULL;
     g_autoptr(json_t) observed = NULL;
     g_autoptr(json_t) expected = NULL;
@@ -120,8 +161,7 @@ json_t *engine_observe(Engine *engine, const Object *object, json_t **ret_expect
     facts = host_facts(engine->host, error);
     if (facts == NULL)
         return NULL;
-    context =
-        (Context){store_snapshot(engine->store), facts, engine->host->dir, engine->host->seed};
+    context = (Context){stored, facts, engine->host->dir, engine->host->seed};
     observed = host_observe(engine->host, &context, object, error);
     if (observed == NULL)
         return NULL;
@@ -135,6 +175,7 @@ json_t *engine_observe(Engine *engine, const Object *object, json_t **ret_expect
 
 gboolean engine_own(Engine *engine, const GPtrArray *keys, const char *owner, GError **error)
 {
+    g_autoptr(GRecMutexLocker) held = store_hold(engine->store);
     g_autoptr(GPtrArray) put = g_ptr_array_new_with_free_func((GDestroyNotify)object_unref);
     g_autoptr(GPtrArray) none = g_ptr_array_new();
     Commit commit = {put,   none,   strcmp(owner, "api") == 0 ? "release" : "adopt",
@@ -142,7 +183,7 @@ gboolean engine_own(Engine *engine, const GPtrArray *keys, const char *owner, GE
     gint64 generation;
 
     for (guint i = 0; i < keys->len; i++) {
-        const Object *object = snapshot_get(store_snapshot(engine->store), keys->pdata[i]);
+        const Object *object = snapshot_get(engine->stored, keys->pdata[i]);
         g_autofree char *label = object_key_label(keys->pdata[i]);
         Object *owned;
 
@@ -166,5 +207,6 @@ gboolean engine_own(Engine *engine, const GPtrArray *keys, const char *owner, GE
     if (!store_end(engine->store, TRUE, error))
         return FALSE;
     store_publish(engine->store, &commit);
+    engine_look(engine);
     return TRUE;
 }

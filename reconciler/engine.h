@@ -14,6 +14,8 @@ typedef enum {
     ENGINE_READ_ONLY =
         1 << 0, /* writes nothing; does not create the state directory; recovery is not run */
     ENGINE_NO_WAIT = 1 << 1, /* ERR_BUSY at once when another berth program holds the state lock */
+    ENGINE_SHARES = 1 << 2,  /* for a daemon: the state lock is held only while transactions of
+                                engine_transact run, so that other berth programs can write too */
 } EngineFlags;
 
 /* Opens `host->dir`. Without ENGINE_READ_ONLY the state lock is taken (waiting unless NO_WAIT), and
@@ -25,6 +27,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Engine, engine_close)
 
 /* The committed model. Borrowed; a new one after each apply. */
 const Snapshot *engine_stored(Engine *engine);
+/* The same for any thread. New reference. */
+Snapshot *engine_ref_stored(Engine *engine);
 Host *engine_host(Engine *engine);
 
 /* What recovery did at open, one line for people, or NULL. */
@@ -58,7 +62,7 @@ typedef struct {
 } ApplyOptions;
 
 typedef struct {
-    gint64 generation; /* 0: nothing was committed */
+    gint64 generation; /* 0: no object changed, at most facts of the host (EN-46) */
     guint steps_done;
     GPtrArray *pending;   /* of char *: rows whose restart, rebuild or replace was not allowed */
     GPtrArray *restarted; /* of char *: objects that a rollback had to start again */
@@ -76,6 +80,23 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ApplyResult, apply_result_clear)
  * model moved since the plan was made. */
 gboolean engine_apply(Engine *engine, const Plan *plan, const ApplyOptions *options,
                       ApplyResult *ret_result, GError **error);
+
+/* Makes a plan from `engine_stored`, which holds still meanwhile. */
+typedef Plan *(*PlanFunction)(Engine *engine, void *data, GError **error);
+
+/* Plans and carries out in one go, from any thread. Transactions that touch different objects run
+ * side by side: each holds the objects that it changes alone, and those that they refer to
+ * together with others; one that has to wait plans again afterwards. `ret_plan` (may be NULL) gets
+ * the plan that was carried out, or that failed. */
+gboolean engine_transact(Engine *engine, PlanFunction make, void *data, const ApplyOptions *options,
+                         Plan **ret_plan, ApplyResult *ret_result, GError **error);
+
+/* Whether a transaction that is under way makes, changes or deletes the object. */
+gboolean engine_is_busy(Engine *engine, const char *key);
+
+/* Takes over what another program committed, and what one that crashed left half done. TRUE in
+ * `ret_changed` when the stored model is a new one. */
+gboolean engine_refresh(Engine *engine, gboolean *ret_changed, GError **error);
 
 /* Ownership without any change to the host (EN-50, EN-43). `owner` "api" releases. */
 gboolean engine_own(Engine *engine, const GPtrArray *keys, const char *owner, GError **error);

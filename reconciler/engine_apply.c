@@ -288,13 +288,8 @@ static void mark_degraded(Engine *engine, const Plan *plan, const GError *failur
     store_end(engine->store, TRUE, NULL);
 }
 
-static gboolean is_applicable(Engine *engine, const Plan *plan, GError **error)
+static gboolean is_allowed(const Plan *plan, GError **error)
 {
-    if (plan->revision != store_revision(engine->store))
-        return error_set(error, ERR_CONFLICT,
-                         "the plan was made for revision %" G_GINT64_FORMAT
-                         ", but revision %" G_GINT64_FORMAT " is in force; plan again",
-                         plan->revision, store_revision(engine->store));
     if (plan->blocked->len > 0) {
         g_autofree char *text = NULL;
 
@@ -324,8 +319,8 @@ static void take_result(const Plan *plan, TransactionResult *transaction, gint64
     }
 }
 
-gboolean engine_apply(Engine *engine, const Plan *plan, const ApplyOptions *options,
-                      ApplyResult *ret_result, GError **error)
+gboolean engine_carry_out(Engine *engine, const Plan *plan, const ApplyOptions *options,
+                          ApplyResult *ret_result, GError **error)
 {
     g_autoptr(GPtrArray) put = objects_to_commit(plan);
     g_autoptr(GPtrArray) removed = keys_to_remove(plan);
@@ -353,7 +348,7 @@ gboolean engine_apply(Engine *engine, const Plan *plan, const ApplyOptions *opti
     gboolean done;
 
     memset(ret_result, 0, sizeof *ret_result);
-    if (!is_applicable(engine, plan, error))
+    if (!is_allowed(plan, error))
         return FALSE;
     if (plan->steps->len == 0 && put->len == 0 && removed->len == 0) {
         take_result(plan, &transaction, started, ret_result);
@@ -386,4 +381,20 @@ gboolean engine_apply(Engine *engine, const Plan *plan, const ApplyOptions *opti
                          ret_result->failed->len, plan->objects->len, text);
     }
     return TRUE;
+}
+
+gboolean engine_apply(Engine *engine, const Plan *plan, const ApplyOptions *options,
+                      ApplyResult *ret_result, GError **error)
+{
+    gboolean done;
+
+    memset(ret_result, 0, sizeof *ret_result);
+    if (plan->revision != engine->revision)
+        return error_set(error, ERR_CONFLICT,
+                         "the plan was made for revision %" G_GINT64_FORMAT
+                         ", but revision %" G_GINT64_FORMAT " is in force; plan again",
+                         plan->revision, engine->revision);
+    done = engine_carry_out(engine, plan, options, ret_result, error);
+    engine_look(engine);
+    return done;
 }

@@ -2,14 +2,34 @@
 #pragma once
 
 #include "engine.h"
+#include "locks.h"
 #include "planner.h"
 
 struct Engine {
     Host *host; /* borrowed */
     Store *store;
+    Snapshot *stored; /* the committed model as plans see it: does not change under one */
+    gint64 revision;  /* of `stored` */
     gboolean writes;
     char *recovered; /* what recovery did at open; NULL */
+
+    /* For a program whose threads make transactions side by side: engine_transact. */
+    GMutex mutex;   /* held while a plan is made and its locks are taken */
+    GCond released; /* a transaction ended */
+    Locks *locks;
+    guint running;   /* transactions under way */
+    gboolean shares; /* the state lock is held only while some are */
 };
+
+/* Takes the committed model of now as `stored`. */
+void engine_look(Engine *engine);
+
+/* engine_apply for a plan that is known to fit: its objects are held, or nobody else writes. */
+gboolean engine_carry_out(Engine *engine, const Plan *plan, const ApplyOptions *options,
+                          ApplyResult *ret_result, GError **error);
+
+/* Undoes what a crash left, and puts right what does not fit the committed model. */
+gboolean engine_recover(Engine *engine, GError **error);
 
 /* Every plan ends here. Takes `wanted` over. */
 Plan *engine_plan_wanted(Engine *engine, Wanted *wanted, const GPtrArray *examine,

@@ -15,6 +15,7 @@ static json_t *parse(const char *text)
 static json_t *query(Engine *engine, GError **error, json_t *(*row_to_json)(SqlStatement *),
                      const char *sql, gint64 a, gint64 b)
 {
+    g_autoptr(GRecMutexLocker) held = store_hold(engine->store);
     g_autoptr(json_t) list = json_array();
     g_autoptr(SqlStatement) statement = NULL;
     gboolean row;

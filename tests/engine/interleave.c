@@ -124,6 +124,7 @@ static gboolean run_order(guint order, guint undo_a, guint undo_b, guint moves,
     }
     side_close(&a);
     side_close(&b);
+    engine_look(world->engine);
     result = result_of(world);
     return fine && strcmp(result, expected[undo_a == G_MAXUINT][undo_b == G_MAXUINT]) == 0;
 }

@@ -1,0 +1,99 @@
+/* Transactions side by side in one program (EN-32): who plans, who waits, who may run. */
+#include <string.h>
+
+#include "engine_private.h"
+
+/* The first transaction under way takes the state lock, so that no other program writes. */
+static gboolean enter(Engine *engine, GError **error)
+{
+    gboolean changed;
+
+    if (engine->running == 0 && engine->shares) {
+        if (!store_take(engine->store, TRUE, &changed, error))
+            return FALSE;
+        /* Who wrote may have been killed at it. */
+        if (changed && !engine_recover(engine, error)) {
+            store_release(engine->store);
+            return FALSE;
+        }
+    }
+    engine->running++;
+    return TRUE;
+}
+
+static void leave(Engine *engine)
+{
+    if (--engine->running == 0 && engine->shares)
+        store_release(engine->store);
+    g_cond_broadcast(&engine->released);
+}
+
+/* Plans until nobody is in the way. The mutex is held. */
+static Plan *plan_and_lock(Engine *engine, PlanFunction make, void *data, LockSet **ret_set,
+                           GError **error)
+{
+    for (;;) {
+        g_autoptr(Plan) plan = NULL;
+        g_autoptr(LockSet) set = NULL;
+
+        engine_look(engine);
+        plan = make(engine, data, error);
+        if (plan == NULL)
+            return NULL;
+        set = lock_set_of_plan(plan);
+        if (locks_try(engine->locks, set)) {
+            *ret_set = g_steal_pointer(&set);
+            return g_steal_pointer(&plan);
+        }
+        g_cond_wait(&engine->released, &engine->mutex);
+    }
+}
+
+gboolean engine_transact(Engine *engine, PlanFunction make, void *data, const ApplyOptions *options,
+                         Plan **ret_plan, ApplyResult *ret_result, GError **error)
+{
+    g_autoptr(Plan) plan = NULL;
+    g_autoptr(LockSet) set = NULL;
+    gboolean done = FALSE;
+
+    memset(ret_result, 0, sizeof *ret_result);
+    g_mutex_lock(&engine->mutex);
+    if (enter(engine, error)) {
+        plan = plan_and_lock(engine, make, data, &set, error);
+        if (plan != NULL) {
+            g_mutex_unlock(&engine->mutex);
+            done = engine_carry_out(engine, plan, options, ret_result, error);
+            g_mutex_lock(&engine->mutex);
+            engine_look(engine);
+            locks_release(engine->locks, set);
+        }
+        leave(engine);
+    }
+    g_mutex_unlock(&engine->mutex);
+    if (ret_plan != NULL)
+        *ret_plan = g_steal_pointer(&plan);
+    return done;
+}
+
+gboolean engine_is_busy(Engine *engine, const char *key)
+{
+    g_autoptr(GMutexLocker) held = g_mutex_locker_new(&engine->mutex);
+
+    return locks_is_held(engine->locks, key);
+}
+
+gboolean engine_refresh(Engine *engine, gboolean *ret_changed, GError **error)
+{
+    g_autoptr(GMutexLocker) held = g_mutex_locker_new(&engine->mutex);
+    gboolean recovered;
+
+    *ret_changed = FALSE;
+    if (engine->running > 0) /* nobody else writes */
+        return TRUE;
+    if (!store_take(engine->store, TRUE, ret_changed, error))
+        return FALSE;
+    recovered = engine_recover(engine, error);
+    engine_look(engine);
+    store_release(engine->store);
+    return recovered;
+}
