@@ -198,10 +198,14 @@ static void print_list(const char *title, const GPtrArray *strings)
 
 static void print_result_text(const ApplyResult *result)
 {
-    if (result->generation > 0)
-        message("Done: generation %" G_GINT64_FORMAT ", %u step%s in %.2f s.", result->generation,
-                result->steps_done, result->steps_done == 1 ? "" : "s",
-                (double)result->milliseconds / 1000);
+    g_autofree char *generation =
+        result->generation > 0
+            ? g_strdup_printf("generation %" G_GINT64_FORMAT ", ", result->generation)
+            : g_strdup("");
+
+    if (result->generation > 0 || result->steps_done > 0)
+        message("Done: %s%u step%s in %.2f s.", generation, result->steps_done,
+                result->steps_done == 1 ? "" : "s", (double)result->milliseconds / 1000);
     print_list("Started again by the rollback:", result->restarted);
     print_list("Warnings:", result->warnings);
     print_list("Still pending, because it was not allowed (--allow-replace, --allow-restart):",

@@ -70,6 +70,20 @@ static void print_field(Printer *printer, const PlanObject *object, const PlanFi
     g_string_append_c(printer->text, '\n');
 }
 
+/* The dearest of what its pending fields wait for. */
+static Label awaited(const PlanObject *object)
+{
+    Label label = LABEL_NONE;
+
+    for (guint i = 0; i < object->fields->len; i++) {
+        const PlanField *field = object->fields->pdata[i];
+
+        if (field->pending)
+            label = MAX(label, field->label);
+    }
+    return label;
+}
+
 static void print_object(Printer *printer, const PlanObject *object)
 {
     g_autofree char *label = object_key_label(object->key);
@@ -81,9 +95,8 @@ static void print_object(Printer *printer, const PlanObject *object)
 
         line = g_strdup_printf("%s %s  renamed from %s", ACTION_SIGNS[object->action], label, old);
     } else if (object->action == ACTION_NONE) {
-        line = g_strdup_printf(
-            "  %s  pending: in force after a restart, rebuild or replace that was not allowed",
-            label);
+        line = g_strdup_printf("  %s  pending: in force after a %s that was not allowed", label,
+                               label_to_string(awaited(object)));
     } else {
         line = g_strdup_printf("%s %s  %s%s%s", ACTION_SIGNS[object->action], label,
                                action_to_string(object->action),

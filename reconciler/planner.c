@@ -8,13 +8,14 @@
 
 /* One object under examination: facts on both sides. */
 typedef struct {
-    const Object *stored; /* NULL: new */
-    const Object *wanted; /* NULL: goes */
-    json_t *observed;     /* with the '$' arguments of what is stored */
-    json_t *expected;     /* with what is not allowed held back */
-    json_t *was_expected; /* of what is stored: the measure of drift; NULL when it is new */
-    GPtrArray *changes;   /* of FactChange * */
-    GPtrArray *held;      /* of FactRow *: whose change is not allowed */
+    const Object *stored;   /* NULL: new */
+    const Object *wanted;   /* NULL: goes */
+    json_t *observed;       /* with the '$' arguments of what is stored */
+    json_t *expected;       /* with what is not allowed held back */
+    json_t *was_expected;   /* of what is stored: the measure of drift; NULL when it is new */
+    GPtrArray *changes;     /* of FactChange * */
+    GPtrArray *held;        /* of FactRow *: whose change is not allowed */
+    GPtrArray *held_fields; /* of PlanField *: what of the facts waits for it */
 } Subject;
 
 static void subject_free(gpointer data)
@@ -27,6 +28,7 @@ static void subject_free(gpointer data)
     if (subject->changes != NULL)
         g_ptr_array_unref(subject->changes);
     g_ptr_array_unref(subject->held);
+    g_ptr_array_unref(subject->held_fields);
     g_free(subject);
 }
 
@@ -129,6 +131,35 @@ static gboolean waits_for_rebuild(const Subject *subject, const FactChange *chan
     return change->row->label == LABEL_RESTART && has_label(subject->held, LABEL_REBUILD);
 }
 
+static void add_held_field(Subject *subject, const FactChange *change, const char *member,
+                           const json_t *from, const json_t *to)
+{
+    PlanField *field = plan_field_new(change->path, from, to, change->row->label);
+
+    if (member != NULL) {
+        g_free(field->path);
+        field->path = g_strdup_printf("%s/%s", change->path, member);
+    }
+    field->pending = TRUE;
+    g_ptr_array_add(subject->held_fields, field);
+}
+
+/* Remembers what `held`, the change as far as it is allowed, leaves out of it. */
+static void add_held_fields(Subject *subject, const FactChange *change, const json_t *held)
+{
+    const char *member;
+    json_t *to;
+
+    if (!json_is_object(change->to)) {
+        add_held_field(subject, change, NULL, change->from, change->to);
+        return;
+    }
+    json_object_foreach (change->to, member, to) {
+        if (member[0] != '$' && !facts_equal(json_object_get(held, member), to))
+            add_held_field(subject, change, member, json_object_get(change->from, member), to);
+    }
+}
+
 /* The facts that differ; a change whose cost is not allowed is held back, and what remains is
  * compared again. */
 static gboolean compare_facts(Planner *planner, const Driver *driver, const char *key,
@@ -154,6 +185,7 @@ static gboolean compare_facts(Planner *planner, const Driver *driver, const char
             copy = json_deep_copy(subject->expected);
             facts_set(copy, change->path, held);
             g_ptr_array_add(subject->held, (gpointer)change->row);
+            add_held_fields(subject, change, held);
             json_decref(subject->expected);
             subject->expected = copy;
             again = TRUE;
@@ -194,6 +226,7 @@ static Subject *subject_new(Planner *planner, const char *key, const json_t *obs
     subject->stored = stored;
     subject->wanted = wanted;
     subject->held = g_ptr_array_new();
+    subject->held_fields = g_ptr_array_new_with_free_func((GDestroyNotify)plan_field_free);
     subject->observed = json_deep_copy(observed);
     if (driver != NULL) {
         if (stored != NULL) {
@@ -318,6 +351,19 @@ static Action subject_action(const Subject *subject, const GPtrArray *fields)
     return strcmp(subject->stored->owner, subject->wanted->owner) != 0 ? ACTION_ADOPT : ACTION_NONE;
 }
 
+/* What waits is said by the spec's fields; by the facts where the spec was changed before. */
+static void say_what_waits(Subject *subject, GPtrArray *fields)
+{
+    for (guint i = 0; i < fields->len; i++) {
+        const PlanField *field = fields->pdata[i];
+
+        if (!field->drift && field->label >= LABEL_RESTART)
+            return;
+    }
+    while (subject->held_fields->len > 0)
+        g_ptr_array_add(fields, g_ptr_array_steal_index(subject->held_fields, 0));
+}
+
 static void add_plan_object(Planner *planner, const char *key, Subject *subject)
 {
     GPtrArray *fields = subject_fields(planner, subject);
@@ -328,6 +374,7 @@ static void add_plan_object(Planner *planner, const char *key, Subject *subject)
         g_ptr_array_unref(fields);
         return;
     }
+    say_what_waits(subject, fields);
     object = g_new0(PlanObject, 1);
     object->key = g_strdup(key);
     object->action = action;

@@ -15,6 +15,11 @@
     "images:\n  - {name: busybox, source: 'builtin:busybox'}\n"                                    \
     "profiles:\n  - name: default\n    devices:\n      root: {type: disk, path: /, pool: data}\n"  \
     "      eth0: {type: nic, network: lan}\n"
+#define OTHER_IMAGE                                                                                \
+    "storage_pools:\n  - {name: data, driver: dir}\n"                                              \
+    "images:\n  - {name: busybox, source: 'builtin:busybox'}\n"                                    \
+    "  - {name: other, source: /srv/other.tar.gz}\n"                                               \
+    "profiles:\n  - name: default\n    devices:\n      root: {type: disk, path: /, pool: data}\n"
 #define WEB(rest) "  - {name: web, image: busybox, state: running" rest "}\n"
 #define DB(rest) "  - {name: db, image: busybox, state: running" rest "}\n"
 
@@ -48,6 +53,73 @@ Test(engine, no_op_makes_no_generation)
     must_apply(world, BASE);
     history = engine_history(world->engine, NULL);
     cr_assert_eq(json_array_size(history), 1);
+}
+
+static size_t generations(World *world)
+{
+    g_autoptr(json_t) history = engine_history(world->engine, NULL);
+
+    return json_array_size(history);
+}
+
+Test(engine, a_repair_makes_no_generation) /* EN-46 */
+{
+    g_autoptr(World) world = world_new();
+    g_autofree char *before = NULL;
+    g_autofree char *after = NULL;
+    g_autoptr(json_t) state = NULL;
+    g_autoptr(Plan) plan = NULL;
+    g_auto(ApplyResult) result = {0};
+
+    must_apply(world, BASE);
+    before = world_fingerprint(world);
+    state = world_host_state(world);
+    json_object_del(json_object_get(json_object_get(state, "objects"), "network/default//lan"),
+                    "link");
+    world_set_host_state(world, state);
+    plan = must_plan(world, BASE, NULL);
+    cr_assert(world_apply_plan(world, plan, &result, NULL));
+    cr_assert_eq(result.generation, 0);
+    cr_assert_eq(result.steps_done, 1);
+    cr_assert_eq(generations(world), 1);
+    after = world_fingerprint(world);
+    cr_assert_str_eq(before, after);
+    cr_assert(world_reopen(world, NULL));
+}
+
+/* EN-46: a rebuild that was put off has no generation of its own; the way back is that of the edit.
+ */
+Test(engine, rollback_skips_the_work_that_was_put_off)
+{
+    static const char wanted[] = OTHER_IMAGE "instances:\n"
+                                             "  - {name: web, image: other, state: running}\n";
+    g_autoptr(World) world = world_new();
+    PlanOptions forbid = world_options();
+    g_autofree char *before = NULL;
+    g_autofree char *after = NULL;
+    g_autofree char *text = NULL;
+    g_autoptr(Plan) stored = NULL, waiting = NULL, back = NULL;
+    g_auto(ApplyResult) first = {0}, second = {0};
+
+    must_apply(world, OTHER_IMAGE "instances:\n" WEB(""));
+    before = world_fingerprint(world);
+    forbid.allow_replace = FALSE;
+    stored = must_plan(world, wanted, &forbid);
+    cr_assert(world_apply_plan(world, stored, &first, NULL));
+    cr_assert_eq(first.generation, 2);
+    waiting = must_plan(world, wanted, &forbid);
+    text = plan_text(waiting, FALSE);
+    cr_assert(plan_is_empty(waiting));
+    cr_assert_not_null(strstr(text, "in force after a rebuild that was not allowed"), "%s", text);
+    cr_assert_not_null(strstr(text, "volume.image: "), "%s", text);
+    must_apply(world, wanted);
+    cr_assert_eq(generations(world), 2);
+    forbid.allow_replace = TRUE;
+    back = engine_plan_rollback(world->engine, 0, FALSE, &forbid, NULL);
+    cr_assert_not_null(back);
+    cr_assert(world_apply_plan(world, back, &second, NULL));
+    after = world_fingerprint(world);
+    cr_assert_str_eq(before, after);
 }
 
 Test(engine, rollback_takes_the_last_generation_back) /* EN-46 */
@@ -177,6 +249,7 @@ Test(engine, a_restart_that_is_not_allowed_is_pending) /* EN-22, EN-48 */
     g_auto(ApplyResult) result = {0};
     g_autoptr(json_t) conditions = NULL;
     g_autoptr(json_t) cleared = NULL;
+    g_autofree char *text = NULL;
 
     forbid.forbid_restart = TRUE;
     must_apply(world, BASE "instances:\n" WEB(""));
@@ -186,6 +259,9 @@ Test(engine, a_restart_that_is_not_allowed_is_pending) /* EN-22, EN-48 */
     cr_assert_str_eq(object_config(web_of(world), "linux.sysctl.net.ipv4.ip_forward"), "1");
     second = must_plan(world, wanted, &forbid);
     cr_assert(plan_is_empty(second), "pending is neither a change nor drift");
+    text = plan_text(second, FALSE);
+    cr_assert_not_null(strstr(text, "in force after a restart that was not allowed"), "%s", text);
+    cr_assert_not_null(strstr(text, "running.config: "), "%s", text);
     conditions = engine_conditions(world->engine, "instance/default//web", NULL);
     cr_assert_eq(json_array_size(conditions), 2, "Ready and RestartPending");
     must_apply(world, wanted);
