@@ -59,3 +59,14 @@ int loop_attach(const char *file, char **ret_device, GError **error)
     error_errno(error, errno, "attach %s to a loop device", file);
     return -1;
 }
+
+char *loop_backing(const char *device)
+{
+    struct loop_info64 info;
+    g_auto(Fd) fd = open(device, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0 || ioctl(fd, LOOP_GET_STATUS64, &info) < 0)
+        return NULL;
+    return g_strdup_printf("%llu:%llu", (unsigned long long)info.lo_device,
+                           (unsigned long long)info.lo_inode);
+}

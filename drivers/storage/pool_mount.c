@@ -268,9 +268,25 @@ static void forget_device(const char *device)
         return;
 }
 
+/* The loop device goes with its last user, and programs that look at every new device are users for
+ * a moment. Until then the file system can be seen, and mkfs refuses to make it anew (its UUID is
+ * the same). Who holds it for longer is waited for no more: nothing of ours uses it. */
+static void await_loop(const char *device, const char *backing)
+{
+    for (guint i = 0; i < UMOUNT_TRIES; i++) {
+        g_autofree char *now = loop_backing(device);
+
+        if (g_strcmp0(now, backing) != 0)
+            return;
+        g_usleep(UMOUNT_PAUSE_US);
+    }
+}
+
 static gboolean unmount(const char *path, gboolean btrfs, GError **error)
 {
     g_autoptr(GUnixMountEntry) entry = btrfs ? g_unix_mount_at(path, NULL) : NULL;
+    const char *device = entry != NULL ? g_unix_mount_get_device_path(entry) : NULL;
+    g_autofree char *backing = device != NULL ? loop_backing(device) : NULL;
 
     for (guint i = 0; umount2(path, UMOUNT_NOFOLLOW) < 0; i++) {
         if (errno == EINVAL || errno == ENOENT)
@@ -280,8 +296,10 @@ static gboolean unmount(const char *path, gboolean btrfs, GError **error)
             return error_errno(error, errno, "unmount %s", path);
         g_usleep(UMOUNT_PAUSE_US);
     }
-    if (entry != NULL)
-        forget_device(g_unix_mount_get_device_path(entry));
+    if (backing != NULL)
+        await_loop(device, backing);
+    if (device != NULL)
+        forget_device(device);
     if (rmdir(path) < 0 && errno != ENOENT)
         return error_errno(error, errno, "remove the mount point %s", path);
     return TRUE;

@@ -1,6 +1,8 @@
 /* Storage pools on the real host, row by row: dir in its place and in a user's directory, btrfs on
  * a loop file, in a subvolume and on a block device. */
 #include <criterion/criterion.h>
+#include <fcntl.h>
+#include <gio/gunixmounts.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -385,6 +387,37 @@ Test(pool, made_anew_after_its_end)
         rig_purge_all(pool, end);
         filler = rig_loop_device(name, 1 << 20); /* so that the next one gets another device */
     }
+}
+
+static gpointer release_later(gpointer fd)
+{
+    g_usleep(300000);
+    close(GPOINTER_TO_INT(fd));
+    return NULL;
+}
+
+/* Programs that look at every new device, such as udev's, hold it for a moment after its end. */
+Test(pool, made_anew_while_somebody_looks)
+{
+    const Object *pool = rig_put(KIND_POOL, "one", "{'driver':'btrfs','config':{'size':'300MiB'}}");
+    g_autofree char *path = g_build_filename(rig.dir, "storage-pools/one", NULL);
+
+    g_autoptr(GUnixMountEntry) entry = NULL;
+    GThread *thread;
+    int fd;
+
+    rig_create(pool, "t1");
+    entry = g_unix_mount_at(path, NULL);
+    cr_assert_not_null(entry);
+    fd = open(g_unix_mount_get_device_path(entry), O_RDONLY | O_CLOEXEC);
+    cr_assert_geq(fd, 0);
+    thread = g_thread_new("look", release_later, GINT_TO_POINTER(fd));
+    rig_delete(pool, "t2");
+    rig_purge_all(pool, "t2");
+    rig_create(pool, "t3");
+    g_thread_join(thread);
+    rig_delete(pool, "t4");
+    rig_purge_all(pool, "t4");
 }
 
 Test(pool, keys_without_effect_are_refused)
