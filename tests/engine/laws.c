@@ -36,16 +36,22 @@ static void check(guint law, gboolean holds, const char *detail)
     if (holds)
         return;
     laws[law].failures++;
-    if (laws[law].failures <= 3)
-        printf("# seed %u: %s: %.1500s\n", seed, laws[law].name, detail != NULL ? detail : "");
+    if (laws[law].failures <= 3) {
+        g_auto(GStrv) lines = g_strsplit(detail != NULL ? detail : "", "\n", -1);
+        g_autofree char *text = g_strjoinv("\n# ", lines);
+
+        printf("# seed %u: %s: %.1500s\n", seed, laws[law].name, text);
+    }
 }
 
-static char *plan_bytes(World *world, const char *text)
+/* The plan as bytes, or why there is none. `ret_steps`: how many steps it has. */
+static char *plan_bytes(World *world, const char *text, guint *ret_steps)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(Plan) plan = world_plan(world, text, NULL, &error);
     g_autoptr(json_t) json = plan != NULL ? plan_json(plan) : NULL;
 
+    *ret_steps = plan != NULL ? plan->steps->len : 0;
     return json != NULL ? json_text(json) : g_strdup(error->message);
 }
 
@@ -110,8 +116,8 @@ static void check_failure(World *world, const char *text, GRand *rand, guint ope
     /* A purge that fails comes after the commit: the apply stands. */
     if (applied)
         return;
-    detail = g_strdup_printf("operation %u: %s\n# before %s\n# after  %s", n, error->message,
-                             before, after);
+    detail =
+        g_strdup_printf("operation %u: %s\nbefore %s\nafter  %s", n, error->message, before, after);
     /* What a plan refuses never began; it changes nothing either. */
     check(ALL_OR_NOTHING,
           strcmp(before, after) == 0 &&
@@ -154,22 +160,13 @@ static void check_crash(World *world, char *text, GRand *rand, guint operations,
     }
 }
 
-/* How many host operations an apply of `text` would take: done in a child, so that nothing remains.
- */
-static guint count_operations(World *world, const char *text)
-{
-    g_autoptr(Plan) plan = world_plan(world, text, NULL, NULL);
-
-    return plan != NULL ? plan->steps->len : 0;
-}
-
 static gboolean run_round(World *world, json_t *model, GRand *rand)
 {
     g_autofree char *text = random_text(model);
-    g_autofree char *once = plan_bytes(world, text);
-    g_autofree char *again = plan_bytes(world, text);
+    guint operations;
+    g_autofree char *once = plan_bytes(world, text, &operations);
+    g_autofree char *again = plan_bytes(world, text, &operations);
     g_autoptr(GError) error = NULL;
-    guint operations = count_operations(world, text);
     gboolean applied = FALSE;
 
     check(SAME_BYTES, strcmp(once, again) == 0, once);

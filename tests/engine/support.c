@@ -45,8 +45,10 @@ static void keep(FaultHost *fault)
     g_file_set_contents(fault->file, text, -1, NULL);
 }
 
-static void die(void)
+/* The fake host's memory is all that is left of this process. */
+static void die(FaultHost *fault)
 {
+    keep(fault);
     kill(getpid(), SIGKILL);
     for (;;)
         pause();
@@ -63,7 +65,7 @@ static gboolean count_operation(FaultHost *fault, GError **error)
     if (!hit)
         return FALSE;
     if (fault->fault == FAULT_KILL_BEFORE)
-        die();
+        die(fault);
     if (fault->fault == FAULT_FAIL)
         return !error_set(error, ERR_FAILED, "made to fail");
     return FALSE;
@@ -72,10 +74,8 @@ static gboolean count_operation(FaultHost *fault, GError **error)
 static void after_operation(FaultHost *fault)
 {
     g_mutex_lock(&fault->mutex);
-    if (fault->fault != FAULT_NONE || fault->lose_percent > 0)
-        keep(fault);
     if (fault->fault == FAULT_KILL_AFTER && fault->count == fault->at)
-        die();
+        die(fault);
     g_mutex_unlock(&fault->mutex);
 }
 
