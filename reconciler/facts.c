@@ -212,7 +212,7 @@ json_t *facts_with_arguments(const json_t *observed, const json_t *expected)
     json_t *member;
 
     if (!json_is_object(observed))
-        return json_deep_copy(observed);
+        return json_incref((json_t *)observed);
     merged = json_object();
     json_object_foreach ((json_t *)observed, key, member)
         json_object_set_new(merged, key,
@@ -231,7 +231,7 @@ json_t *facts_without_arguments(const json_t *value)
     json_t *member;
 
     if (!json_is_object(value))
-        return json_deep_copy(value);
+        return json_incref((json_t *)value);
     plain = json_object();
     json_object_foreach ((json_t *)value, key, member) {
         if (key[0] != '$')

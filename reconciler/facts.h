@@ -25,10 +25,10 @@ GPtrArray *facts_diff(const Driver *driver, const json_t *from, const json_t *to
 GPtrArray *facts_pair(const Driver *driver, const json_t *from, const json_t *to, GError **error);
 
 /* `observed` with the '$' members that `expected` has where both have the enclosing object. New
- * reference. */
+ * reference, which shares what is no object with both. */
 json_t *facts_with_arguments(const json_t *observed, const json_t *expected);
 
-/* `value` without '$' members. New reference. */
+/* `value` without '$' members. New reference, which shares what is no object. */
 json_t *facts_without_arguments(const json_t *value);
 
 /* A copy of `to` in which everything that only `row` itself covers (no row below it) is as in

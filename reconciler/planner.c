@@ -197,20 +197,48 @@ static gboolean compare_facts(Planner *planner, const Driver *driver, const char
 
 /* What the driver says that the facts should be. What it remarks becomes `warnings`, unless that is
  * NULL. */
-static json_t *expect_facts(const Context *context, const Object *object, const json_t *observed,
-                            GPtrArray *warnings, GError **error)
+static json_t *expect(const Context *context, const Object *object, const json_t *observed,
+                      GPtrArray *warnings, GError **error)
 {
     json_t *facts = DRIVERS[object->id.kind]->expect(context, object, observed, error);
     g_autoptr(json_t) remarks = driver_take_remarks(facts);
-    g_autofree char *label = object_label(object);
     size_t i;
     json_t *remark;
 
-    json_array_foreach (remarks, i, remark) {
-        if (warnings != NULL)
-            g_ptr_array_add(warnings, g_strdup_printf("%s: %s", label, json_string_value(remark)));
+    json_array_foreach (warnings != NULL ? remarks : NULL, i, remark) {
+        g_autofree char *label = object_label(object);
+
+        g_ptr_array_add(warnings, g_strdup_printf("%s: %s", label, json_string_value(remark)));
     }
     return facts;
+}
+
+/* The facts that are expected before and after the plan, and what is observed with the arguments of
+ * the former. Of what the plan does not touch both are the same. */
+static gboolean expect_facts(Planner *planner, const char *key, Subject *subject,
+                             const json_t *observed, GError **error)
+{
+    const Object *stored = subject->stored, *wanted = subject->wanted;
+    GPtrArray *warnings = planner->plan->warnings;
+    gboolean same =
+        stored != NULL && wanted != NULL && !g_hash_table_contains(planner->touched, key);
+
+    if (stored != NULL) {
+        subject->was_expected =
+            expect(&planner->before, stored, observed, same ? warnings : NULL, error);
+        if (subject->was_expected == NULL)
+            return FALSE;
+        subject->observed = facts_with_arguments(observed, subject->was_expected);
+    } else {
+        subject->observed = json_incref((json_t *)observed);
+    }
+    if (same)
+        subject->expected = json_incref(subject->was_expected);
+    else if (wanted != NULL)
+        subject->expected = expect(&planner->after, wanted, observed, warnings, error);
+    else
+        subject->expected = json_object();
+    return subject->expected != NULL;
 }
 
 static Subject *subject_new(Planner *planner, const char *key, const json_t *observed,
@@ -227,25 +255,12 @@ static Subject *subject_new(Planner *planner, const char *key, const json_t *obs
     subject->wanted = wanted;
     subject->held = g_ptr_array_new();
     subject->held_fields = g_ptr_array_new_with_free_func((GDestroyNotify)plan_field_free);
-    subject->observed = json_deep_copy(observed);
-    if (driver != NULL) {
-        if (stored != NULL) {
-            subject->was_expected = expect_facts(&planner->before, stored, observed, NULL, error);
-            made = subject->was_expected != NULL;
-        }
-        if (made) {
-            subject->expected = wanted != NULL ? expect_facts(&planner->after, wanted, observed,
-                                                              planner->plan->warnings, error)
-                                               : json_object();
-            made = subject->expected != NULL;
-        }
-        if (made && subject->was_expected != NULL) {
-            json_decref(subject->observed);
-            subject->observed = facts_with_arguments(observed, subject->was_expected);
-        }
-        made = made && (is_renamed(subject) ? compare_renamed : compare_facts)(planner, driver, key,
-                                                                               subject, error);
-    }
+    if (driver != NULL)
+        made = expect_facts(planner, key, subject, observed, error) &&
+               (is_renamed(subject) ? compare_renamed : compare_facts)(planner, driver, key,
+                                                                       subject, error);
+    else
+        subject->observed = json_incref((json_t *)observed);
     if (!made) {
         g_autofree char *label = object_key_label(key);
 
@@ -310,7 +325,9 @@ static GPtrArray *subject_fields(const Planner *planner, const Subject *subject)
     const Object *any = wanted != NULL ? wanted : stored;
     GPtrArray *fields;
 
-    if (any->id.kind == KIND_INSTANCE && stored != NULL && wanted != NULL)
+    if (!g_hash_table_contains(planner->touched, any->key))
+        fields = g_ptr_array_new_with_free_func((GDestroyNotify)plan_field_free);
+    else if (any->id.kind == KIND_INSTANCE && stored != NULL && wanted != NULL)
         fields = fields_diff_expanded(planner->base, stored, planner->plan->next, wanted);
     else
         fields = fields_diff(stored, wanted);
@@ -364,7 +381,8 @@ static void say_what_waits(Subject *subject, GPtrArray *fields)
         g_ptr_array_add(fields, g_ptr_array_steal_index(subject->held_fields, 0));
 }
 
-static void add_plan_object(Planner *planner, const char *key, Subject *subject)
+/* FALSE when there is nothing to say about it. */
+static gboolean add_plan_object(Planner *planner, const char *key, Subject *subject)
 {
     GPtrArray *fields = subject_fields(planner, subject);
     Action action = subject_action(subject, fields);
@@ -372,7 +390,7 @@ static void add_plan_object(Planner *planner, const char *key, Subject *subject)
 
     if (action == ACTION_NONE && subject->held->len == 0) {
         g_ptr_array_unref(fields);
-        return;
+        return FALSE;
     }
     say_what_waits(subject, fields);
     object = g_new0(PlanObject, 1);
@@ -397,6 +415,7 @@ static void add_plan_object(Planner *planner, const char *key, Subject *subject)
             object->label = MAX(object->label, change->row->label);
     }
     g_ptr_array_add(planner->plan->objects, object);
+    return TRUE;
 }
 
 static int compare_by_rank(gconstpointer a, gconstpointer b, gpointer data)
@@ -476,56 +495,70 @@ static GPtrArray *keys_to_examine(Planner *planner, const GPtrArray *put, const 
     return keys;
 }
 
-static GPtrArray *observe_keys(Planner *planner, const GPtrArray *keys, GError **error)
+static GPtrArray *observe_keys(Planner *planner, const GPtrArray *keys, guint from, guint to,
+                               GError **error)
 {
     g_autoptr(GArray) sights = g_array_new(FALSE, FALSE, sizeof(Sight));
 
-    for (guint i = 0; i < keys->len; i++) {
-        const char *old = g_hash_table_lookup(planner->wanted->renamed, keys->pdata[i]);
-        const Object *stored = snapshot_get(planner->base, old != NULL ? old : keys->pdata[i]);
-        const Object *wanted = snapshot_get(planner->plan->next, keys->pdata[i]);
+    for (guint i = from; i < to; i++) {
+        const char *key = keys->pdata[i];
+        const char *old = g_hash_table_lookup(planner->wanted->renamed, key);
+        const Object *stored = snapshot_get(planner->base, old != NULL ? old : key);
+        const Object *wanted = snapshot_get(planner->plan->next, key);
         Sight sight = {wanted, &planner->after, NULL, NULL};
 
         if (wanted == NULL || old != NULL)
             sight = (Sight){stored, &planner->before, NULL, NULL};
-        else if (stored != NULL && planner->changes_model)
+        else if (stored != NULL && g_hash_table_contains(planner->touched, key))
             sight = (Sight){wanted, &planner->after, stored, &planner->before};
         g_array_append_val(sights, sight);
     }
     return planner_observe(planner->host, sights, error);
 }
 
-static gboolean examine_host(Planner *planner, const GPtrArray *keys, GPtrArray *subjects,
+/* So many objects are looked at side by side: enough for all CPUs, few enough that the facts of a
+ * large host never are in memory all at once. */
+#define EXAMINE_TOGETHER 256u
+
+/* Of each object only what differs is kept (of Subject *). */
+static gboolean examine_host(Planner *planner, const GPtrArray *keys, GHashTable *subjects,
                              GError **error)
 {
-    g_autoptr(GPtrArray) observed = observe_keys(planner, keys, error);
+    for (guint from = 0; from < keys->len; from += EXAMINE_TOGETHER) {
+        guint to = MIN(from + EXAMINE_TOGETHER, keys->len);
+        g_autoptr(GPtrArray) observed = observe_keys(planner, keys, from, to, error);
 
-    if (observed == NULL)
-        return FALSE;
-    for (guint i = 0; i < keys->len; i++) {
-        Subject *subject = subject_new(planner, keys->pdata[i], observed->pdata[i], error);
-
-        if (subject == NULL)
+        if (observed == NULL)
             return FALSE;
-        g_ptr_array_add(subjects, subject);
-        add_plan_object(planner, keys->pdata[i], subject);
+        for (guint i = from; i < to; i++) {
+            char *key = keys->pdata[i];
+            Subject *subject = subject_new(planner, key, observed->pdata[i - from], error);
+
+            if (subject == NULL)
+                return FALSE;
+            if (add_plan_object(planner, key, subject))
+                g_hash_table_insert(subjects, key, subject);
+            else
+                subject_free(subject);
+        }
     }
     planner->plan->examined = keys->len;
     return TRUE;
 }
 
-static gboolean order_and_step(Planner *planner, const GPtrArray *keys, const GPtrArray *subjects,
-                               GError **error)
+static gboolean order_and_step(Planner *planner, GHashTable *subjects, GError **error)
 {
     g_autoptr(GPtrArray) changed = g_ptr_array_new();
     g_autoptr(GHashTable) changes = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(Order) order = NULL;
 
-    for (guint i = 0; i < planner->plan->objects->len; i++)
-        g_ptr_array_add(changed, ((const PlanObject *)planner->plan->objects->pdata[i])->key);
-    for (guint i = 0; i < keys->len; i++)
-        g_hash_table_insert(changes, keys->pdata[i],
-                            ((const Subject *)subjects->pdata[i])->changes);
+    for (guint i = 0; i < planner->plan->objects->len; i++) {
+        char *key = ((const PlanObject *)planner->plan->objects->pdata[i])->key;
+        const Subject *subject = g_hash_table_lookup(subjects, key);
+
+        g_ptr_array_add(changed, key);
+        g_hash_table_insert(changes, key, subject->changes);
+    }
     order = order_new(planner->base, planner->plan->next, changed, error);
     if (order == NULL)
         return FALSE;
@@ -551,13 +584,16 @@ Plan *planner_make(Host *host, const Snapshot *base, gint64 revision, Wanted *wa
     g_autoptr(Plan) plan = plan_new(base, revision);
     g_autoptr(json_t) facts = host_facts(host, error);
     g_autoptr(GPtrArray) put = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(GPtrArray) subjects = g_ptr_array_new_with_free_func(subject_free);
+    g_autoptr(GHashTable) touched = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GHashTable) subjects =
+        g_hash_table_new_full(g_str_hash, g_str_equal, NULL, subject_free);
     g_autoptr(GPtrArray) keys = NULL;
     Planner planner = {.host = host,
                        .base = base,
                        .options = options,
                        .wanted = wanted,
                        .host_facts = facts,
+                       .touched = touched,
                        .plan = plan};
 
     if (facts == NULL)
@@ -575,7 +611,7 @@ Plan *planner_make(Host *host, const Snapshot *base, gint64 revision, Wanted *wa
     }
     keys = keys_to_examine(&planner, put, examine);
     if (!examine_host(&planner, keys, subjects, error) ||
-        !order_and_step(&planner, keys, subjects, error))
+        !order_and_step(&planner, subjects, error))
         return NULL;
     check_fixed(plan);
     plan_seal(plan);

@@ -14,9 +14,11 @@ typedef struct {
     const PlanOptions *options;
     Wanted *wanted;
     json_t *host_facts;
-    Context before;         /* of base */
-    Context after;          /* of plan->next */
-    gboolean changes_model; /* next is not base: set by planner_complete_model */
+    Context before;      /* of base */
+    Context after;       /* of plan->next */
+    GHashTable *touched; /* set of keys of what changes in the model, and of what refers to it:
+                            facts of others are expected to stay as they are. Set by
+                            planner_complete_model. */
     Plan *plan;
 } Planner;
 

@@ -47,15 +47,27 @@ static void set_next(Planner *planner)
                                planner->host->seed};
 }
 
+/* An object that is put in as it is stored need not be in memory twice. */
+static void share(Object *object, const Object *stored)
+{
+    json_decref(object->spec);
+    json_decref(object->generated);
+    object->spec = json_incref(stored->spec);
+    object->generated = json_incref(stored->generated);
+}
+
 static GHashTable *changed_keys(const Planner *planner)
 {
     GHashTable *changed = g_hash_table_new(g_str_hash, g_str_equal);
     const Wanted *wanted = planner->wanted;
 
     for (guint i = 0; i < wanted->put->len; i++) {
-        const Object *object = wanted->put->pdata[i];
+        Object *object = wanted->put->pdata[i];
+        const Object *stored = snapshot_get(planner->base, object->key);
 
-        if (!same_object(object, snapshot_get(planner->base, object->key)))
+        if (same_object(object, stored))
+            share(object, stored);
+        else
             g_hash_table_add(changed, object->key);
     }
     for (guint i = 0; i < wanted->remove->len; i++)
@@ -177,6 +189,18 @@ static void check_renames(Planner *planner)
     }
 }
 
+static void mark_touched(Planner *planner, GHashTable *changed, const GPtrArray *affected)
+{
+    GHashTableIter iter;
+    gpointer key;
+
+    g_hash_table_iter_init(&iter, changed);
+    while (g_hash_table_iter_next(&iter, &key, NULL))
+        g_hash_table_add(planner->touched, g_strdup(key));
+    for (guint i = 0; i < affected->len; i++)
+        g_hash_table_add(planner->touched, g_strdup(affected->pdata[i]));
+}
+
 gboolean planner_complete_model(Planner *planner, GPtrArray *ret_examine, GError **error)
 {
     g_autoptr(GHashTable) changed = NULL;
@@ -188,9 +212,9 @@ gboolean planner_complete_model(Planner *planner, GPtrArray *ret_examine, GError
         return FALSE;
     check_renames(planner);
     changed = changed_keys(planner);
-    planner->changes_model = g_hash_table_size(changed) > 0;
-    if (planner->changes_model) {
+    if (g_hash_table_size(changed) > 0) {
         add_affected(planner, changed, to_check);
+        mark_touched(planner, changed, to_check);
         if (planner->wanted->put->len > asked) {
             set_next(planner);
             if (!draw_all(planner, asked, error))
