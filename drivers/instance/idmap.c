@@ -158,8 +158,7 @@ void idmap_add_items(const IdMap *map, json_t *items)
     add_items(map->gid, 'g', items);
 }
 
-/* Root's range in one file as [base, size]; NULL without an error when the file or an entry for
- * root is missing. */
+/* Root's range in one file as [base, size]; NULL without an error when it has no entry for root. */
 static gboolean read_range(const char *path, json_t **ret_range, GError **error)
 {
     g_autofree char *text = NULL;
@@ -167,8 +166,6 @@ static gboolean read_range(const char *path, json_t **ret_range, GError **error)
     gboolean small = FALSE;
 
     *ret_range = NULL;
-    if (!file_exists(path))
-        return TRUE;
     if (!file_read(path, 1u << 20, &text, NULL, error))
         return FALSE;
     lines = g_strsplit(text, "\n", -1);
@@ -197,12 +194,49 @@ static gboolean read_range(const char *path, json_t **ret_range, GError **error)
                                path, IDMAP_MIN_SIZE);
 }
 
+static gboolean has_entries(const char *path)
+{
+    g_autofree char *text = NULL;
+
+    return g_file_get_contents(path, &text, NULL, NULL) && *g_strstrip(text) != '\0';
+}
+
+/* The four parts of shadow's id maps belong together (RT-75). FALSE with an error that names the
+ * missing ones when only some are there. Without the tools a file without a line does not count:
+ * Debian's package login makes such files everywhere. */
+static gboolean find_shadow(const char *subuid, const char *subgid, gboolean *ret_found,
+                            GError **error)
+{
+    const char *parts[] = {subuid, subgid, "newuidmap", "newgidmap"};
+    g_autoptr(GString) missing = g_string_new(NULL);
+    gboolean tools = FALSE, entries = FALSE;
+
+    for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
+        g_autofree char *tool = i >= 2 ? g_find_program_in_path(parts[i]) : NULL;
+
+        tools = tools || tool != NULL;
+        entries = entries || (i < 2 && has_entries(parts[i]));
+        if (i < 2 ? !file_exists(parts[i]) : tool == NULL)
+            g_string_append_printf(missing, "%s%s", missing->len > 0 ? ", " : "", parts[i]);
+    }
+    *ret_found = missing->len == 0;
+    if (*ret_found || (!tools && !entries))
+        return TRUE;
+    return error_set(error, ERR_FAILED,
+                     "shadow's id maps are only half there: %s missing; install the package uidmap",
+                     missing->str);
+}
+
 json_t *idmap_host_ids(const char *subuid, const char *subgid, GError **error)
 {
     g_autoptr(json_t) uid = NULL;
     g_autoptr(json_t) gid = NULL;
 
-    if (!read_range(subuid, &uid, error) || !read_range(subgid, &gid, error))
+    gboolean found;
+
+    if (!find_shadow(subuid, subgid, &found, error))
+        return NULL;
+    if (found && (!read_range(subuid, &uid, error) || !read_range(subgid, &gid, error)))
         return NULL;
     if ((uid == NULL) != (gid == NULL)) {
         error_set(error, ERR_INVALID, "root has a range in only one of %s and %s", subuid, subgid);

@@ -30,7 +30,8 @@ void idmap_add_items(const IdMap *map, json_t *items);
 
 /* The host's range as {"uid": [base, size], "gid": [base, size]} from subuid and subgid files
  * (RT-73..77): root's first range of at least 65536 ids; the default range when root has no entry
- * at all. NULL when the files are malformed or root's ranges are too small. New reference. */
+ * at all, or the host has neither these files nor newuidmap and newgidmap. NULL when it has only
+ * some of the four, the files are malformed or root's ranges are too small. New reference. */
 json_t *idmap_host_ids(const char *subuid, const char *subgid, GError **error);
 
 /* First fit for a range of `size` ids within [first, last] that leaves out `taken` (of IdSpan, only

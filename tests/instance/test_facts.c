@@ -3,8 +3,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "error.h"
+#include "file.h"
 #include "instance/config.h"
 #include "instance/cpus.h"
 #include "instance/facts.h"
@@ -95,16 +97,55 @@ static void ids_are(const char *text, const char *should)
     remove(folder);
 }
 
+/* A folder to look for programs in, with empty ones of these names. */
+static char *folder_of_programs(const char *const *names)
+{
+    char *folder = g_dir_make_tmp("berth-path-XXXXXX", NULL);
+
+    for (; *names != NULL; names++) {
+        g_autofree char *path = g_build_filename(folder, *names, NULL);
+
+        cr_assert(g_file_set_contents(path, "", 0, NULL) && chmod(path, 0755) == 0);
+    }
+    g_setenv("PATH", folder, TRUE);
+    return folder;
+}
+
+static const char *const BOTH_TOOLS[] = {"newuidmap", "newgidmap", NULL};
+
+/* RT-75, RT-76: all four, or none of them. */
+Test(idmap, half_of_shadow)
+{
+    static const char *const one[] = {"newuidmap", NULL}, *const none[] = {NULL};
+    g_autofree char *all = folder_of_programs(BOTH_TOOLS);
+    g_autofree char *half = NULL;
+    g_autofree char *empty = NULL;
+
+    ids_are("root:100000:65536\n", "[100000,65536]");
+    ids_are(NULL, "missing; install the package uidmap");
+    half = folder_of_programs(one);
+    ids_are("root:100000:65536\n", "only half there: newgidmap missing");
+    ids_are("", "newgidmap missing");
+    empty = folder_of_programs(none);
+    ids_are("someone:100000:65536\n", "only half there: newuidmap, newgidmap missing");
+    ids_are("\n", "[1000000,1000000000]");
+    ids_are(NULL, "[1000000,1000000000]");
+    cr_expect(file_remove_tree(all, NULL) && file_remove_tree(half, NULL) &&
+              file_remove_tree(empty, NULL));
+}
+
 /* RT-73..77 */
 Test(idmap, host_ids)
 {
-    ids_are(NULL, "[1000000,1000000000]");
+    g_autofree char *folder = folder_of_programs(BOTH_TOOLS);
+
     ids_are("", "[1000000,1000000000]");
     ids_are("# nobody\nlxd:100000:65536\n", "[1000000,1000000000]");
     ids_are("root:5:10\nROOT:100000:65536\nroot:900000:70000\n", "[100000,65536]");
     ids_are("root:100000:65535\n", "no range of at least 65536 ids");
     ids_are("root:100000\n", "malformed line");
     ids_are("root:a:65536\n", "malformed line");
+    cr_expect(file_remove_tree(folder, NULL));
 }
 
 Test(idmap, place)
