@@ -89,6 +89,10 @@ typedef struct {
     const json_t *host;   /* host-wide facts, see host_facts() */
     const char *dir;      /* state directory, absolute */
     const char *seed;     /* for drawing: equal on each run of one state directory on one machine */
+    const json_t *actions; /* KEY -> {"state": "running", "stopped" or "frozen", "timeout": seconds,
+                              "force": bool}: a power state that is asked for now, whatever the spec
+                              says; may be NULL */
+    gboolean before;       /* this is the model before the plan: nobody has acted yet */
 } Context;
 
 typedef struct {

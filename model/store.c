@@ -335,23 +335,73 @@ gboolean store_end(Store *store, gboolean keep, GError **error)
     return ended;
 }
 
-static char *object_text(const Object *object)
+/* What a generation keeps of an object: not how it runs (EN-46). */
+static char *lasting_text(const Object *object)
 {
-    g_autoptr(json_t) value = object != NULL ? store_object_to_json(object) : NULL;
+    g_autoptr(json_t) value = NULL;
+    json_t *generated;
+    const char *key;
+    json_t *drawn;
+    void *next;
 
-    return value != NULL ? json_text(value) : NULL;
+    if (object == NULL)
+        return NULL;
+    generated = json_copy(object->generated);
+    json_object_foreach_safe (generated, next, key, drawn) {
+        if (g_str_has_prefix(key, "volatile.last_state.") || strcmp(key, "$last_used") == 0)
+            json_object_del(generated, key);
+    }
+    value = json_pack("{s:O, s:o, s:s}", "spec", object->spec, "generated", generated, "owner",
+                      object->owner);
+    return json_text(value);
 }
 
-static gboolean record_change(Store *store, gint64 generation, const char *key, const Object *after,
-                              GError **error)
+/* Adds what lasts of an object's change to `changes`, of {key, before, after}. */
+static void note_change(const Store *store, const char *key, const Object *after, json_t *changes)
 {
-    g_autofree char *before_text = object_text(snapshot_get(store->snapshot, key));
-    g_autofree char *after_text = object_text(after);
+    g_autofree char *before_text = lasting_text(snapshot_get(store->snapshot, key));
+    g_autofree char *after_text = lasting_text(after);
 
-    if (g_strcmp0(before_text, after_text) == 0)
-        return TRUE;
-    return sql_run(store->db, error, "INSERT OR REPLACE INTO changes VALUES (?1, ?2, ?3, ?4)",
-                   "isss", generation, key, before_text, after_text);
+    if (g_strcmp0(before_text, after_text) != 0)
+        json_array_append_new(changes, json_pack("[s, s?, s?]", key, before_text, after_text));
+}
+
+static json_t *changes_of(const Store *store, const Commit *commit)
+{
+    json_t *changes = json_array();
+
+    for (guint i = 0; i < commit->remove->len; i++)
+        note_change(store, commit->remove->pdata[i], NULL, changes);
+    for (guint i = 0; i < commit->put->len; i++) {
+        const Object *object = commit->put->pdata[i];
+
+        note_change(store, object->key, object, changes);
+    }
+    return changes;
+}
+
+static gboolean put_generation(Store *store, const Commit *commit, const json_t *changes,
+                               gint64 *ret_generation, GError **error)
+{
+    g_autofree char *plan = commit->plan != NULL ? json_text(commit->plan) : NULL;
+    size_t i;
+    json_t *change;
+
+    if (!sql_run(store->db, error,
+                 "INSERT INTO generations (time, cause, source, result, plan) VALUES (?1, ?2, ?3, "
+                 "?4, ?5)",
+                 "issss", g_get_real_time() / G_USEC_PER_SEC, commit->cause,
+                 commit->source != NULL ? commit->source : "api", commit->result, plan))
+        return FALSE;
+    *ret_generation = sqlite3_last_insert_rowid(store->db);
+    json_array_foreach (changes, i, change) {
+        if (!sql_run(store->db, error, "INSERT OR REPLACE INTO changes VALUES (?1, ?2, ?3, ?4)",
+                     "isss", *ret_generation, json_string_value(json_array_get(change, 0)),
+                     json_string_value(json_array_get(change, 1)),
+                     json_string_value(json_array_get(change, 2))))
+            return FALSE;
+    }
+    return TRUE;
 }
 
 static gboolean put_object(Store *store, Object *object, GError **error)
@@ -379,39 +429,25 @@ static gboolean changes_objects(const Commit *commit)
 
 gboolean store_commit(Store *store, const Commit *commit, gint64 *ret_generation, GError **error)
 {
-    g_autofree char *plan = commit->plan != NULL ? json_text(commit->plan) : NULL;
-    gint64 generation;
+    g_autoptr(json_t) changes = changes_of(store, commit);
 
     *ret_generation = 0;
-    if (!changes_objects(commit))
-        return TRUE;
-    if (!sql_run(store->db, error,
-                 "INSERT INTO generations (time, cause, source, result, plan) VALUES (?1, ?2, ?3, "
-                 "?4, ?5)",
-                 "issss", g_get_real_time() / G_USEC_PER_SEC, commit->cause,
-                 commit->source != NULL ? commit->source : "api", commit->result, plan))
+    if (json_array_size(changes) > 0 &&
+        !put_generation(store, commit, changes, ret_generation, error))
         return FALSE;
-    generation = sqlite3_last_insert_rowid(store->db);
     for (guint i = 0; i < commit->remove->len; i++) {
         const char *key = commit->remove->pdata[i];
 
-        if (!record_change(store, generation, key, NULL, error) ||
-            !sql_run(store->db, error, "DELETE FROM objects WHERE key = ?1", "s", key) ||
+        if (!sql_run(store->db, error, "DELETE FROM objects WHERE key = ?1", "s", key) ||
             !sql_run(store->db, error, "DELETE FROM conditions WHERE key = ?1", "s", key))
             return FALSE;
     }
     for (guint i = 0; i < commit->put->len; i++) {
-        Object *object = commit->put->pdata[i];
-
-        if (!record_change(store, generation, object->key, object, error) ||
-            !put_object(store, object, error))
+        if (!put_object(store, commit->put->pdata[i], error))
             return FALSE;
     }
-    if (!sql_run(store->db, error, "INSERT OR REPLACE INTO meta VALUES ('revision', ?1)", "i",
-                 store->revision + 1))
-        return FALSE;
-    *ret_generation = generation;
-    return TRUE;
+    return sql_run(store->db, error, "INSERT OR REPLACE INTO meta VALUES ('revision', ?1)", "i",
+                   store->revision + 1);
 }
 
 void store_publish(Store *store, const Commit *commit)

@@ -132,6 +132,39 @@ Plan *engine_plan_change(Engine *engine, const GPtrArray *objects, const GPtrArr
     return engine_plan_wanted(engine, wanted, NULL, options, error);
 }
 
+/* What an instance is brought back to when the host comes up (OPS-83). */
+static void remember_power(Object *object, const char *state)
+{
+    gboolean runs = strcmp(state, "stopped") != 0;
+
+    json_object_set_new(object->generated, "volatile.last_state.power",
+                        json_string(runs ? "RUNNING" : "STOPPED"));
+    if (runs)
+        json_object_set_new(object->generated, "$last_used",
+                            json_integer(g_get_real_time() / G_USEC_PER_SEC));
+}
+
+Plan *engine_plan_power(Engine *engine, const char *key, const Power *power, GError **error)
+{
+    const Object *stored = snapshot_get(engine->stored, key);
+    Wanted *wanted;
+    g_autofree char *label = object_key_label(key);
+    g_autoptr(json_t) actions =
+        json_pack("{s:{s:s, s:b}}", key, "state", power->state, "force", power->force);
+    PlanOptions options = {.forbid_restart = TRUE, .actions = actions};
+
+    if (stored == NULL) {
+        error_set(error, ERR_NOT_FOUND, "%s does not exist", label);
+        return NULL;
+    }
+    if (power->timeout != POWER_TIMEOUT_OF_INSTANCE)
+        json_object_set_new(json_object_get(actions, key), "timeout", json_integer(power->timeout));
+    wanted = wanted_new();
+    wanted_put(wanted, engine->stored, stored, NULL);
+    remember_power(wanted->put->pdata[0], power->state);
+    return engine_plan_wanted(engine, wanted, NULL, &options, error);
+}
+
 Plan *engine_plan_delete(Engine *engine, const GPtrArray *keys, const PlanOptions *options,
                          GError **error)
 {
@@ -161,7 +194,7 @@ json_t *engine_observe(Engine *engine, const Object *object, json_t **ret_expect
     facts = host_facts(engine->host, error);
     if (facts == NULL)
         return NULL;
-    context = (Context){stored, facts, engine->host->dir, engine->host->seed};
+    context = (Context){stored, facts, engine->host->dir, engine->host->seed, NULL, FALSE};
     observed = host_observe(engine->host, &context, object, error);
     if (observed == NULL)
         return NULL;

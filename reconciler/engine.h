@@ -42,6 +42,19 @@ Plan *engine_plan_delete(Engine *engine, const GPtrArray *keys, const PlanOption
 /* Plan of `objects` put in and `keys` taken out: what every other way ends in. */
 Plan *engine_plan_change(Engine *engine, const GPtrArray *objects, const GPtrArray *keys,
                          const PlanOptions *options, GError **error);
+#define POWER_TIMEOUT_OF_INSTANCE (-2)
+
+/* A power state that is asked for now, not declared. */
+typedef struct {
+    const char *state; /* "running", "stopped", "frozen" */
+    gboolean force;    /* a stop kills at once */
+    gint64 timeout; /* seconds for a clean stop, after which it fails and the instance runs on; -1:
+                       as long as it takes; POWER_TIMEOUT_OF_INSTANCE: boot.host_shutdown_timeout */
+} Power;
+
+/* Plan that brings an instance to a power state. What it makes is no generation. */
+Plan *engine_plan_power(Engine *engine, const char *key, const Power *power, GError **error);
+
 /* Plan that reverts generation `number` (EN-46); `to` restores the objects of one source as they
  * were after it. */
 Plan *engine_plan_rollback(Engine *engine, gint64 number, gboolean to, const PlanOptions *options,

@@ -60,8 +60,8 @@ static GHashTable *observe_stepped(Applying *applying, gboolean old, GHashTable 
     g_autoptr(GPtrArray) keys = g_ptr_array_new();
     g_autoptr(GArray) sights = g_array_new(FALSE, FALSE, sizeof(Sight));
     g_autoptr(GPtrArray) observed = NULL;
-    Context before = {plan->base, facts, host->dir, host->seed};
-    Context after = {plan->next, facts, host->dir, host->seed};
+    Context before = {plan->base, facts, host->dir, host->seed, NULL, TRUE};
+    Context after = {plan->next, facts, host->dir, host->seed, NULL, FALSE};
     GHashTable *by_key;
     GHashTableIter iter;
     gpointer key;

@@ -55,6 +55,7 @@ typedef struct {
     GPtrArray *allow_restart_only; /* of char *: globs; NULL: all */
     gboolean no_park;              /* deletes are final at once and listed as irreversible */
     gboolean force;                /* rollback takes conflicts */
+    const json_t *actions;         /* see Context.actions; NULL: none */
 } PlanOptions;
 
 typedef struct {

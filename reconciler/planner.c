@@ -598,7 +598,7 @@ Plan *planner_make(Host *host, const Snapshot *base, gint64 revision, Wanted *wa
 
     if (facts == NULL)
         return NULL;
-    planner.before = (Context){base, facts, host->dir, host->seed};
+    planner.before = (Context){base, facts, host->dir, host->seed, options->actions, TRUE};
     plan->source = g_strdup(options->set);
     wanted_keep_needed(wanted, base);
     take_messages(&planner);

@@ -43,8 +43,9 @@ static void set_next(Planner *planner)
     g_clear_pointer(&planner->plan->next, snapshot_unref);
     planner->plan->next =
         snapshot_change(planner->base, planner->wanted->put, planner->wanted->remove);
-    planner->after = (Context){planner->plan->next, planner->host_facts, planner->host->dir,
-                               planner->host->seed};
+    planner->after = (Context){planner->plan->next,       planner->host_facts,
+                               planner->host->dir,        planner->host->seed,
+                               planner->options->actions, FALSE};
 }
 
 /* An object that is put in as it is stored need not be in memory twice. */

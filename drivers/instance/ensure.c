@@ -81,7 +81,7 @@ static gboolean make_running(const Run *run, json_t *to, GError **error)
         return TRUE;
     facts = facts_to_start(run, to);
     return (record_init(record) == 0 ||
-            run_stop(run, json_member_string(to, "$halt"), 30, error)) &&
+            run_stop(run, &(Stop){json_member_string(to, "$halt"), 30, FALSE}, error)) &&
            run_start(run, facts, error);
 }
 
@@ -100,8 +100,11 @@ gboolean running_ensure(Host *host, const Step *step, GError **error)
     if (step->to != NULL)
         done = make_running(&run, step->to, error);
     else
-        done = run_stop(&run, json_member_string(side, "$halt"),
-                        json_integer_value(json_object_get(side, "$timeout")), error);
+        done = run_stop(&run,
+                        &(Stop){json_member_string(side, "$halt"),
+                                json_integer_value(json_object_get(side, "$timeout")),
+                                json_is_true(json_object_get(side, "$gentle"))},
+                        error);
     return say_which(step, done, error);
 }
 
@@ -118,7 +121,7 @@ gboolean stale_ensure(Host *host, const Step *step, GError **error)
     /* What is swept does not come back, and a run that began since is not stale. */
     if (step->to != NULL || record_init(record) > 0)
         return TRUE;
-    return say_which(step, run_stop(&run, NULL, 0, error), error);
+    return say_which(step, run_stop(&run, &(Stop){0}, error), error);
 }
 
 /* ---- parts of a running instance ---- */

@@ -173,12 +173,37 @@ json_t *running_expect(const Context *context, const Object *object, const Expan
 
 /* ---- all ---- */
 
-/* EN-07: a declared state decides; without one the instance stays as it is. */
-static const char *wanted_state(const Object *object, const json_t *observed)
+static const json_t *action_of(const Context *context, const Object *object)
 {
+    return context->actions != NULL ? json_object_get(context->actions, object->key) : NULL;
+}
+
+/* EN-07: a declared state decides; without one the instance stays as it is. Whoever acts on it now
+ * comes before both. */
+static const char *wanted_state(const Context *context, const Object *object,
+                                const json_t *observed)
+{
+    const json_t *action = context->before ? NULL : action_of(context, object);
     const char *declared = json_member_string(object->spec, "state");
 
+    if (action != NULL)
+        return json_member_string(action, "state");
     return declared != NULL ? declared : json_string_at(observed, "running/state");
+}
+
+/* How the run is to be ended, for whoever asked for just that; `running` is shared. New reference.
+ */
+static json_t *with_action(const json_t *running, const json_t *action)
+{
+    gboolean force = json_is_true(json_object_get(action, "force"));
+    json_t *asked = json_copy((json_t *)running);
+
+    if (force || json_object_get(action, "timeout") != NULL)
+        json_object_set_new(asked, "$timeout",
+                            force ? json_integer(0)
+                                  : json_incref(json_object_get(action, "timeout")));
+    json_object_set_new(asked, "$gentle", json_boolean(!force));
+    return asked;
 }
 
 static gboolean expect_root(json_t *facts, const Context *context, const Object *object,
@@ -219,7 +244,7 @@ json_t *instance_expect(const Context *context, const Object *object, const json
                         GError **error)
 {
     g_autofree char *name = disk_name(object->id.project, object->id.name);
-    const char *state = wanted_state(object, observed);
+    const char *state = wanted_state(context, object, observed);
     g_autoptr(json_t) facts = json_object();
     g_autoptr(json_t) running = NULL;
     g_auto(Expanded) expanded;
@@ -239,6 +264,12 @@ json_t *instance_expect(const Context *context, const Object *object, const json
     json_object_set_new(facts, "leases", leases_expect(context, object, &expanded));
     if (state == NULL || g_str_equal(state, "stopped"))
         return g_steal_pointer(&facts);
+    if (action_of(context, object) != NULL) {
+        json_t *asked = with_action(running, action_of(context, object));
+
+        json_decref(running);
+        running = asked;
+    }
     if (g_str_equal(state, "frozen")) {
         json_t *frozen = json_copy(running);
 

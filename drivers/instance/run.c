@@ -240,7 +240,7 @@ gboolean run_start(const Run *run, const json_t *facts, GError **error)
         return FALSE;
     if (start(run, facts, record, error))
         return TRUE;
-    run_stop(run, NULL, 0, NULL);
+    run_stop(run, &(Stop){0}, NULL);
     run_sweep(run, record, NULL);
     return FALSE;
 }
@@ -253,10 +253,10 @@ gboolean run_freeze(const Run *run, const json_t *record, gboolean freeze, GErro
     return groups != NULL && groups_freeze(groups, freeze, error);
 }
 
-gboolean run_stop(const Run *run, const char *halt, gint64 timeout, GError **error)
+gboolean run_stop(const Run *run, const Stop *stop, GError **error)
 {
     g_autoptr(json_t) record = record_read(run->dir, run->name, NULL);
 
-    return (record == NULL || stop_processes(run, record, halt, timeout, error)) &&
+    return (record == NULL || stop_processes(run, record, stop, error)) &&
            run_sweep(run, record, error);
 }

@@ -18,9 +18,16 @@ typedef struct {
  * or mount. */
 gboolean run_start(const Run *run, const json_t *facts, GError **error);
 
-/* A clean stop by the signal that init listens to, at most `timeout` seconds, then a kill; then
- * everything that the run made goes. Success when it does not run. */
-gboolean run_stop(const Run *run, const char *halt, gint64 timeout, GError **error);
+/* How a run is ended. */
+typedef struct {
+    const char *halt; /* the signal for a clean stop ("SIGPWR"); NULL: what init listens to */
+    gint64 timeout;   /* seconds that it may take; 0: killed at once; -1: as long as it takes */
+    gboolean gentle;  /* an error when it took too long, instead of a kill */
+} Stop;
+
+/* A clean stop, then a kill; then everything that the run made goes. Success when it does not run.
+ */
+gboolean run_stop(const Run *run, const Stop *stop, GError **error);
 
 /* Takes away what a run that is over left: processes in its groups, groups, links, routes, mounts,
  * its record. */

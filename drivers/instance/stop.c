@@ -28,7 +28,7 @@ static gboolean wait_end(int pidfd, gint64 timeout_ms)
     int ready;
 
     do
-        ready = poll(&watched, 1, (int)MAX(0, until - g_get_monotonic_time() / 1000));
+        ready = poll(&watched, 1, (int)CLAMP(until - g_get_monotonic_time() / 1000, 0, G_MAXINT));
     while (ready < 0 && errno == EINTR);
     return ready > 0;
 }
@@ -85,12 +85,12 @@ static int parse_signal(const char *text)
     return 0;
 }
 
-static gboolean stop_cleanly(pid_t init, int pidfd, const char *halt, gint64 timeout)
+static gboolean stop_cleanly(pid_t init, int pidfd, const Stop *stop)
 {
-    int number = halt != NULL ? parse_signal(halt) : listened(init);
+    gint64 timeout_ms = stop->timeout < 0 ? G_MAXINT : stop->timeout * 1000;
+    int number = stop->halt != NULL ? parse_signal(stop->halt) : listened(init);
 
-    for (int waited = 0; number == 0 && waited < MIN(LISTEN_TIMEOUT_MS, timeout * 1000);
-         waited += 20) {
+    for (int waited = 0; number == 0 && waited < MIN(LISTEN_TIMEOUT_MS, timeout_ms); waited += 20) {
         if (wait_end(pidfd, 20))
             return TRUE;
         number = listened(init);
@@ -98,11 +98,10 @@ static gboolean stop_cleanly(pid_t init, int pidfd, const char *halt, gint64 tim
     if (number == 0)
         return FALSE;
     send_signal(pidfd, number);
-    return wait_end(pidfd, timeout * 1000);
+    return wait_end(pidfd, timeout_ms);
 }
 
-static gboolean stop_init(const Run *run, const json_t *record, const char *halt, gint64 timeout,
-                          GError **error)
+static gboolean stop_init(const Run *run, const json_t *record, const Stop *stop, GError **error)
 {
     g_autofree char *name = cgroup_name(run->dir, run->name, "");
     g_auto(Fd) pidfd = -1;
@@ -114,15 +113,31 @@ static gboolean stop_init(const Run *run, const json_t *record, const char *halt
         return TRUE;
     if (groups != NULL && groups_frozen(groups, &frozen, NULL) && frozen)
         groups_freeze(groups, FALSE, NULL);
-    if (timeout > 0 && stop_cleanly(init, pidfd, halt, timeout))
+    if (stop->timeout != 0 && stop_cleanly(init, pidfd, stop))
         return TRUE;
+    if (stop->gentle && stop->timeout != 0)
+        return error_set(error, ERR_FAILED,
+                         "it did not stop within %" G_GINT64_FORMAT
+                         " s, and runs on; stop it by force, or give it longer",
+                         stop->timeout);
     send_signal(pidfd, SIGKILL);
     return wait_end(pidfd, MONITOR_TIMEOUT_MS) ||
            error_set(error, ERR_FAILED, "init (process %d) does not die", init);
 }
 
-gboolean stop_processes(const Run *run, json_t *record, const char *halt, gint64 timeout,
-                        GError **error)
+gboolean stop_kill(const char *dir, const char *name)
+{
+    g_autoptr(json_t) record = record_read(dir, name, NULL);
+    g_auto(Fd) pidfd = -1;
+
+    if (record == NULL || g_strcmp0(json_member_string(record, "boot"), boot_id()) != 0 ||
+        process_find(json_object_get(record, "init"), &pidfd) == 0)
+        return FALSE;
+    send_signal(pidfd, SIGKILL);
+    return TRUE;
+}
+
+gboolean stop_processes(const Run *run, json_t *record, const Stop *stop, GError **error)
 {
     const char *boot = json_member_string(record, "boot");
     g_auto(Fd) monitor = -1;
@@ -132,9 +147,13 @@ gboolean stop_processes(const Run *run, json_t *record, const char *halt, gint64
     process_find(json_object_get(record, "monitor"), &monitor);
     /* Tells the hook that this end, even a reboot, is ours. */
     json_object_set_new(record, "stopping", json_true());
-    if (!record_write(run->dir, run->name, record, error) ||
-        !stop_init(run, record, halt, timeout, error))
+    if (!record_write(run->dir, run->name, record, error))
         return FALSE;
+    if (!stop_init(run, record, stop, error)) {
+        json_object_del(record, "stopping");
+        record_write(run->dir, run->name, record, NULL);
+        return FALSE;
+    }
     if (monitor >= 0 && !wait_end(monitor, MONITOR_TIMEOUT_MS)) {
         send_signal(monitor, SIGKILL);
         wait_end(monitor, MONITOR_TIMEOUT_MS);

@@ -4,7 +4,9 @@
 
 #include "run.h"
 
-/* Returns when both are gone. `halt` names the signal ("SIGPWR"), NULL: what init handles. A
- * timeout of 0 kills at once. */
-gboolean stop_processes(const Run *run, json_t *record, const char *halt, gint64 timeout,
-                        GError **error);
+/* Returns when both are gone. When a gentle stop fails, everything runs on. */
+gboolean stop_processes(const Run *run, json_t *record, const Stop *stop, GError **error);
+
+/* Kills init at once, without any lock: whoever waits for a gentle stop sees it end. FALSE when it
+ * does not run. */
+gboolean stop_kill(const char *dir, const char *name);
