@@ -46,6 +46,18 @@ const char *json_member_string(const json_t *object, const char *key)
     return json_string_value(json_object_get(object, key));
 }
 
+gboolean json_has_text(const json_t *list, const char *text)
+{
+    size_t at;
+    json_t *item;
+
+    json_array_foreach ((json_t *)list, at, item) {
+        if (g_strcmp0(json_string_value(item), text) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
 char *json_text(const json_t *value)
 {
     char *raw = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);

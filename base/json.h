@@ -22,6 +22,9 @@ const char *json_string_at(const json_t *root, const char *path);
 /* String member `key` of an object, borrowed, or NULL. The key may hold any character. */
 const char *json_member_string(const json_t *object, const char *key);
 
+/* Whether a list has this string. */
+gboolean json_has_text(const json_t *list, const char *text);
+
 /* Compact text with sorted keys: equal values give equal bytes. Newly allocated (g_free). */
 char *json_text(const json_t *value);
 

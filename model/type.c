@@ -314,49 +314,17 @@ const Type TYPE_BOOL = {
               "\"^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]|[01]|[Yy][Ee][Ss]|[Nn][Oo]|[Oo][Nn]|"
               "[Oo][Ff][Ff])$\"}",
 };
-const Type TYPE_INT = {
-    .name = "integer",
-    .shape = SHAPE_STRING,
-    .check = check_int,
-    .same = same_int,
-    .schema = "{\"pattern\": \"^-?[0-9]+$\"}",
-};
-const Type TYPE_UINT32 = {
-    .name = "32-bit unsigned integer",
-    .shape = SHAPE_STRING,
-    .check = check_uint32,
-    .same = same_int,
-    .schema = "{\"pattern\": \"^[0-9]+$\"}",
-};
+STRING_TYPE(TYPE_INT, "integer", check_int, same_int, "{\"pattern\": \"^-?[0-9]+$\"}");
+STRING_TYPE(TYPE_UINT32, "32-bit unsigned integer", check_uint32, same_int,
+            "{\"pattern\": \"^[0-9]+$\"}");
 const Type TYPE_ENUM = {.name = "word", .shape = SHAPE_STRING, .check = check_enum};
-const Type TYPE_SIZE = {
-    .name = "byte size",
-    .shape = SHAPE_STRING,
-    .check = check_size,
-    .same = same_size,
-    .schema = "{\"pattern\": \"" SIZE_PATTERN "\"}",
-};
-const Type TYPE_BITRATE = {
-    .name = "bit rate",
-    .shape = SHAPE_STRING,
-    .check = check_bitrate,
-    .same = same_bitrate,
-    .schema = "{\"pattern\": \"^[0-9]+(bit|[kMGTPE]bit|[KMGTPE]ibit)?$\"}",
-};
-const Type TYPE_DISK_RATE = {
-    .name = "byte rate or iops",
-    .shape = SHAPE_STRING,
-    .check = check_disk_rate,
-    .same = same_size,
-    .schema = "{\"pattern\": \"^[0-9]+( ?bytes|B|[kMGTPE]B|[KMGTPE]iB|iops)?$\"}",
-};
-const Type TYPE_MEMORY = {
-    .name = "byte size or share",
-    .shape = SHAPE_STRING,
-    .check = check_memory,
-    .same = same_memory,
-    .schema = "{\"pattern\": \"^[0-9]+(%| ?bytes|B|[kMGTPE]B|[KMGTPE]iB)?$\"}",
-};
+STRING_TYPE(TYPE_SIZE, "byte size", check_size, same_size, "{\"pattern\": \"" SIZE_PATTERN "\"}");
+STRING_TYPE(TYPE_BITRATE, "bit rate", check_bitrate, same_bitrate,
+            "{\"pattern\": \"^[0-9]+(bit|[kMGTPE]bit|[KMGTPE]ibit)?$\"}");
+STRING_TYPE(TYPE_DISK_RATE, "byte rate or iops", check_disk_rate, same_size,
+            "{\"pattern\": \"^[0-9]+( ?bytes|B|[kMGTPE]B|[KMGTPE]iB|iops)?$\"}");
+STRING_TYPE(TYPE_MEMORY, "byte size or share", check_memory, same_memory,
+            "{\"pattern\": \"^[0-9]+(%| ?bytes|B|[kMGTPE]B|[KMGTPE]iB)?$\"}");
 const Type TYPE_COMMAS = {
     .name = "comma list",
     .shape = SHAPE_STRING,
@@ -369,26 +337,15 @@ const Type TYPE_PATH = {
     .check = check_path,
     .schema = "{\"pattern\": \"^/\"}",
 };
-const Type TYPE_PATHS = {
-    .name = "comma list of absolute paths",
-    .shape = SHAPE_STRING,
-    .check = check_paths,
-    .same = type_same_items,
-    .schema = "{\"pattern\": \"^/\"}",
-};
+STRING_TYPE(TYPE_PATHS, "comma list of absolute paths", check_paths, type_same_items,
+            "{\"pattern\": \"^/\"}");
 const Type TYPE_NAME = {
     .name = "name",
     .shape = SHAPE_STRING,
     .check = check_name,
     .schema = "{\"pattern\": \"^[^/]+$\"}",
 };
-const Type TYPE_TIME = {
-    .name = "time (RFC 3339)",
-    .shape = SHAPE_STRING,
-    .check = check_time,
-    .same = same_time,
-    .schema = "{\"format\": \"date-time\"}",
-};
+STRING_TYPE(TYPE_TIME, "time (RFC 3339)", check_time, same_time, "{\"format\": \"date-time\"}");
 const Type TYPE_FLAG = {
     .name = "true or false", .shape = SHAPE_BOOL, .check = check_bool, .same = same_bool};
 const Type TYPE_NUMBER = {

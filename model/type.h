@@ -88,6 +88,14 @@ extern const Type TYPE_PCI;        /* PCI address */
 extern const Type TYPE_PROXY;      /* D-PROXY-01 */
 extern const Type TYPE_VLANS;      /* comma list of VLAN ids and ranges (D-NIC-BR-23) */
 
+/* Defines a type whose values are texts; the last two may be NULL. */
+#define STRING_TYPE(NAME, title, check_function, same_function, schema_text)                       \
+    const Type NAME = {.name = title,                                                              \
+                       .shape = SHAPE_STRING,                                                      \
+                       .check = check_function,                                                    \
+                       .same = same_function,                                                      \
+                       .schema = schema_text}
+
 /* Truth of an LXD boolean text; FALSE for anything that is not one (I-013). */
 gboolean type_is_true(const char *text);
 

@@ -378,13 +378,6 @@ static gboolean check_pci(const Row *row, const char *text, GError **error)
     return error_set(error, ERR_INVALID, "\"%s\" is no PCI address: write e.g. 0000:03:00.0", text);
 }
 
-#define STRING_TYPE(NAME, title, check_function, same_function, schema_text)                       \
-    const Type NAME = {.name = title,                                                              \
-                       .shape = SHAPE_STRING,                                                      \
-                       .check = check_function,                                                    \
-                       .same = same_function,                                                      \
-                       .schema = schema_text}
-
 STRING_TYPE(TYPE_CPUS, "CPU count or set", check_cpus, same_cpus,
             "{\"pattern\": \"^[0-9]+([-,][0-9]+)*$\"}");
 STRING_TYPE(TYPE_ALLOWANCE, "CPU share or time", check_allowance, same_allowance,

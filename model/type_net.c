@@ -406,13 +406,6 @@ static gboolean check_vlans(const Row *row, const char *text, GError **error)
     return type_check_items(row, text, check_vlan, error);
 }
 
-#define STRING_TYPE(NAME, title, check_function, same_function, schema_text)                       \
-    const Type NAME = {.name = title,                                                              \
-                       .shape = SHAPE_STRING,                                                      \
-                       .check = check_function,                                                    \
-                       .same = same_function,                                                      \
-                       .schema = schema_text}
-
 STRING_TYPE(TYPE_MAC, "MAC address", check_mac, same_caseless,
             "{\"pattern\": \"^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$\"}");
 STRING_TYPE(TYPE_IPV4, "IPv4 address", check_address4, same_address, "{\"format\": \"ipv4\"}");

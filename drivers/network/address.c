@@ -127,6 +127,18 @@ static RtnlAddr *make_address(const Link *link, const char *cidr, GError **error
     return g_steal_pointer(&address);
 }
 
+/* What belongs to a link that is gone is gone with it: NULL in `ret` then. */
+static gboolean find_link(const char *name, Link **ret, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+
+    *ret = link_get(name, &local);
+    if (*ret != NULL || g_error_matches(local, BERTH_ERROR, ERR_NOT_FOUND))
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&local));
+    return FALSE;
+}
+
 gboolean link_add_address(const char *name, const char *cidr, GError **error)
 {
     g_autoptr(Link) link = link_get(name, error);
@@ -144,18 +156,15 @@ gboolean link_add_address(const char *name, const char *cidr, GError **error)
 
 gboolean link_delete_address(const char *name, const char *cidr, GError **error)
 {
-    g_autoptr(GError) local = NULL;
-    g_autoptr(Link) link = link_get(name, &local);
+    g_autoptr(Link) link = NULL;
     g_autoptr(RtnlAddr) address = NULL;
     g_autoptr(NlSocket) sock = NULL;
     int code;
 
-    if (link == NULL && g_error_matches(local, BERTH_ERROR, ERR_NOT_FOUND))
-        return TRUE;
-    if (link == NULL) {
-        g_propagate_error(error, g_steal_pointer(&local));
+    if (!find_link(name, &link, error))
         return FALSE;
-    }
+    if (link == NULL)
+        return TRUE;
     if ((address = make_address(link, cidr, error)) == NULL || (sock = netlink_open(error)) == NULL)
         return FALSE;
     code = rtnl_addr_delete(sock, address, 0);
@@ -306,18 +315,15 @@ gboolean link_add_route(const char *name, const char *cidr, guint protocol, GErr
 
 gboolean link_delete_route(const char *name, const char *cidr, guint protocol, GError **error)
 {
-    g_autoptr(GError) local = NULL;
-    g_autoptr(Link) link = link_get(name, &local);
+    g_autoptr(Link) link = NULL;
     g_autoptr(RtnlRoute) route = NULL;
     g_autoptr(NlSocket) sock = NULL;
     int code;
 
-    if (link == NULL && g_error_matches(local, BERTH_ERROR, ERR_NOT_FOUND))
-        return TRUE;
-    if (link == NULL) {
-        g_propagate_error(error, g_steal_pointer(&local));
+    if (!find_link(name, &link, error))
         return FALSE;
-    }
+    if (link == NULL)
+        return TRUE;
     if ((route = make_route(link, cidr, protocol, error)) == NULL ||
         (sock = netlink_open(error)) == NULL)
         return FALSE;

@@ -52,8 +52,7 @@ static json_t *sorted_list(GPtrArray *texts)
     return list;
 }
 
-/* A fact that has no members is no fact. */
-static void keep(json_t *facts, const char *name, json_t *value)
+void network_keep(json_t *facts, const char *name, json_t *value)
 {
     if (value != NULL && (json_array_size(value) > 0 || json_object_size(value) > 0))
         json_object_set(facts, name, value);
@@ -183,7 +182,7 @@ static gboolean expect_ports(const Context *context, const Object *network, json
     }
     if (json_object_size(ports) > 0 && json_array_size(down) > 0)
         json_object_set(ports, "$down", down);
-    keep(facts, "ports", g_steal_pointer(&ports));
+    network_keep(facts, "ports", g_steal_pointer(&ports));
     return TRUE;
 }
 
@@ -209,14 +208,14 @@ json_t *network_expect(const Context *context, const Object *object, const json_
         return NULL;
     }
     json_object_set_new(facts, "folder", json_true());
-    keep(facts, "link", expect_link(object));
-    keep(facts, "sysctl", expect_sysctl(context, &six));
-    keep(facts, "forwarding", expect_forwarding(context, object));
-    keep(facts, "addresses", expect_addresses(&four, &six));
-    keep(facts, "routes", expect_routes(&four, &six));
+    network_keep(facts, "link", expect_link(object));
+    network_keep(facts, "sysctl", expect_sysctl(context, &six));
+    network_keep(facts, "forwarding", expect_forwarding(context, object));
+    network_keep(facts, "addresses", expect_addresses(&four, &six));
+    network_keep(facts, "routes", expect_routes(&four, &six));
     if (!expect_ports(context, object, facts, error))
         return NULL;
-    keep(facts, "firewall", chains_expect(object));
-    keep(facts, "dnsmasq", server_expect(context, object));
+    network_keep(facts, "firewall", chains_expect(object));
+    network_keep(facts, "dnsmasq", server_expect(context, object));
     return g_steal_pointer(&facts);
 }

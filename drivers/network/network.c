@@ -80,17 +80,6 @@ static gboolean ensure_sysctl(Host *host, const Step *step, GError **error)
     return TRUE;
 }
 
-static gboolean has_text(const json_t *list, const char *text)
-{
-    size_t at;
-    json_t *item;
-
-    json_array_foreach (list, at, item)
-        if (strcmp(json_string_value(item), text) == 0)
-            return TRUE;
-    return FALSE;
-}
-
 static gboolean put_routes_back(const char *name, const GPtrArray *routes, guint protocol,
                                 GError **error)
 {
@@ -118,7 +107,7 @@ static gboolean change_addresses(const char *name, const json_t *wanted, GError 
     for (guint i = 0; i < present->len; i++) {
         const char *cidr = g_ptr_array_index(present, i);
 
-        if (!has_text(wanted, cidr) && !link_delete_address(name, cidr, error))
+        if (!json_has_text(wanted, cidr) && !link_delete_address(name, cidr, error))
             return FALSE;
     }
     json_array_foreach (wanted, at, item)
@@ -158,7 +147,8 @@ static gboolean ensure_routes(Host *host, const Step *step, GError **error)
     for (guint i = 0; i < present->len; i++) {
         const char *cidr = g_ptr_array_index(present, i);
 
-        if (!has_text(step->to, cidr) && !link_delete_route(name, cidr, LINK_ROUTE_STATIC, error))
+        if (!json_has_text(step->to, cidr) &&
+            !link_delete_route(name, cidr, LINK_ROUTE_STATIC, error))
             return FALSE;
     }
     json_array_foreach (step->to, at, item)
@@ -205,7 +195,7 @@ static gboolean ensure_ports(Host *host, const Step *step, GError **error)
 
     json_object_foreach (step->from, port, value) {
         if (port[0] != '$' && json_object_get(step->to, port) == NULL &&
-            !leave_port(name, port, mark, has_text(down, port), error))
+            !leave_port(name, port, mark, json_has_text(down, port), error))
             return FALSE;
     }
     json_object_foreach (step->to, port, value) {

@@ -4,6 +4,7 @@
 
 #include "chains.h"
 #include "error.h"
+#include "expect.h"
 #include "firewall/nft.h"
 #include "folder.h"
 #include "forwarding.h"
@@ -38,13 +39,6 @@ static json_t *texts_to_list(const GPtrArray *texts)
     for (guint i = 0; i < texts->len; i++)
         json_array_append_new(list, json_string(g_ptr_array_index(texts, i)));
     return list;
-}
-
-static void keep(json_t *facts, const char *name, json_t *value)
-{
-    if (value != NULL && (json_array_size(value) > 0 || json_object_size(value) > 0))
-        json_object_set(facts, name, value);
-    json_decref(value);
 }
 
 static json_t *observe_sysctl(const char *name)
@@ -103,11 +97,11 @@ static gboolean observe_link(const Object *object, const Link *link, json_t *fac
                                   link->kind != NULL ? link->kind : "unknown", "mac",
                                   link->mac != NULL ? link->mac : "", "mtu", (int)link->mtu, "up",
                                   link->up && !link->half));
-    keep(facts, "sysctl", observe_sysctl(name));
-    keep(facts, "forwarding", forwarding_observe(object));
-    keep(facts, "addresses", texts_to_list(addresses));
-    keep(facts, "routes", texts_to_list(routes));
-    keep(facts, "ports", ports);
+    network_keep(facts, "sysctl", observe_sysctl(name));
+    network_keep(facts, "forwarding", forwarding_observe(object));
+    network_keep(facts, "addresses", texts_to_list(addresses));
+    network_keep(facts, "routes", texts_to_list(routes));
+    network_keep(facts, "ports", ports);
     return TRUE;
 }
 
@@ -136,13 +130,13 @@ json_t *network_observe(Host *host, const Context *context, const Object *object
     part = nft_chains("inet", (const char *const *)names, mark, error);
     if (part == NULL)
         return NULL;
-    keep(facts, "firewall", part);
+    network_keep(facts, "firewall", part);
     g_clear_error(&local);
     part = server_observe(host->dir, name, &local);
     if (local != NULL) {
         g_propagate_error(error, g_steal_pointer(&local));
         return NULL;
     }
-    keep(facts, "dnsmasq", part);
+    network_keep(facts, "dnsmasq", part);
     return g_steal_pointer(&facts);
 }
