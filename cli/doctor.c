@@ -13,6 +13,7 @@
 #include "error.h"
 #include "file.h"
 #include "helper.h"
+#include "instance/apparmor.h"
 
 #define SMALL_FILE (1u << 20)
 #define IDS_NEEDED 65536
@@ -283,6 +284,20 @@ static void check_idmap(const char *dir, CheckResult *ret)
             g_strerror(result));
 }
 
+static void check_apparmor(const char *dir, CheckResult *ret)
+{
+    const char *profile = apparmor_profile(TRUE);
+
+    if (profile == NULL)
+        say(ret, CHECK_OK, "not in force in this kernel");
+    else if (strcmp(profile, "unconfined") != 0)
+        say(ret, CHECK_OK, "containers start in profile %s", profile);
+    else
+        say(ret, CHECK_WARN,
+            "liblxc's profiles are not loaded, and containers start unconfined: install apparmor "
+            "and run systemctl reload apparmor");
+}
+
 static void check_directory(const char *dir, CheckResult *ret)
 {
     g_autofree char *path = existing(dir);
@@ -313,6 +328,7 @@ const Check DOCTOR_CHECKS[] = {
     {"user namespaces", check_user_namespace},
     {"idmapped mounts", check_idmap},
     {"subordinate ids", check_ids},
+    {"AppArmor", check_apparmor},
     {"bridge", check_bridge},
     {"nftables", check_nftables},
     {"dnsmasq", check_dnsmasq},

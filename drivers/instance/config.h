@@ -44,6 +44,7 @@ typedef struct {
     const char *name;    /* disk name */
     const char *hook;    /* shell-quoted command of the post-stop hook */
     const char *seccomp; /* policy file; NULL: none */
+    const char *apparmor; /* apparmor_profile(); NULL: none */
     const json_t *
         lxcfs; /* files of a running LXCFS, as paths from the root (["proc/cpuinfo"]); NULL: none */
     const json_t *layout;  /* cgroup_layout() */

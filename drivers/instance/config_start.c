@@ -219,6 +219,8 @@ json_t *config_start_items(const json_t *running, const ConfigStart *start)
     }
     if (start->seccomp != NULL)
         add(items, "lxc.seccomp.profile", start->seccomp);
+    if (start->apparmor != NULL)
+        add(items, "lxc.apparmor.profile", start->apparmor);
     limits_add_items(json_object_get(running, "cgroup"), start->layout, items);
     add_environment(items, json_object_get(running, "$environment"));
     add_nics(items, json_object_get(running, "nics"));

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "apparmor.h"
 #include "balance.h"
 #include "cgroup.h"
 #include "config.h"
@@ -147,6 +148,8 @@ static json_t *start_items(const Run *run, const json_t *facts, const json_t *so
         return NULL;
     start.layout = layout;
     start.seccomp = seccomp;
+    start.apparmor = apparmor_profile(!json_is_true(json_object_get(facts, "$privileged")) ||
+                                      json_is_true(json_object_get(facts, "$nesting")));
     lxcfs = lxcfs_files();
     start.lxcfs = lxcfs;
     return config_start_items(facts, &start);
