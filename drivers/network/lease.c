@@ -6,6 +6,7 @@
 #include "file.h"
 #include "folder.h"
 #include "network.h"
+#include "release.h"
 #include "server.h"
 #include "server_arguments.h"
 #include "settings.h"
@@ -120,6 +121,28 @@ json_t *lease_observe(Host *host, const Object *network, const Object *instance,
     return own != NULL ? read_fact(host->dir, own, file, error) : NULL;
 }
 
+static gboolean has_mac(const json_t *fact, const char *mac)
+{
+    const char *text = json_member_string(fact, "text");
+
+    return text != NULL && g_str_has_prefix(text, mac);
+}
+
+/* What the server gave the MAC address of `from` is free again when the NIC is gone, in another
+ * network, or has another address. */
+static gboolean forget(Host *host, const Step *step, GError **error)
+{
+    const char *network = json_member_string(step->from, "network");
+    const char *text = json_member_string(step->from, "text");
+    g_autofree char *mac = text != NULL ? g_strndup(text, strcspn(text, ",")) : NULL;
+
+    if (network == NULL || mac == NULL ||
+        (has_mac(step->to, mac) &&
+         g_strcmp0(json_member_string(step->to, "network"), network) == 0))
+        return TRUE;
+    return lease_release(host->dir, network, mac, error);
+}
+
 /* Removes the file of one side of a step. */
 static gboolean remove_file(Host *host, const json_t *fact, gboolean *changed, GError **error)
 {
@@ -161,5 +184,6 @@ gboolean lease_ensure(Host *host, const Step *step, GError **error)
         if (!folder_write(path, text, &changed, error))
             return FALSE;
     }
-    return !(changed || old_changed) || server_reload(host->dir, network, error);
+    return (!(changed || old_changed) || server_reload(host->dir, network, error)) &&
+           forget(host, step, error);
 }

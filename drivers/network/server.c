@@ -81,17 +81,6 @@ static gboolean end_process(int pidfd, const char *network, GError **error)
     return error_set(error, ERR_FAILED, "network %s: %s does not end", network, PROGRAM);
 }
 
-static gboolean has_text(const json_t *list, const char *text)
-{
-    size_t at;
-    json_t *item;
-
-    json_array_foreach (list, at, item)
-        if (strcmp(json_string_value(item), text) == 0)
-            return TRUE;
-    return FALSE;
-}
-
 /* Finds a server of this network that no record tells of: one that was started by a program that
  * was killed before it could write the record. It is known by the path of its own configuration
  * file. Returns its pid, or 0, or -1 with an error. */
@@ -115,7 +104,7 @@ static pid_t find_stray(const char *dir, const char *network, Fd *ret_fd, GError
          */
         fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
         arguments = fd >= 0 ? arguments_of((pid_t)pid) : NULL;
-        if (arguments == NULL || !has_text(arguments, mark) ||
+        if (arguments == NULL || !json_has_text(arguments, mark) ||
             process_started((pid_t)pid, NULL) == 0)
             continue;
         *ret_fd = fd_steal(&fd);
@@ -150,6 +139,11 @@ static gboolean stop_server(const char *dir, const char *network, GError **error
         return FALSE;
     server_cgroup_remove(dir, network);
     return TRUE;
+}
+
+gboolean server_is_running(const char *dir, const char *network)
+{
+    return find_server(dir, network, NULL) != 0;
 }
 
 gboolean server_reload(const char *dir, const char *network, GError **error)

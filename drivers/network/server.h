@@ -12,6 +12,9 @@ json_t *server_observe(const char *dir, const char *network, GError **error);
 /* The ensure of the fact "dnsmasq". The folder of the network must be there. */
 gboolean server_ensure(Host *host, const Step *step, GError **error);
 
+/* Whether the server runs that the record tells of. */
+gboolean server_is_running(const char *dir, const char *network);
+
 /* Makes a running server read its host files again; none running is success. */
 gboolean server_reload(const char *dir, const char *network, GError **error);
 

@@ -303,6 +303,43 @@ Test(server, leases_change_and_go_while_the_server_runs)
     unmake(network);
 }
 
+static gboolean has_lease(const char *mac)
+{
+    g_autofree char *path = g_build_filename(host->dir, "networks", "lan", "dnsmasq.leases", NULL);
+    g_autofree char *text = NULL;
+
+    MUST(file_read(path, 65536, &text, NULL, must));
+    return strstr(text, mac) != NULL;
+}
+
+/* The address is free for others at once, whether the server runs or not; neighbours keep theirs.
+ */
+Test(server, a_nic_that_goes_gives_its_address_back)
+{
+    g_autoptr(Object) network = make_network(&context, "lan", "{" ADDRESSES "}");
+    g_autoptr(Object) web = make_instance("web");
+    g_autoptr(json_t) nic = json_object();
+    g_autoptr(json_t) one = lease_expect(&context, network, web, "eth0", nic, "00:16:3e:00:00:77");
+    g_autoptr(json_t) two = lease_expect(&context, network, web, "eth1", nic, "00:16:3e:00:00:78");
+    g_autoptr(json_t) facts = expect(network);
+
+    make(network);
+    add_client("c1", "00:16:3e:00:00:77", "lan");
+    add_client("c2", "00:16:3e:00:00:78", "lan");
+    set_lease(NULL, one);
+    set_lease(NULL, two);
+    g_free(get_lease("c1"));
+    g_free(get_lease("c2"));
+    cr_assert(has_lease("00:16:3e:00:00:77") && has_lease("00:16:3e:00:00:78"));
+    set_lease(one, NULL);
+    cr_assert_not(has_lease("00:16:3e:00:00:77"));
+    cr_assert(has_lease("00:16:3e:00:00:78"));
+    MUST(ensure(network, row_of("dnsmasq"), json_object_get(facts, "dnsmasq"), NULL, must));
+    set_lease(two, NULL);
+    cr_assert_not(has_lease("00:16:3e:00:00:78"));
+    unmake(network);
+}
+
 Test(server, a_lease_moves_with_its_nic_to_another_network)
 {
     g_autoptr(Object) one = make_network(&context, "lan", "{" ADDRESSES "}");
