@@ -8,26 +8,13 @@
 
 #include "cgroup.h"
 #include "cgroup_file.h"
+#include "ended.h"
 #include "error.h"
 #include "file.h"
-#include "files.h"
 #include "record.h"
 #include "run.h"
 
 #define MONITOR_TIMEOUT_MS 60000
-
-/* STATE/facts/instance.NAME.json: the last thing that happened without berth. */
-static gboolean leave_fact(const char *dir, const char *name, const char *key, const char *what,
-                           GError **error)
-{
-    g_autofree char *path = g_strdup_printf("%s/facts/instance.%s.json", dir, name);
-    g_autoptr(json_t) fact =
-        json_pack("{ss ss ss sI}", "kind", "instance", "key", key, "what", what, "time",
-                  (json_int_t)(g_get_real_time() / G_USEC_PER_SEC));
-    g_autofree char *text = json_text(fact);
-
-    return state_write(path, text, error);
-}
 
 /* Out of the groups of the run that is over, so that they can be removed. */
 static void leave_groups(void)
@@ -62,12 +49,15 @@ static gboolean start_again(const Run *run, GError **error)
 static gboolean finish(const char *dir, const char *name, const char *key, const json_t *record,
                        gboolean reboot, GError **error)
 {
-    g_auto(Fd) lock = record_lock(dir, name, error);
+    g_autoptr(GError) failure = NULL;
+    g_auto(Fd) lock = record_lock_kept(dir, name, &failure);
     g_autoptr(json_t) now = lock >= 0 ? record_read(dir, name, NULL) : NULL;
     Run run = {dir, name, key, lock};
 
-    if (lock < 0)
+    if (failure != NULL) {
+        g_propagate_error(error, g_steal_pointer(&failure));
         return FALSE;
+    }
     if (now == NULL || !json_equal(json_object_get(now, "init"), json_object_get(record, "init")))
         return TRUE;
     if (json_is_true(json_object_get(now, "stopping")))
@@ -110,7 +100,7 @@ gboolean after_stop(const char *dir, const char *name, const char *key, gboolean
     if (record == NULL || json_object_get(record, "init") == NULL)
         return TRUE;
     if (!json_is_true(json_object_get(record, "stopping")) &&
-        !leave_fact(dir, name, key, reboot ? "rebooted" : "stopped", error))
+        !ended_note(&(Ended){dir, name, key}, record, reboot, error))
         return FALSE;
     process_find(json_object_get(record, "monitor"), &monitor);
     child = fork();

@@ -35,12 +35,12 @@ static gboolean is_current(int fd, const char *path)
            here.st_dev == there.st_dev;
 }
 
-int record_lock(const char *dir, const char *name, GError **error)
+static int lock(const char *dir, const char *name, gboolean make, GError **error)
 {
     g_autofree char *path = lock_path(dir, name);
 
     for (int i = 0; i < LOCK_TRIES; i++) {
-        g_auto(Fd) fd = state_open(path, error);
+        g_auto(Fd) fd = make ? state_open(path, error) : open(path, O_RDWR | O_CLOEXEC);
 
         if (fd < 0)
             return -1;
@@ -52,6 +52,16 @@ int record_lock(const char *dir, const char *name, GError **error)
     error_set(error, ERR_BUSY, "instance %s: another berth program is changing it (%s is locked)",
               name, path);
     return -1;
+}
+
+int record_lock(const char *dir, const char *name, GError **error)
+{
+    return lock(dir, name, TRUE, error);
+}
+
+int record_lock_kept(const char *dir, const char *name, GError **error)
+{
+    return lock(dir, name, FALSE, error);
 }
 
 json_t *record_read(const char *dir, const char *name, GError **error)

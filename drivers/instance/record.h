@@ -15,6 +15,9 @@ char *record_path(const char *dir, const char *name);
  * descriptor, also in a child that inherits it. Waits up to 90 seconds, then ERR_BUSY. -1 with an
  * error. */
 int record_lock(const char *dir, const char *name, GError **error);
+/* The same of an instance that may have been removed meanwhile: -1 without an error when it has no
+ * lock any more. */
+int record_lock_kept(const char *dir, const char *name, GError **error);
 
 /* The record, or NULL without an error when there is none. A record that does not parse counts as
  * none. New reference. */

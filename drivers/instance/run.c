@@ -10,6 +10,7 @@
 #include "balance.h"
 #include "cgroup.h"
 #include "config.h"
+#include "ended.h"
 #include "ensure.h"
 #include "error.h"
 #include "file.h"
@@ -233,13 +234,19 @@ static gboolean start(const Run *run, const json_t *facts, json_t *record, GErro
            run_freeze(run, record, TRUE, error);
 }
 
+static gboolean note_lost(const Run *run, const json_t *record, GError **error)
+{
+    return ended_note_lost(&(Ended){run->dir, run->name, run->key}, record, error);
+}
+
 gboolean run_start(const Run *run, const json_t *facts, GError **error)
 {
     g_autoptr(json_t) old = record_read(run->dir, run->name, NULL);
     g_autoptr(json_t) record = begin_record(run, facts);
 
-    if (!run_sweep(run, old, error) || !nics_check(run, json_object_get(facts, "nics"), error) ||
-        !prepare_logs(run, error) || !record_write(run->dir, run->name, record, error))
+    if (!note_lost(run, old, error) || !run_sweep(run, old, error) ||
+        !nics_check(run, json_object_get(facts, "nics"), error) || !prepare_logs(run, error) ||
+        !record_write(run->dir, run->name, record, error))
         return FALSE;
     if (start(run, facts, record, error))
         return TRUE;
@@ -260,6 +267,7 @@ gboolean run_stop(const Run *run, const Stop *stop, GError **error)
 {
     g_autoptr(json_t) record = record_read(run->dir, run->name, NULL);
 
-    return (record == NULL || stop_processes(run, record, stop, error)) &&
+    return note_lost(run, record, error) &&
+           (record == NULL || stop_processes(run, record, stop, error)) &&
            run_sweep(run, record, error);
 }

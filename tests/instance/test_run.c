@@ -146,7 +146,7 @@ static void starts_not(Scene *scene, const Object *c, const char *part)
     scene_remove(scene, stopped);
     before = scene_fingerprint(scene);
     if (scene_apply(scene, c, &error))
-        cr_assert_not(scene_is_converged(scene, c)); /* it ended right after it had started */
+        cr_assert(scene_wait_state(scene, c, NULL)); /* it ended right after it had started */
     else
         has_text(error->message, part);
     cr_assert(scene_undo(scene, &error));
@@ -212,18 +212,32 @@ static void is_over(Scene *scene, const Object *c)
     cr_expect(strstr(after, " veth ") == NULL, "%s", after);
 }
 
+/* What is said of the last run that ended without berth; `number` is the value of `key`. */
+static void fact_is(Scene *scene, const char *what, const char *key, int number)
+{
+    g_autofree char *path = g_strdup_printf("%s/facts/instance.c1.json", scene->dir);
+    g_autoptr(json_t) fact = json_load_file(path, 0, NULL);
+    g_autofree char *text = fact != NULL ? json_text(fact) : g_strdup("no fact");
+
+    cr_assert_str_eq(json_member_string(fact, "what"), what, "%s", text);
+    cr_expect(json_object_get(fact, "key") != NULL && json_object_get(fact, "init") != NULL);
+    cr_expect(key == NULL || json_integer_value(json_object_get(fact, key)) == number, "%s", text);
+    cr_expect(key != NULL || (json_object_get(fact, "signal") == NULL &&
+                              json_object_get(fact, "status") == NULL),
+              "%s", text);
+}
+
 #define P2P "{'eth0': {'type': 'nic', 'nictype': 'p2p'}}"
 
 Test(run, inner_poweroff)
 {
     SCENE();
     const Object *c = scene_instance(scene, "c1", "{}", P2P, "{}");
-    g_autofree char *fact = g_strdup_printf("%s/facts/instance.c1.json", scene->dir);
 
     scene_must(scene, scene_instance(scene, "c1", "{}", P2P, "{'state': 'running'}"));
     scene_run(scene, c, "poweroff -f", NULL);
     is_over(scene, c);
-    cr_expect(g_file_test(fact, G_FILE_TEST_EXISTS));
+    fact_is(scene, "stopped", NULL, 0);
     scene_must(scene, scene_instance(scene, "c1", "{}", P2P, "{'state': 'running'}"));
 }
 
@@ -235,6 +249,46 @@ Test(run, crash_of_init)
     scene_must(scene, scene_instance(scene, "c1", "{}", P2P, "{'state': 'running'}"));
     kill(scene_init(scene, "c1"), SIGKILL);
     is_over(scene, c);
+    fact_is(scene, "crashed", "signal", SIGKILL);
+}
+
+Test(run, init_exits)
+{
+    SCENE();
+    static const char script[] = "#!/bin/sh\nsleep 1\nexit $(cat /code)\n";
+    const Object *c = scene_instance(scene, "c1", "{}", P2P, "{}");
+    g_autofree char *root = g_strdup_printf("%s/storage-pools/p/containers/c1/rootfs", scene->dir);
+    g_autofree char *init = g_build_filename(root, "sbin", "init", NULL);
+    g_autofree char *code = g_build_filename(root, "code", NULL);
+
+    scene_must(scene, c);
+    cr_assert(unlink(init) == 0 && g_file_set_contents(init, script, -1, NULL));
+    cr_assert(chmod(init, 0755) == 0 && g_file_set_contents(code, "3", -1, NULL));
+    cr_assert(chmod(code, 0644) == 0);
+    scene_must(scene, scene_instance(scene, "c1", "{}", P2P, "{'state': 'running'}"));
+    scene_instance(scene, "c1", "{}", P2P, "{}");
+    is_over(scene, c);
+    fact_is(scene, "crashed", "status", 3);
+    cr_assert(g_file_set_contents(code, "0", -1, NULL) && chmod(code, 0644) == 0);
+    scene_must(scene, scene_instance(scene, "c1", "{}", P2P, "{'state': 'running'}"));
+    scene_instance(scene, "c1", "{}", P2P, "{}");
+    is_over(scene, c);
+    fact_is(scene, "stopped", NULL, 0);
+}
+
+/* What berth does itself is no news. */
+Test(run, our_own_stop)
+{
+    SCENE();
+    g_autofree char *fact = g_strdup_printf("%s/facts/instance.c1.json", scene->dir);
+    g_autofree char *path = g_strdup_printf("%s/run/c1.last", scene->dir);
+    g_autoptr(json_t) last = NULL;
+
+    scene_must(scene, running(scene, "{}"));
+    scene_must(scene, scene_instance(scene, "c1", "{}", "{}", "{'state': 'stopped'}"));
+    last = json_load_file(path, 0, NULL);
+    cr_expect(json_is_true(json_object_get(last, "stopping")));
+    cr_expect_not(g_file_test(fact, G_FILE_TEST_EXISTS));
 }
 
 static void wait_end(Scene *scene)
@@ -263,6 +317,7 @@ Test(run, kill_of_monitor)
     c = scene_instance(scene, "c1", "{}", P2P, "{}");
     scene_must(scene, c);
     is_over(scene, c);
+    fact_is(scene, "lost", NULL, 0);
     c = scene_instance(scene, "c1", "{}", P2P, "{'state': 'running'}");
     scene_must(scene, c);
     g_clear_pointer(&record, json_decref);
@@ -310,6 +365,7 @@ Test(run, inner_reboot)
     for (int i = 0; i < 500 && !scene_is_converged(scene, c); i++)
         g_usleep(10000);
     cr_assert(scene_is_converged(scene, c));
+    fact_is(scene, "rebooted", NULL, 0);
     scene_run(scene, c, "cat /proc/1/environ", &text);
     has_text(text, "A=2");
     c = scene_instance(scene, "c1", "{}", P2P, "{'state': 'stopped'}");

@@ -1,0 +1,26 @@
+/* How a run ended without berth, as a fact for whoever looks next (DESIGN 5):
+ * STATE/facts/instance.NAME.json is the last one, {"kind": "instance", "key", "what", "time",
+ * "init": [pid, start time]} with
+ *
+ *   "stopped"   it stopped itself: its init ended in order
+ *   "rebooted"  it asked for a reboot
+ *   "crashed"   its init died: {"signal": N} or {"status": N}
+ *   "lost"      its monitor was killed, and it with that
+ *
+ * A run that berth ended leaves no such fact: its record, now STATE/run/NAME.last, has "stopping".
+ */
+#pragma once
+
+#include "json.h"
+
+typedef struct {
+    const char *dir, *name, *key;
+} Ended;
+
+/* From the hook, for a run that berth did not end; it knows by its environment how init ended.
+ * `reboot`: liblxc says so. */
+gboolean ended_note(const Ended *ended, const json_t *record, gboolean reboot, GError **error);
+
+/* From whoever finds a record (may be NULL): says that the run was lost when it was of this boot,
+ * its monitor is gone, the hook has not said what happened, and berth was not stopping it. */
+gboolean ended_note_lost(const Ended *ended, const json_t *record, GError **error);
