@@ -44,7 +44,7 @@ gboolean command_exec(Cli *cli, GError **error)
         return FALSE;
     if (object->id.kind != KIND_INSTANCE)
         return error_set(error, ERR_USAGE, "%s is no instance", name);
-    terminal = args->terminal || (terminal && !args->no_terminal);
-    return instance_exec(cli->host, object, (const char *const *)argv, terminal, &options,
-                         &cli->status, error);
+    options.terminal = args->terminal || (terminal && !args->no_terminal);
+    return instance_exec(cli->host, object, (const char *const *)argv, &options, &cli->status,
+                         error);
 }

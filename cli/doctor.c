@@ -87,7 +87,7 @@ static void check_cgroups(const char *dir, CheckResult *ret)
 
 static void check_helpers(const char *dir, CheckResult *ret)
 {
-    static const char *const names[] = {"berth-lxc", "berth-hook", "berth-unpack"};
+    static const char *const names[] = {"berth-lxc", "berth-hook", "berth-unpack", "berth-files"};
 
     for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
         g_autoptr(GError) error = NULL;
@@ -98,7 +98,7 @@ static void check_helpers(const char *dir, CheckResult *ret)
             return;
         }
     }
-    say(ret, CHECK_OK, "berth-lxc, berth-hook and berth-unpack are there");
+    say(ret, CHECK_OK, "berth-lxc, berth-hook, berth-unpack and berth-files are there");
 }
 
 /* liblxc is used by a helper only, so it is looked for, not loaded. */

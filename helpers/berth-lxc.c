@@ -2,11 +2,10 @@
  * threads (DESIGN 5). It reads one request from the socket that it was given as descriptor 3,
  * answers there and ends:
  *
- *   {"verb": "start", "name", "path", "items": [[key, value]...], "log": FILE}      -> {"pid":
- * init}
- *   {"verb": "exec", "name", "path", "items", "argv": [...], "env": [...], "cwd", "uid", "gid",
- * "terminal": bool}, with descriptors for stdin, stdout and stderr unless "terminal"     -> {} with
- * the terminal's master, then {"status": N}
+ *   {"verb": "start", "name", "path", "items": [[key, value]...], "log": FILE}
+ *       -> {"pid": init}
+ *   {"verb": "exec"}: lxc_exec.c
+ *   {"verb": "console"} and {"verb": "console_log"}: lxc_console.c
  *   {"verb": "mount"} and {"verb": "umount"}: lxc_mount.c
  *
  * A failure is {"error": TEXT}, with what liblxc logged. */
@@ -16,7 +15,7 @@
 
 int main(void)
 {
-    Request request = {.fds = {-1, -1, -1}};
+    Request request = {0};
     gboolean done;
 
     if (!request_receive(&request)) {

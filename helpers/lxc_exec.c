@@ -1,5 +1,11 @@
 /* A command inside a running container, in its namespaces, groups, capabilities and seccomp filter.
- * The answer comes when it ends; when whoever asked is gone, it is killed. */
+ *
+ *   {"verb": "exec", "name", "path", "items", "argv": [...], "env": [...], "default_path": bool,
+ *    "cwd", "uid", "gid", "terminal": bool, "width", "height"}, with descriptors for stdin, stdout
+ * and stderr unless "terminal"     -> {} with a pidfd of the command, and the terminal's master
+ *   then any number of {"signal": N} to it     -> {"status": N} when it has ended
+ *
+ * When whoever asked is gone, the command is killed; when this process is killed, it is too. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -7,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -64,13 +72,42 @@ static GStrv strings_of(const json_t *list)
     return (GStrv)g_ptr_array_steal(strings, NULL);
 }
 
+typedef struct {
+    char **argv;
+    gboolean default_path; /* PATH is nobody's wish */
+} Command;
+
+/* OPS-45: looked at with the command's own rights. */
+static void extend_path(void)
+{
+    static const struct {
+        const char *sign, *folder;
+    } more[] = {{"/snap", "/snap/bin"}, {"/etc/NIXOS", "/run/current-system/sw/bin"}};
+    struct stat info;
+
+    for (guint i = 0; i < G_N_ELEMENTS(more); i++) {
+        g_autofree char *path = NULL;
+
+        if (stat(more[i].sign, &info) != 0)
+            continue;
+        path = g_strconcat(g_getenv("PATH"), ":", more[i].folder, NULL);
+        g_setenv("PATH", path, TRUE);
+    }
+}
+
 /* In the container: unlike lxc_attach_run_command it tells a program that is not there from one
  * that cannot run. */
 static int run_command(void *payload)
 {
-    char **argv = payload;
+    const Command *command = payload;
 
-    execvp(argv[0], argv);
+    /* Our parent is outside the container's process namespace: it shows as 0, and as init when it
+     * is gone already. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() == 1)
+        return NOT_EXECUTABLE;
+    if (command->default_path)
+        extend_path();
+    execvp(command->argv[0], command->argv);
     return errno == ENOENT ? NOT_FOUND : NOT_EXECUTABLE;
 }
 
@@ -79,18 +116,39 @@ static int exit_status(int status)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* Waits for the command, or kills it when the socket says that nobody waits for us any more. */
-static int wait_command(pid_t pid)
+/* One message to the command. FALSE when nobody is there any more. */
+static gboolean pass_signal(int pidfd)
 {
-    g_auto(Fd) pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    struct pollfd watched[] = {{.fd = pidfd, .events = POLLIN},
-                               {.fd = SOCKET, .events = POLLRDHUP}};
+    int fds[MESSAGE_FDS_MAX];
+    g_autoptr(json_t) message = message_receive(SOCKET, fds);
+
+    if (message == NULL)
+        return FALSE;
+    for (guint i = 0; i < MESSAGE_FDS_MAX; i++) {
+        if (fds[i] >= 0)
+            close(fds[i]);
+    }
+    syscall(SYS_pidfd_send_signal, pidfd,
+            (int)json_integer_value(json_object_get(message, "signal")), NULL, 0);
+    return TRUE;
+}
+
+/* Waits for the command, or kills it when the socket says that nobody waits for us any more. */
+static int wait_command(pid_t pid, int pidfd)
+{
+    struct pollfd watched[] = {{.fd = pidfd, .events = POLLIN}, {.fd = SOCKET, .events = POLLIN}};
     int status = 0;
 
-    while (poll(watched, 2, -1) < 0 && errno == EINTR)
-        ;
-    if (watched[0].revents == 0)
-        syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+    for (;;) {
+        if (poll(watched, 2, -1) < 0 && errno == EINTR)
+            continue;
+        if (watched[0].revents != 0)
+            break;
+        if (watched[1].revents != 0 && !pass_signal(pidfd)) {
+            syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+            break;
+        }
+    }
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
     return exit_status(status);
@@ -103,15 +161,50 @@ static gid_t id_of(const Request *request, const char *key)
     return id != NULL ? (gid_t)json_integer_value(id) : 0;
 }
 
+/* The descriptors that the command gets. FALSE after an error was answered. */
+static gboolean open_streams(const Request *request, struct lxc_container *container,
+                             lxc_attach_options_t *options, int *ret_master, int *ret_slave)
+{
+    struct winsize size = {0};
+
+    if (json_is_true(json_object_get(request->body, "terminal"))) {
+        if (!open_terminal(container, ret_master, ret_slave))
+            return answer_error(request, "no terminal: %s", g_strerror(errno));
+        give_terminal(container, *ret_slave);
+        size.ws_col = (unsigned short)json_integer_value(json_object_get(request->body, "width"));
+        size.ws_row = (unsigned short)json_integer_value(json_object_get(request->body, "height"));
+        ioctl(*ret_master, TIOCSWINSZ, &size);
+        options->stdin_fd = options->stdout_fd = options->stderr_fd = *ret_slave;
+        return TRUE;
+    }
+    /* On 0, 1 and 2 liblxc leaves a terminal of ours alone instead of taking it over. */
+    for (int i = 0; i < 3; i++) {
+        if (dup2(request->fds[i], i) < 0)
+            return answer_error(request, "no descriptor %d for the command", i);
+        close(request->fds[i]);
+    }
+    return TRUE;
+}
+
+/* Our copies of what the command reads and writes: whoever waits for its end must not wait for us.
+ */
+static void close_streams(void)
+{
+    for (int i = 0; i < 3; i++)
+        close(i);
+}
+
 gboolean verb_exec(const Request *request)
 {
     lxc_attach_options_t options = LXC_ATTACH_OPTIONS_DEFAULT;
-    gboolean terminal = json_is_true(json_object_get(request->body, "terminal"));
     struct lxc_container *container = request_container(request);
     g_auto(GStrv) argv = strings_of(json_object_get(request->body, "argv"));
     g_auto(GStrv) env = strings_of(json_object_get(request->body, "env"));
+    Command command = {argv, json_is_true(json_object_get(request->body, "default_path"))};
     g_auto(Fd) master = -1;
     g_auto(Fd) slave = -1;
+    g_auto(Fd) pidfd = -1;
+    int fds[2];
     pid_t pid = 0;
 
     if (container == NULL)
@@ -121,29 +214,24 @@ gboolean verb_exec(const Request *request)
     options.initial_cwd = (char *)json_member_string(request->body, "cwd");
     options.uid = id_of(request, "uid");
     options.gid = id_of(request, "gid");
-    if (terminal) {
-        if (!open_terminal(container, &master, &slave))
-            return answer_error(request, "no terminal: %s", g_strerror(errno));
-        give_terminal(container, slave);
-        options.stdin_fd = options.stdout_fd = options.stderr_fd = slave;
-        answer_send(json_object(), master);
-    } else {
-        /* On 0, 1 and 2 liblxc leaves a terminal of ours alone instead of taking it over. */
-        for (int i = 0; i < 3; i++) {
-            if (dup2(request->fds[i], i) < 0)
-                return answer_error(request, "no descriptor %d for the command", i);
-            close(request->fds[i]);
-        }
+    if (!open_streams(request, container, &options, &master, &slave)) {
+        lxc_container_put(container);
+        return FALSE;
     }
-    if (container->attach(container, run_command, argv, &options, &pid) != 0) {
+    if (container->attach(container, run_command, &command, &options, &pid) != 0) {
         lxc_container_put(container);
         return answer_error(request, "cannot run %s in the instance", argv[0]);
     }
     lxc_container_put(container);
-    fd_close(slave);
-    slave = -1;
-    fd_close(master);
-    master = -1;
-    answer_send(json_pack("{si}", "status", wait_command(pid)), -1);
+    close_streams();
+    pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    fds[0] = pidfd;
+    fds[1] = master;
+    answer_send_fds(json_object(), fds, master >= 0 ? 2 : 1);
+    if (master >= 0) {
+        fd_close(fd_steal(&slave));
+        fd_close(fd_steal(&master));
+    }
+    answer_send(json_pack("{si}", "status", wait_command(pid, pidfd)));
     return TRUE;
 }

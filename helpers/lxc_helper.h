@@ -3,22 +3,22 @@
 
 #include <sys/stat.h>
 
-#include "json.h"
+#include "message.h"
 
 struct lxc_container;
 
 typedef struct {
     json_t *body;
-    int fds[3];
-    guint n_fds;
+    int fds[MESSAGE_FDS_MAX]; /* -1: none */
 } Request;
 
 gboolean request_receive(Request *request);
 /* Runs the verb and answers. FALSE when it failed; the answer then said why. */
 gboolean request_run(Request *request);
 
-/* Sends one answer, with a descriptor unless it is -1. `answer` is stolen. */
-void answer_send(json_t *answer, int fd);
+/* Sends one answer, with descriptors. `answer` is stolen. */
+void answer_send(json_t *answer);
+void answer_send_fds(json_t *answer, const int *fds, guint n_fds);
 /* Sends {"error": TEXT} with what liblxc logged meanwhile, if anything. Returns FALSE. */
 gboolean answer_error(const Request *request, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
@@ -33,3 +33,5 @@ gboolean verb_start(const Request *request);
 gboolean verb_exec(const Request *request);
 gboolean verb_mount(const Request *request);
 gboolean verb_umount(const Request *request);
+gboolean verb_console(const Request *request);
+gboolean verb_console_log(const Request *request);

@@ -246,7 +246,7 @@ gboolean verb_mount(const Request *request)
         return answer_error(request, "%s cannot be mounted on %s inside: %s", source, path,
                             g_strerror(reason));
     }
-    answer_send(json_pack("{sb}", "made", made), -1);
+    answer_send(json_pack("{sb}", "made", made));
     return TRUE;
 }
 
@@ -270,6 +270,6 @@ gboolean verb_umount(const Request *request)
     if (is_on(request, "made"))
         as_container_root(request, pidfd,
                           remove_target); /* kept when the container put something in */
-    answer_send(json_object(), -1);
+    answer_send(json_object());
     return TRUE;
 }

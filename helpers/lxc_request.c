@@ -1,61 +1,33 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <lxc/lxccontainer.h>
 
 #include "lxc_helper.h"
 
 #define SOCKET 3
-#define MESSAGE_MAX (1u << 20)
 #define TAIL_MAX 2500u
 
 gboolean request_receive(Request *request)
 {
-    g_autofree char *buffer = g_malloc(MESSAGE_MAX);
-    char control[CMSG_SPACE(sizeof(int) * 3)];
-    struct iovec part = {buffer, MESSAGE_MAX};
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = control,
-                             .msg_controllen = sizeof control};
-    ssize_t length = recvmsg(SOCKET, &message, MSG_CMSG_CLOEXEC);
-    struct cmsghdr *header;
-
-    if (length <= 0)
-        return FALSE;
-    header = CMSG_FIRSTHDR(&message);
-    if (header != NULL && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
-        request->n_fds = (guint)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-        memcpy(request->fds, CMSG_DATA(header), sizeof(int) * request->n_fds);
-    }
-    request->body = json_loadb(buffer, (size_t)length, 0, NULL);
+    /* What we start inside must not talk to whoever asked. */
+    fcntl(SOCKET, F_SETFD, FD_CLOEXEC);
+    request->body = message_receive(SOCKET, request->fds);
     return request->body != NULL;
 }
 
-void answer_send(json_t *answer, int fd)
+void answer_send_fds(json_t *answer, const int *fds, guint n_fds)
 {
-    g_autofree char *text = json_text(answer);
-    struct iovec part = {text, strlen(text)};
-    char control[CMSG_SPACE(sizeof fd)] = {0};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-
-    if (fd >= 0) {
-        struct cmsghdr *header;
-
-        message.msg_control = control;
-        message.msg_controllen = sizeof control;
-        header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof fd);
-        memcpy(CMSG_DATA(header), &fd, sizeof fd);
-    }
-    sendmsg(SOCKET, &message, MSG_NOSIGNAL);
+    message_send(SOCKET, answer, fds, n_fds);
     json_decref(answer);
+}
+
+void answer_send(json_t *answer)
+{
+    answer_send_fds(answer, NULL, 0);
 }
 
 /* The last errors of liblxc's log, without what they all repeat (name, time, source file). */
@@ -95,7 +67,7 @@ gboolean answer_error(const Request *request, const char *format, ...)
     text = g_strdup_vprintf(format, args);
     va_end(args);
     whole = g_strconcat(text, tail, NULL);
-    answer_send(json_pack("{ss}", "error", whole), -1);
+    answer_send(json_pack("{ss}", "error", whole));
     return FALSE;
 }
 
@@ -130,8 +102,9 @@ gboolean request_run(Request *request)
     static const struct {
         const char *name;
         gboolean (*run)(const Request *request);
-    } verbs[] = {
-        {"start", verb_start}, {"exec", verb_exec}, {"mount", verb_mount}, {"umount", verb_umount}};
+    } verbs[] = {{"start", verb_start},     {"exec", verb_exec},
+                 {"mount", verb_mount},     {"umount", verb_umount},
+                 {"console", verb_console}, {"console_log", verb_console_log}};
     const char *verb = json_member_string(request->body, "verb");
 
     if (json_is_true(json_object_get(request->body, "deny_compat")) && !policy_deny_compat())
@@ -161,6 +134,6 @@ gboolean verb_start(const Request *request)
     lxc_container_put(container);
     if (pid <= 0)
         return answer_error(request, "the container's init ended at once");
-    answer_send(json_pack("{si}", "pid", (int)pid), -1);
+    answer_send(json_pack("{si}", "pid", (int)pid));
     return TRUE;
 }

@@ -1,24 +1,41 @@
 #include "exec.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/signalfd.h>
-#include <termios.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cgroup.h"
-#include "config.h"
 #include "error.h"
 #include "file.h"
 #include "lxc.h"
 #include "record.h"
 
 #define USUAL_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define START_TIMEOUT_MS 30000
+
+struct Exec {
+    LxcCall call;
+    int pidfd;    /* of the command: dies with it even when the helper does not answer any more */
+    int terminal; /* -1: none */
+    gboolean over;
+};
 
 /* ---- what is asked ---- */
+
+/* OPS-44..47, without environment.* and what the caller wants. */
+static json_t *usual_environment(guint32 uid)
+{
+    json_t *values = json_pack("{ss ss}", "container", "lxc", "LANG", "C.UTF-8");
+
+    if (uid == 0) {
+        json_object_set_new(values, "HOME", json_string("/root"));
+        json_object_set_new(values, "USER", json_string("root"));
+    }
+    return values;
+}
 
 /* environment.* as it is stored now: a change holds for the next exec without a restart (I-111). */
 static void add_stored(json_t *values, Host *host, const char *name)
@@ -28,29 +45,25 @@ static void add_stored(json_t *values, Host *host, const char *name)
     json_object_update(values, json_object_get(facts, "$environment"));
 }
 
-static json_t *environment(Host *host, const char *name, gboolean terminal,
-                           const ExecOptions *options)
+static void add_wanted(json_t *values, const char *const *env)
 {
-    g_autoptr(json_t) values = json_pack("{ss ss ss ss ss}", "container", "lxc", "HOME", "/root",
-                                         "LANG", "C.UTF-8", "PATH", USUAL_PATH, "USER", "root");
-    const char *term = g_getenv("TERM");
-    json_t *list = json_array();
-    const char *key;
-    json_t *value;
-
-    if (terminal)
-        json_object_set_new(values, "TERM", json_string(term != NULL ? term : "dumb"));
-    add_stored(values, host, name);
-    for (guint i = 0; options->env != NULL && options->env[i] != NULL; i++) {
-        const char *equals = strchr(options->env[i], '=');
-        g_autofree char *variable =
-            equals != NULL ? g_strndup(options->env[i], (gsize)(equals - options->env[i])) : NULL;
+    for (; env != NULL && *env != NULL; env++) {
+        const char *equals = strchr(*env, '=');
+        g_autofree char *variable = equals != NULL ? g_strndup(*env, (gsize)(equals - *env)) : NULL;
 
         if (variable != NULL)
             json_object_set_new(values, variable, json_string(equals + 1));
     }
-    json_object_foreach (values, key, value) {
-        g_autofree char *text = g_strconcat(key, "=", json_string_value(value), NULL);
+}
+
+static json_t *assignments(const json_t *values)
+{
+    g_autoptr(GPtrArray) names = json_sorted_keys(values);
+    json_t *list = json_array();
+
+    for (guint i = 0; i < names->len; i++) {
+        const char *name = names->pdata[i];
+        g_autofree char *text = g_strconcat(name, "=", json_member_string(values, name), NULL);
 
         json_array_append_new(list, json_string(text));
     }
@@ -83,135 +96,147 @@ static json_t *run_items(const json_t *record)
 }
 
 static json_t *make_request(Host *host, const char *name, const json_t *record,
-                            const char *const *argv, gboolean terminal, const ExecOptions *options)
+                            const char *const *argv, const ExecOptions *options)
 {
     g_autofree char *path = g_build_filename(host->dir, "containers", NULL);
+    g_autoptr(json_t) values = usual_environment(options->uid);
+    const char *cwd = options->cwd;
+    gboolean default_path;
 
+    add_stored(values, host, name);
+    add_wanted(values, options->env);
+    default_path = json_object_get(values, "PATH") == NULL;
+    if (default_path)
+        json_object_set_new(values, "PATH", json_string(USUAL_PATH));
+    if (cwd == NULL || *cwd == '\0')
+        cwd = json_member_string(values, "HOME");
     return json_pack(
-        "{ss ss ss so so so ss sI sI sb sb}", "verb", "exec", "name", name, "path", path, "items",
-        run_items(record), "argv", strings(argv), "env", environment(host, name, terminal, options),
-        "cwd", options->cwd != NULL ? options->cwd : "/root", "uid", (json_int_t)options->uid,
-        "gid", (json_int_t)options->gid, "terminal", terminal, "deny_compat",
+        "{ss ss ss so so so sb ss sI sI sb si si sb}", "verb", "exec", "name", name, "path", path,
+        "items", run_items(record), "argv", strings(argv), "env", assignments(values),
+        "default_path", default_path, "cwd", cwd != NULL ? cwd : "/", "uid",
+        (json_int_t)options->uid, "gid", (json_int_t)options->gid, "terminal", options->terminal,
+        "width", (int)MIN(options->width, G_MAXUINT16), "height",
+        (int)MIN(options->height, G_MAXUINT16), "deny_compat",
         json_is_true(json_object_get(json_object_get(record, "facts"), "$deny_compat")));
 }
 
-/* ---- the terminal ---- */
-
-static void copy_size(int from, int to)
+/* OPS-31 */
+static gboolean check_runs(Host *host, const char *name, const json_t *record, GError **error)
 {
-    struct winsize size;
+    g_autofree char *group = cgroup_name(host->dir, name, "");
+    pid_t init = record_init(record);
+    g_autoptr(Groups) groups = init != 0 ? groups_of(init, group, NULL) : NULL;
+    gboolean frozen = FALSE;
 
-    if (ioctl(from, TIOCGWINSZ, &size) == 0)
-        ioctl(to, TIOCSWINSZ, &size);
+    if (groups == NULL)
+        return error_set(error, ERR_INVALID, "Instance is not running");
+    if (!groups_frozen(groups, &frozen, error))
+        return FALSE;
+    return !frozen || error_set(error, ERR_INVALID, "Instance is frozen");
 }
 
-/* Moves what there is to move. FALSE when one side is closed. */
-static gboolean copy_bytes(int from, int to)
+/* ---- the command under way ---- */
+
+/* What jansson cannot carry must not silently become something else. */
+static gboolean check_text(const char *const *argv, const ExecOptions *options, GError **error)
 {
-    char buffer[8192];
-    ssize_t length = read(from, buffer, sizeof buffer);
-
-    for (ssize_t done = 0; done < length;) {
-        ssize_t n = write(to, buffer + done, (size_t)(length - done));
-
-        if (n < 0 && errno != EINTR)
-            return FALSE;
-        done += MAX(n, 0);
+    if (argv == NULL || argv[0] == NULL)
+        return error_set(error, ERR_INVALID, "no command: name a program");
+    for (; *argv != NULL; argv++) {
+        if (!g_utf8_validate(*argv, -1, NULL))
+            return error_set(error, ERR_INVALID, "an argument of the command is not UTF-8");
     }
-    return length > 0 || (length < 0 && errno == EINTR);
-}
-
-/* Between our descriptors and the terminal inside, until the helper has its answer and the terminal
- * is empty. */
-static void relay(const LxcCall *call, int master, const ExecOptions *options)
-{
-    sigset_t resized, before;
-    g_auto(Fd) signals = -1;
-    struct pollfd watched[4];
-
-    sigemptyset(&resized);
-    sigaddset(&resized, SIGWINCH);
-    pthread_sigmask(SIG_BLOCK, &resized, &before);
-    signals = signalfd(-1, &resized, SFD_CLOEXEC);
-    watched[0] = (struct pollfd){.fd = options->in, .events = POLLIN};
-    watched[1] = (struct pollfd){.fd = master, .events = POLLIN};
-    watched[2] = (struct pollfd){.fd = signals, .events = POLLIN};
-    watched[3] = (struct pollfd){.fd = call->socket, .events = POLLIN};
-    for (;;) {
-        int ready = poll(watched, 4, watched[3].fd < 0 ? 0 : -1);
-
-        if (ready < 0 && errno == EINTR)
-            continue;
-        if (ready <= 0)
-            break;
-        if (watched[0].revents != 0 && !copy_bytes(options->in, master))
-            watched[0].fd = -1;
-        if (watched[1].revents != 0 && !copy_bytes(master, options->out))
-            break;
-        if (watched[2].revents != 0) {
-            struct signalfd_siginfo info;
-
-            if (read(signals, &info, sizeof info) == sizeof info)
-                copy_size(options->in, master);
-        }
-        /* The answer is there: only what the command still wrote is copied. */
-        if (watched[3].revents != 0)
-            watched[0].fd = watched[2].fd = watched[3].fd = -1;
+    for (const char *const *env = options->env; env != NULL && *env != NULL; env++) {
+        if (!g_utf8_validate(*env, -1, NULL) || strchr(*env, '=') == NULL || **env == '=')
+            return error_set(error, ERR_INVALID, "environment \"%s\": write NAME=VALUE in UTF-8",
+                             *env);
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return options->cwd == NULL || g_utf8_validate(options->cwd, -1, NULL) ||
+           error_set(error, ERR_INVALID, "the working directory is not UTF-8");
 }
 
-static gboolean run_terminal(LxcCall *call, const ExecOptions *options, GError **error)
+Exec *exec_start(Host *host, const Object *object, const char *const *argv,
+                 const ExecOptions *options, GError **error)
 {
-    g_auto(Fd) master = -1;
-    g_autoptr(json_t) ready = lxc_call_receive(call, 30000, &master, error);
-    struct termios old, raw;
-    gboolean is_terminal = tcgetattr(options->in, &old) == 0;
-
-    if (ready == NULL || master < 0)
-        return ready != NULL && error_set(error, ERR_FAILED, "berth-lxc gave no terminal");
-    copy_size(options->in, master);
-    if (is_terminal) {
-        raw = old;
-        cfmakeraw(&raw);
-        tcsetattr(options->in, TCSADRAIN, &raw);
-    }
-    relay(call, master, options);
-    if (is_terminal)
-        tcsetattr(options->in, TCSADRAIN, &old);
-    return TRUE;
-}
-
-/* ---- */
-
-gboolean instance_exec(Host *host, const Object *object, const char *const *argv, gboolean terminal,
-                       const ExecOptions *options, int *ret_status, GError **error)
-{
-    static const ExecOptions ours = {.in = 0, .out = 1, .err = 2};
     g_autofree char *name = disk_name(object->id.project, object->id.name);
-    g_autofree char *label = object_label(object);
     g_autoptr(json_t) record = record_read(host->dir, name, NULL);
     g_autoptr(json_t) request = NULL;
     g_autoptr(json_t) answer = NULL;
+    int streams[] = {options->in, options->out, options->err};
+    int fds[MESSAGE_FDS_MAX];
     LxcCall call = {0};
-    int fds[3];
+    Exec *exec;
 
-    options = options != NULL ? options : &ours;
-    if (record_init(record) == 0)
-        return error_set(error, ERR_NOT_FOUND, "%s does not run", label);
-    request = make_request(host, name, record, argv, terminal, options);
-    fds[0] = options->in;
-    fds[1] = options->out;
-    fds[2] = options->err;
-    if (!lxc_call_begin(&call, request, fds, terminal ? 0 : 3, -1, error))
-        return FALSE;
-    if (!terminal || run_terminal(&call, options, error))
-        answer = lxc_call_receive(&call, -1, NULL, error);
-    lxc_call_end(&call);
+    if (!check_runs(host, name, record, error) || !check_text(argv, options, error))
+        return NULL;
+    request = make_request(host, name, record, argv, options);
+    if (!lxc_call_begin(&call, request, streams, options->terminal ? 0 : 3, -1, error))
+        return NULL;
+    answer = lxc_call_receive(&call, START_TIMEOUT_MS, fds, error);
     if (answer == NULL) {
-        g_prefix_error(error, "%s: ", label);
+        lxc_call_end(&call);
+        return NULL;
+    }
+    exec = g_new0(Exec, 1);
+    exec->call = call;
+    exec->pidfd = fds[0];
+    exec->terminal = fds[1];
+    return exec;
+}
+
+void exec_free(Exec *exec)
+{
+    if (exec == NULL)
+        return;
+    if (!exec->over)
+        syscall(SYS_pidfd_send_signal, exec->pidfd, SIGKILL, NULL, 0);
+    lxc_call_end(&exec->call);
+    close(exec->pidfd);
+    if (exec->terminal >= 0)
+        close(exec->terminal);
+    g_free(exec);
+}
+
+int exec_terminal(const Exec *exec)
+{
+    return exec->terminal;
+}
+
+int exec_fd(const Exec *exec)
+{
+    return exec->call.socket;
+}
+
+gboolean exec_finish(Exec *exec, int *ret_status, GError **error)
+{
+    g_autoptr(json_t) answer = lxc_call_receive(&exec->call, -1, NULL, error);
+
+    if (answer == NULL) {
+        syscall(SYS_pidfd_send_signal, exec->pidfd, SIGKILL, NULL, 0);
         return FALSE;
     }
+    exec->over = TRUE;
     *ret_status = (int)json_integer_value(json_object_get(answer, "status"));
     return TRUE;
+}
+
+gboolean exec_signal(Exec *exec, int number, GError **error)
+{
+    g_autoptr(json_t) message = json_pack("{si}", "signal", number);
+
+    if (number < 1 || number > SIGRTMAX)
+        return error_set(error, ERR_INVALID, "%d is no signal: 1 to %d are", number, SIGRTMAX);
+    return exec->over || message_send(exec->call.socket, message, NULL, 0) || errno == EPIPE ||
+           error_errno(error, errno, "send signal %d", number);
+}
+
+gboolean exec_resize(Exec *exec, guint width, guint height, GError **error)
+{
+    struct winsize size = {.ws_col = (unsigned short)MIN(width, G_MAXUINT16),
+                           .ws_row = (unsigned short)MIN(height, G_MAXUINT16)};
+
+    if (exec->terminal < 0)
+        return error_set(error, ERR_INVALID, "the command has no terminal to resize");
+    return ioctl(exec->terminal, TIOCSWINSZ, &size) == 0 ||
+           error_errno(error, errno, "resize the terminal");
 }

@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,37 +12,23 @@
 #include "error.h"
 #include "file.h"
 #include "helper.h"
+#include "message.h"
 
-#define MESSAGE_MAX (1u << 20)
 #define HELPER_SOCKET 3
 #define HELPER_LOCK 4
 
-static gboolean send_request(int socket, const json_t *request, const int *fds, guint n_fds,
-                             GError **error)
+static gboolean send_request(int socket, const char *program, const json_t *request, const int *fds,
+                             guint n_fds, GError **error)
 {
-    g_autofree char *text = json_text(request);
-    struct iovec part = {text, strlen(text)};
-    char control[CMSG_SPACE(sizeof(int) * 4)] = {0};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     int size = MESSAGE_MAX * 2;
 
-    if (n_fds > 0) {
-        struct cmsghdr *header;
-
-        message.msg_control = control;
-        message.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
-        header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
-        memcpy(CMSG_DATA(header), fds, sizeof(int) * n_fds);
-    }
     setsockopt(socket, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size);
-    if (part.iov_len > MESSAGE_MAX)
-        return error_set(error, ERR_INVALID, "the config of the instance is too large (%zu bytes)",
-                         part.iov_len);
-    return sendmsg(socket, &message, MSG_NOSIGNAL) >= 0 ||
-           error_errno(error, errno, "send a request to berth-lxc");
+    if (message_send(socket, request, fds, n_fds))
+        return TRUE;
+    if (errno == EMSGSIZE)
+        return error_set(error, ERR_INVALID, "the request to %s is longer than %u bytes", program,
+                         MESSAGE_MAX);
+    return error_errno(error, errno, "send a request to %s", program);
 }
 
 /* No PATH: liblxc would hand the id map to newuidmap, which costs two processes and asks subuid a
@@ -87,10 +72,10 @@ static pid_t spawn_helper(const char *program, int socket, int lock, GError **er
     return pid;
 }
 
-gboolean lxc_call_begin(LxcCall *call, const json_t *request, const int *fds, guint n_fds, int lock,
-                        GError **error)
+gboolean helper_call_begin(LxcCall *call, const char *name, const json_t *request, const int *fds,
+                           guint n_fds, int lock, GError **error)
 {
-    g_autofree char *program = helper_path("berth-lxc", error);
+    g_autofree char *program = helper_path(name, error);
     int pair[2];
     g_auto(Fd) ours = -1;
     g_auto(Fd) theirs = -1;
@@ -99,72 +84,62 @@ gboolean lxc_call_begin(LxcCall *call, const json_t *request, const int *fds, gu
     if (program == NULL)
         return FALSE;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
-        return error_errno(error, errno, "make a socket for berth-lxc");
+        return error_errno(error, errno, "make a socket for %s", name);
     /* Numbers above those that the helper gets, so that no dup2 meets what it copies. */
     ours = fcntl(pair[0], F_DUPFD_CLOEXEC, 10);
     theirs = fcntl(pair[1], F_DUPFD_CLOEXEC, 10);
     close(pair[0]);
     close(pair[1]);
     if (ours < 0 || theirs < 0)
-        return error_errno(error, errno, "make a socket for berth-lxc");
-    if (!send_request(ours, request, fds, n_fds, error))
+        return error_errno(error, errno, "make a socket for %s", name);
+    if (!send_request(ours, name, request, fds, n_fds, error))
         return FALSE;
     pid = spawn_helper(program, theirs, lock, error);
     if (pid < 0)
         return FALSE;
+    call->program = name;
     call->pid = pid;
     call->socket = fd_steal(&ours);
     return TRUE;
 }
 
-static int take_fd(struct msghdr *message)
+gboolean lxc_call_wait(const LxcCall *call, int timeout_ms, GError **error)
 {
-    struct cmsghdr *header = CMSG_FIRSTHDR(message);
-    int fd = -1;
-
-    if (header != NULL && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
-        header->cmsg_len >= CMSG_LEN(sizeof fd))
-        memcpy(&fd, CMSG_DATA(header), sizeof fd);
-    return fd;
-}
-
-json_t *lxc_call_receive(LxcCall *call, int timeout_ms, int *ret_fd, GError **error)
-{
-    g_autofree char *buffer = g_malloc(MESSAGE_MAX);
-    char control[CMSG_SPACE(sizeof(int))];
-    struct iovec part = {buffer, MESSAGE_MAX};
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = control,
-                             .msg_controllen = sizeof control};
     struct pollfd poller = {.fd = call->socket, .events = POLLIN};
-    g_autoptr(json_t) answer = NULL;
-    g_auto(Fd) fd = -1;
-    ssize_t length;
     int ready;
 
     do
         ready = poll(&poller, 1, timeout_ms);
     while (ready < 0 && errno == EINTR);
-    if (ready == 0) {
-        error_set(error, ERR_FAILED, "berth-lxc does not answer within %d s", timeout_ms / 1000);
-        return NULL;
-    }
-    length = ready < 0 ? -1 : recvmsg(call->socket, &message, MSG_CMSG_CLOEXEC);
-    if (length <= 0) {
-        error_set(error, ERR_FAILED, "berth-lxc ended without an answer");
-        return NULL;
-    }
-    fd = take_fd(&message);
-    answer = json_loadb(buffer, (size_t)length, 0, NULL);
-    if (answer == NULL || json_object_get(answer, "error") != NULL) {
-        const char *text = json_member_string(answer, "error");
+    return ready > 0 || error_set(error, ERR_FAILED, "%s does not answer within %d s",
+                                  call->program, timeout_ms / 1000);
+}
 
-        error_set(error, ERR_FAILED, "%s", text != NULL ? text : "berth-lxc answers nonsense");
+json_t *lxc_call_receive(LxcCall *call, int timeout_ms, int *ret_fds, GError **error)
+{
+    int fds[MESSAGE_FDS_MAX];
+    g_autoptr(json_t) answer = NULL;
+
+    if (!lxc_call_wait(call, timeout_ms, error))
+        return NULL;
+    answer = message_receive(call->socket, fds);
+    if (answer == NULL) {
+        error_set(error, ERR_FAILED, "%s ended without an answer", call->program);
         return NULL;
     }
-    if (ret_fd != NULL)
-        *ret_fd = fd_steal(&fd);
+    for (guint i = 0; i < MESSAGE_FDS_MAX; i++) {
+        if (ret_fds != NULL)
+            ret_fds[i] = fds[i];
+        else if (fds[i] >= 0)
+            close(fds[i]);
+    }
+    if (json_object_get(answer, "error") != NULL) {
+        json_int_t code = json_integer_value(json_object_get(answer, "code"));
+
+        error_set(error, code > 0 && code < ERR_MAX ? (ErrorCode)code : ERR_FAILED, "%s",
+                  json_member_string(answer, "error"));
+        return NULL;
+    }
     return g_steal_pointer(&answer);
 }
 
@@ -177,6 +152,12 @@ void lxc_call_end(LxcCall *call)
     while (waitpid(call->pid, NULL, 0) < 0 && errno == EINTR)
         ;
     call->pid = 0;
+}
+
+gboolean lxc_call_begin(LxcCall *call, const json_t *request, const int *fds, guint n_fds, int lock,
+                        GError **error)
+{
+    return helper_call_begin(call, "berth-lxc", request, fds, n_fds, lock, error);
 }
 
 json_t *lxc_call(const json_t *request, int lock, int timeout_ms, GError **error)

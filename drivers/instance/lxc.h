@@ -4,12 +4,13 @@
 
 #include <sys/types.h>
 
-#include "json.h"
+#include "message.h"
 
 /* A request under way. */
-typedef struct {
-    pid_t pid;  /* of the helper */
-    int socket; /* our end */
+typedef struct LxcCall {
+    const char *program; /* its name */
+    pid_t pid;           /* of the helper */
+    int socket;          /* our end */
 } LxcCall;
 
 /* Starts the helper and sends it a request with `fds` (may be NULL). `lock` (-1: none) stays held
@@ -17,10 +18,18 @@ typedef struct {
 gboolean lxc_call_begin(LxcCall *call, const json_t *request, const int *fds, guint n_fds, int lock,
                         GError **error);
 
-/* Waits for the next message of the helper, at most `timeout_ms` (-1: for ever). `ret_fd` (may be
- * NULL) gets a descriptor that came with it, or -1. An answer with a member "error" becomes an
- * error. NULL with an error. New reference. */
-json_t *lxc_call_receive(LxcCall *call, int timeout_ms, int *ret_fd, GError **error);
+/* The same with another helper; `name` is kept. */
+gboolean helper_call_begin(LxcCall *call, const char *name, const json_t *request, const int *fds,
+                           guint n_fds, int lock, GError **error);
+
+/* Waits until there is a message, or the helper is gone; at most `timeout_ms` (-1: for ever). */
+gboolean lxc_call_wait(const LxcCall *call, int timeout_ms, GError **error);
+
+/* Waits likewise and takes the message. `ret_fds` (may be NULL) has room for MESSAGE_FDS_MAX
+ * descriptors that came with it, the rest are -1; they are set whenever a message came. An answer
+ * with a member "error" becomes an error of the ErrorCode in "code", or ERR_FAILED. NULL with an
+ * error. New reference. */
+json_t *lxc_call_receive(LxcCall *call, int timeout_ms, int *ret_fds, GError **error);
 
 /* Kills the helper if it still runs, and reaps it. */
 void lxc_call_end(LxcCall *call);

@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "confine.h"
 #include "error.h"
 #include "file.h"
 #include "unpack/memory.h"
@@ -166,43 +167,13 @@ static gboolean make_root(const Sandbox *sandbox, GError **error)
     return TRUE;
 }
 
-static gboolean drop_capabilities(GError **error)
-{
-    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct data[2] = {0};
-
-    for (guint i = 0; i < G_N_ELEMENTS(kept_capabilities); i++) {
-        int capability = kept_capabilities[i];
-
-        data[CAP_TO_INDEX(capability)].permitted |= CAP_TO_MASK(capability);
-        data[CAP_TO_INDEX(capability)].effective |= CAP_TO_MASK(capability);
-    }
-    for (int capability = 0; capability <= CAP_LAST_CAP; capability++) {
-        if ((data[CAP_TO_INDEX(capability)].permitted & CAP_TO_MASK(capability)) == 0 &&
-            prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0 && errno != EINVAL)
-            return error_errno(error, errno, "drop capabilities");
-    }
-    if (syscall(SYS_capset, &header, data) < 0)
-        return error_errno(error, errno, "drop capabilities");
-    return TRUE;
-}
-
-static gboolean limit(int resource, guint64 value, GError **error)
-{
-    const struct rlimit rlimit = {value, value};
-
-    if (setrlimit(resource, &rlimit) < 0)
-        return error_errno(error, errno, "set limits");
-    return TRUE;
-}
-
 static gboolean set_limits(const Sandbox *sandbox, GError **error)
 {
-    if (!limit(RLIMIT_CORE, 0, error) || !limit(RLIMIT_NOFILE, 256, error) ||
-        (sandbox->bytes != 0 && !limit(RLIMIT_FSIZE, sandbox->bytes, error)))
+    if (!confine_limit(RLIMIT_CORE, 0, error) || !confine_limit(RLIMIT_NOFILE, 256, error) ||
+        (sandbox->bytes != 0 && !confine_limit(RLIMIT_FSIZE, sandbox->bytes, error)))
         return FALSE;
 #ifndef __SANITIZE_ADDRESS__ /* its shadow memory alone is terabytes of address space */
-    if (!limit(RLIMIT_AS, ADDRESS_SPACE, error))
+    if (!confine_limit(RLIMIT_AS, ADDRESS_SPACE, error))
         return FALSE;
 #endif
     /* Past the limit a write fails with EFBIG and is told, instead of ending us. */
@@ -213,7 +184,8 @@ static gboolean set_limits(const Sandbox *sandbox, GError **error)
 static gboolean enter(const Sandbox *sandbox, GError **error)
 {
     umask(0);
-    if (!make_root(sandbox, error) || !set_limits(sandbox, error) || !drop_capabilities(error))
+    if (!make_root(sandbox, error) || !set_limits(sandbox, error) ||
+        !confine_capabilities(kept_capabilities, G_N_ELEMENTS(kept_capabilities), error))
         return FALSE;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return error_errno(error, errno, "give up privileges");

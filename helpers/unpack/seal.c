@@ -2,6 +2,7 @@
 #include <sched.h>
 #include <seccomp.h>
 
+#include "confine.h"
 #include "error.h"
 #include "unpack/sandbox.h"
 
@@ -143,20 +144,6 @@ static const char *const program_calls[] = {"arch_prctl",
                                             "waitid",
                                             NULL};
 
-static int allow(scmp_filter_ctx filter, const char *const *names)
-{
-    int code = 0;
-
-    for (; code == 0 && *names != NULL; names++) {
-        int number = seccomp_syscall_resolve_name(*names);
-
-        /* Not every machine has every call. */
-        if (number >= 0)
-            code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 0);
-    }
-    return code;
-}
-
 /* Threads and processes, but no new namespaces. clone3 hides its flags from filters; ENOSYS makes
  * libc use clone. */
 static int allow_clone(scmp_filter_ctx filter)
@@ -174,10 +161,10 @@ static int allow_clone(scmp_filter_ctx filter)
 gboolean sandbox_seal(gboolean with_programs, GError **error)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-    int code = filter == NULL ? -ENOMEM : allow(filter, file_calls);
+    int code = filter == NULL ? -ENOMEM : confine_allow(filter, file_calls);
 
     if (code == 0 && with_programs)
-        code = allow(filter, program_calls);
+        code = confine_allow(filter, program_calls);
     if (code == 0 && with_programs)
         code = allow_clone(filter);
     if (code == 0)

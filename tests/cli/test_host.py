@@ -159,7 +159,7 @@ def test_exec(berth):
     tap.equal(berth.run("exec", name, "--", "/no/such/program").status, 127)
     tap.contains(berth.run("exec", f"{NAME}-none", "--", "true").expect(1).err, f"{NAME}-none")
     apply(berth, BASE + instances("x").replace("running", "stopped")).expect(0)
-    tap.contains(berth.run("exec", name, "--", "true").expect(1).err, "does not run")
+    tap.contains(berth.run("exec", name, "--", "true").expect(65).err, "Instance is not running")
     down(berth, before)
 
 

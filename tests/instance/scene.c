@@ -458,7 +458,7 @@ int scene_run(Scene *scene, const Object *object, const char *command, char **re
     g_autoptr(GError) error = NULL;
     int status = -1;
 
-    cr_assert(instance_exec(scene->host, object, argv, FALSE, &options, &status, &error), "%s",
+    cr_assert(instance_exec(scene->host, object, argv, &options, &status, &error), "%s",
               error != NULL ? error->message : "");
     close(in);
     close(out);

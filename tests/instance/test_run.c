@@ -629,7 +629,7 @@ Test(run, drift)
 
 /* ---- exec ---- */
 
-static int exec_terminal(Scene *scene, const Object *c, const char *typed, char **ret_output)
+static int run_terminal(Scene *scene, const Object *c, const char *typed, char **ret_output)
 {
     const char *argv[] = {"/bin/sh", NULL};
     int in[2], out[2], status = -1;
@@ -639,10 +639,11 @@ static int exec_terminal(Scene *scene, const Object *c, const char *typed, char 
 
     cr_assert(pipe(in) == 0 && pipe(out) == 0);
     cr_assert(write(in[1], typed, strlen(typed)) == (ssize_t)strlen(typed));
-    cr_assert(instance_exec(scene->host, c, argv, TRUE,
-                            &(ExecOptions){.in = in[0], .out = out[1], .err = out[1], .cwd = "/"},
-                            &status, &error),
-              "%s", error != NULL ? error->message : "");
+    cr_assert(
+        instance_exec(scene->host, c, argv,
+                      &(ExecOptions){.in = in[0], .out = out[1], .terminal = TRUE, .cwd = "/"},
+                      &status, &error),
+        "%s", error != NULL ? error->message : "");
     close(in[0]);
     close(in[1]);
     close(out[1]);
@@ -660,7 +661,7 @@ Test(run, exec_with_a_terminal)
     g_autofree char *text = NULL;
 
     scene_must(scene, c);
-    cr_expect_eq(exec_terminal(scene, c, "tty; echo $GREETING $((6*7)); exit 3\n", &text), 3);
+    cr_expect_eq(run_terminal(scene, c, "tty; echo $GREETING $((6*7)); exit 3\n", &text), 3);
     has_text(text, "/dev/pts/");
     has_text(text, "moin 42");
 }
@@ -678,14 +679,14 @@ Test(run, exec_exit_codes)
     scene_must(scene, c);
     cr_expect_eq(scene_run(scene, c, "exit 200", NULL), 200);
     cr_expect_eq(scene_run(scene, c, "kill -TERM $$", NULL), 128 + SIGTERM);
-    cr_assert(instance_exec(scene->host, c, missing, FALSE, &options, &status, &error));
+    cr_assert(instance_exec(scene->host, c, missing, &options, &status, &error));
     cr_expect_eq(status, 127);
-    cr_assert(instance_exec(scene->host, c, folder, FALSE, &options, &status, &error));
+    cr_assert(instance_exec(scene->host, c, folder, &options, &status, &error));
     cr_expect_eq(status, 126);
     c = scene_instance(scene, "c1", "{}", "{}", "{'state': 'stopped'}");
     scene_must(scene, c);
-    cr_expect_not(instance_exec(scene->host, c, missing, FALSE, &options, &status, &error));
-    cr_expect(g_error_matches(error, BERTH_ERROR, ERR_NOT_FOUND), "%s", error->message);
+    cr_expect_not(instance_exec(scene->host, c, missing, &options, &status, &error));
+    cr_expect(g_error_matches(error, BERTH_ERROR, ERR_INVALID), "%s", error->message);
     close(null);
 }
 
