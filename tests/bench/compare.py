@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 """berth beside Debian's LXD on the same machine, in one run: the time from a command to running containers, from a cached image.
 
-Both are warm and take turns; the table shows median and spread over the rounds. Needs root, and the packages lxd and lxd-client; without
-them only berth is measured, and the table says so. Everything happens in namespaces of this program's own.
+Then berth beside liblxc's own lxc-start: berth makes and starts one container, lxc-start only starts one whose root is unpacked already;
+berth may take twice as long at most, else this program fails.
+
+All are warm and take turns; the tables show median and spread over the rounds. Needs root, and the packages lxd, lxd-client and lxc; what
+is missing is not measured, and the table says so. Everything happens in namespaces of this program's own.
 
 usage: compare.py BERTH MAKE_IMAGE [ROUNDS]"""
 import os
@@ -10,11 +13,13 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 
 INSIDE = "BERTH_BENCH_INSIDE"
 COUNT = 20
+AT_MOST = 2.0
 
 STATE = """storage_pools:
 - {name: data, driver: %s%s}
@@ -122,6 +127,47 @@ class Lxd:
         self.daemon.wait(60)
 
 
+# The package's own configuration for unprivileged containers, with an idmapped root and a NIC on a bridge as berth gives them.
+BARE = """lxc.include = /usr/share/lxc/config/common.conf
+lxc.include = /usr/share/lxc/config/userns.conf
+lxc.rootfs.path = dir:%s
+lxc.rootfs.options = idmap=container
+lxc.uts.name = bare
+lxc.idmap = u 0 1000000 65536
+lxc.idmap = g 0 1000000 65536
+lxc.net.0.type = veth
+lxc.net.0.link = brbare
+lxc.net.0.flags = up
+lxc.net.0.name = eth0
+"""
+
+
+class Bare:
+    name = "lxc-start"
+
+    def __init__(self, work, image):
+        self.work = os.path.join(work, "bare")
+        folder = os.path.join(self.work, "bare")
+        os.makedirs(folder)
+        os.chmod(self.work, 0o755)
+        with tarfile.open(image) as archive:
+            archive.extractall(folder)
+        self.config = os.path.join(folder, "bare.conf")
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write(BARE % os.path.join(folder, "rootfs"))
+        run("ip", "link", "add", "brbare", "type", "bridge")
+        run("ip", "link", "set", "brbare", "up")
+
+    def launch(self, _count):
+        run("lxc-start", "-P", self.work, "-n", "bare", "-f", self.config, "-o", os.path.join(self.work, "log"))
+
+    def remove(self, _count):
+        run("lxc-stop", "-P", self.work, "-n", "bare", "-k")
+
+    def close(self):
+        run("ip", "link", "del", "brbare")
+
+
 def spread(values):
     return "%6.0f ms  (%4.0f to %4.0f)" % (statistics.median(values) * 1e3, min(values) * 1e3, max(values) * 1e3)
 
@@ -135,11 +181,7 @@ def measure(driver, program, image, rounds):
     else:
         print("LXD is not installed: nothing to compare with")
     for count in (1, COUNT):
-        times = {system.name: [] for system in systems}
-        for _ in range(rounds):
-            for system in systems:
-                times[system.name].append(timed(lambda: system.launch(count)))
-                system.remove(count)
+        times = take_turns(systems, count, rounds)
         for name, values in times.items():
             print("%-6s %3d containers on %-6s %s" % (name, count, driver, spread(values)))
         if len(systems) == 2:
@@ -149,6 +191,36 @@ def measure(driver, program, image, rounds):
     print("berth  again, nothing to do      %s" % spread([timed(systems[0].again) for _ in range(rounds)]))
     for system in systems:
         system.close()
+
+
+def take_turns(systems, count, rounds):
+    """{name: [seconds]}, with one round before that does not count"""
+    times = {system.name: [] for system in systems}
+    for number in range(rounds + 1):
+        for system in systems:
+            seconds = timed(lambda: system.launch(count))
+            system.remove(count)
+            if number > 0:
+                times[system.name].append(seconds)
+    return times
+
+
+def measure_bare(program, image, rounds):
+    """whether berth is fast enough"""
+    if not shutil.which("lxc-start"):
+        print("lxc-start is not installed: nothing to compare with")
+        return True
+    work = os.path.join(os.environ[INSIDE], "one")
+    os.mkdir(work)
+    systems = [Berth(program, work, "dir", image), Bare(work, image)]
+    times = take_turns(systems, 1, rounds)
+    for system in systems:
+        system.close()
+    for name, values in times.items():
+        print("%-9s 1 container %s" % (name, spread(values)))
+    ratio = statistics.median(times["berth"]) / statistics.median(times["lxc-start"])
+    print("ratio     berth takes %.2f times as long as lxc-start; at most %.1f" % (ratio, AT_MOST))
+    return ratio <= AT_MOST
 
 
 def main():
@@ -161,6 +233,8 @@ def main():
     run(sys.executable, make_image, image)
     for driver in ("dir", "btrfs"):
         measure(driver, program, image, rounds)
+    if not measure_bare(program, image, rounds):
+        raise SystemExit("berth is too slow beside lxc-start")
 
 
 if __name__ == "__main__":
