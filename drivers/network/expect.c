@@ -91,17 +91,6 @@ json_t *network_forwarding(const Object *network)
     return forwarding;
 }
 
-/* NET-BR-26, NET-BR-37: "$before" says how the host was, for an undo. */
-static json_t *expect_forwarding(const Context *context, const Object *network)
-{
-    json_t *forwarding = network_forwarding(network);
-    json_t *before = json_object_get(context->host, "forwarding");
-
-    if (json_object_size(forwarding) > 0 && before != NULL)
-        json_object_set(forwarding, "$before", before);
-    return forwarding;
-}
-
 static json_t *expect_addresses(const Family *four, const Family *six)
 {
     g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(g_free);
@@ -210,7 +199,7 @@ json_t *network_expect(const Context *context, const Object *object, const json_
     json_object_set_new(facts, "folder", json_true());
     network_keep(facts, "link", expect_link(object));
     network_keep(facts, "sysctl", expect_sysctl(context, &six));
-    network_keep(facts, "forwarding", expect_forwarding(context, object));
+    network_keep(facts, "forwarding", network_forwarding(object));
     network_keep(facts, "addresses", expect_addresses(&four, &six));
     network_keep(facts, "routes", expect_routes(&four, &six));
     if (!expect_ports(context, object, facts, error))

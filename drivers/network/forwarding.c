@@ -2,10 +2,14 @@
 
 #include <string.h>
 
+#include "error.h"
 #include "expect.h"
+#include "file.h"
+#include "instance/record.h"
 #include "link.h"
 #include "server.h"
 
+#define RECORD_MAX 65536
 #define IPV4 "ipv4/ip_forward"
 #define IPV6 "ipv6/conf/all/forwarding"
 
@@ -50,12 +54,6 @@ static json_t *accepting(void)
     return list;
 }
 
-json_t *forwarding_state(void)
-{
-    return json_pack("{s:b, s:b, s:o}", "ipv4", is_on(IPV4), "ipv6", is_on(IPV6), "accept_ra",
-                     accepting());
-}
-
 static gboolean set_accept(const char *name, const char *from, const char *to, GError **error)
 {
     g_autofree char *key = g_strdup_printf("ipv6/conf/%s/accept_ra", name);
@@ -65,23 +63,76 @@ static gboolean set_accept(const char *name, const char *from, const char *to, G
     return value == NULL || strcmp(value, from) != 0 || net_sysctl_set(key, to, error);
 }
 
+/* ---- how the host was ---- */
+
+/* What berth switched on is kept in a file until it is switched back, by whichever program does it:
+ * {"boot": id, "ipv4": true, "ipv6": [interface whose accept_ra was 1...]}. After a reboot it
+ * means nothing. */
+static char *saved_path(const char *dir)
+{
+    return g_build_filename(dir, "networks", ".forwarding", NULL);
+}
+
+/* Never NULL. */
+static json_t *read_saved(const char *dir)
+{
+    g_autofree char *path = saved_path(dir);
+    g_autofree char *text = NULL;
+    const char *boot = boot_id();
+    g_autoptr(json_t) record = NULL;
+
+    if (file_read(path, RECORD_MAX, &text, NULL, NULL))
+        record = json_loads(text, 0, NULL);
+    if (g_strcmp0(json_member_string(record, "boot"), boot) == 0)
+        return g_steal_pointer(&record);
+    return json_pack("{s:s}", "boot", boot);
+}
+
+static gboolean write_saved(const char *dir, const json_t *record, GError **error)
+{
+    g_autofree char *path = saved_path(dir);
+    g_autofree char *folder = g_path_get_dirname(path);
+    g_autofree char *text = json_text(record);
+
+    if (json_object_size(record) == 1)
+        return file_remove(path, error);
+    return file_make_directory(folder, 0711, error) &&
+           file_write(path, text, -1, 0600, NULL, error);
+}
+
+/* ---- switching ---- */
+
 /* A host that forwards IPv6 keeps its own default route only where accept_ra says 2 (NET-BR-37):
  * before forwarding is on. */
-static gboolean switch_on(const json_t *wanted, GError **error)
+static gboolean switch_ipv6_on(const json_t *names, GError **error)
 {
-    if (json_object_get(wanted, "ipv4") != NULL && !net_sysctl_set(IPV4, "1", error))
-        return FALSE;
-    if (json_object_get(wanted, "ipv6") != NULL && !is_on(IPV6)) {
-        g_autoptr(json_t) names = accepting();
-        size_t at;
-        json_t *name;
+    size_t at;
+    json_t *name;
 
-        json_array_foreach (names, at, name)
-            if (!set_accept(json_string_value(name), "1", "2", error))
-                return FALSE;
-        return net_sysctl_set(IPV6, "1", error);
-    }
-    return TRUE;
+    json_array_foreach (names, at, name)
+        if (!set_accept(json_string_value(name), "1", "2", error))
+            return FALSE;
+    return net_sysctl_set(IPV6, "1", error);
+}
+
+/* The record comes first: whoever is killed in between can still put the host back. */
+static gboolean switch_on(const char *dir, const json_t *wanted, GError **error)
+{
+    gboolean four = json_object_get(wanted, "ipv4") != NULL && !is_on(IPV4);
+    gboolean six = json_object_get(wanted, "ipv6") != NULL && !is_on(IPV6);
+    g_autoptr(json_t) record = NULL;
+    g_autoptr(json_t) names = NULL;
+
+    if (!four && !six)
+        return TRUE;
+    record = read_saved(dir);
+    names = accepting();
+    if (four)
+        json_object_set_new(record, "ipv4", json_true());
+    if (six && json_object_get(record, "ipv6") == NULL)
+        json_object_set(record, "ipv6", names);
+    return write_saved(dir, record, error) && (!four || net_sysctl_set(IPV4, "1", error)) &&
+           (!six || switch_ipv6_on(names, error));
 }
 
 /* Which families a bridge needs forwarded is kept in the kernel with it: net.ipv4.conf.NAME.tag is
@@ -126,30 +177,39 @@ static gboolean read_needs(guint *ret, GError **error)
     return TRUE;
 }
 
-/* What `from` had switched on, and nobody needs any more, goes back to how the host was before, as
- * `from` remembers it. */
-static gboolean switch_back(const Step *step, GError **error)
+static gboolean switch_ipv6_back(const json_t *names, GError **error)
 {
-    json_t *before = json_object_get(step->from, "$before");
-    guint needs;
     size_t at;
     json_t *name;
 
-    if (!read_needs(&needs, error))
-        return FALSE;
-    needs |= needs_of(step->to);
-    if ((needs_of(step->from) & ~needs & NEEDS_IPV4) != 0 &&
-        json_is_false(json_object_get(before, "ipv4")) && !net_sysctl_set(IPV4, "0", error))
-        return FALSE;
-    if ((needs_of(step->from) & ~needs & NEEDS_IPV6) == 0 ||
-        !json_is_false(json_object_get(before, "ipv6")))
-        return TRUE;
     if (is_on(IPV6) && !net_sysctl_set(IPV6, "0", error))
         return FALSE;
-    json_array_foreach (json_object_get(before, "accept_ra"), at, name)
+    json_array_foreach (names, at, name)
         if (!set_accept(json_string_value(name), "2", "1", error))
             return FALSE;
     return TRUE;
+}
+
+/* What `from` needed, and nobody needs any more, goes back to how the host was before. */
+static gboolean switch_back(const char *dir, const Step *step, GError **error)
+{
+    g_autoptr(json_t) record = read_saved(dir);
+    gboolean four, six;
+    guint needs;
+
+    if (!read_needs(&needs, error))
+        return FALSE;
+    needs = needs_of(step->from) & ~(needs | needs_of(step->to));
+    four = (needs & NEEDS_IPV4) != 0 && json_object_get(record, "ipv4") != NULL;
+    six = (needs & NEEDS_IPV6) != 0 && json_object_get(record, "ipv6") != NULL;
+    if ((four && is_on(IPV4) && !net_sysctl_set(IPV4, "0", error)) ||
+        (six && !switch_ipv6_back(json_object_get(record, "ipv6"), error)))
+        return FALSE;
+    if (four)
+        json_object_del(record, "ipv4");
+    if (six)
+        json_object_del(record, "ipv6");
+    return (!four && !six) || write_saved(dir, record, error);
 }
 
 gboolean forwarding_ensure(Host *host, const Step *step, GError **error)
@@ -161,7 +221,7 @@ gboolean forwarding_ensure(Host *host, const Step *step, GError **error)
     g_mutex_lock(&lock);
     /* Without its link a network needs nothing. */
     done = (!link_exists(name) || write_needs(name, needs_of(step->to), error)) &&
-           switch_back(step, error) && switch_on(step->to, error);
+           switch_back(host->dir, step, error) && switch_on(host->dir, step->to, error);
     g_mutex_unlock(&lock);
     return done;
 }

@@ -1,5 +1,5 @@
-/* Forwarding of the host (NET-BR-26, 37, 63): switched on for networks that need it, never off
- * again, but put back by an undo. */
+/* Forwarding of the host (NET-BR-26, 37, 63): switched on for networks that need it, and back
+ * to how it was when the last of them goes. */
 #pragma once
 
 #include "host.h"
@@ -8,8 +8,5 @@
  * reference. */
 json_t *forwarding_observe(const Object *network);
 
-/* How the host is: {"ipv4": bool, "ipv6": bool, "accept_ra": [interfaces with 1]}. New reference.
- */
-json_t *forwarding_state(void);
-
+/* The ensure of the fact "forwarding". */
 gboolean forwarding_ensure(Host *host, const Step *step, GError **error);

@@ -3,7 +3,6 @@
 #include <pwd.h>
 #include <string.h>
 
-#include "forwarding.h"
 #include "link.h"
 
 #define MARK "berth:"
@@ -99,7 +98,6 @@ gboolean network_host_facts(Host *host, json_t *facts, GError **error)
     }
     json_object_set_new(facts, "interfaces", interfaces);
     json_object_set_new(facts, "routes", foreign_routes(routes, ours));
-    json_object_set_new(facts, "forwarding", forwarding_state());
     json_object_set_new(facts, "ipv6", json_string(ipv6_state()));
     json_object_set_new(facts, "dnsmasq_user", json_string(server_user()));
     return TRUE;
