@@ -68,6 +68,8 @@ static const Row config[] = {
         "Size of the loop file.", BOUNDS(1, G_MAXINT64)),
     ROW("volatile.initial_source", STRING, NULL, 0, NONE, GENERATED | LOCAL, "ST-017",
         "The source as first given."),
+    ROW("volatile.uuid", LINE, NULL, BTRFS, NONE, GENERATED | LOCAL, "ST-BTRFS-03",
+        "Identity of the file system that berth makes on a loop file or device."),
     ROW("volatile.pool.pristine", BOOL, "true", CEPH | CEPHFS, NONE, RUNTIME, "ST-CEPH-10",
         "The Ceph pool was empty when it was taken."),
     ROW("btrfs.mount_options", LINE, "user_subvol_rm_allowed", BTRFS, LIVE, 0, "ST-BTRFS-01",
