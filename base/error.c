@@ -27,6 +27,7 @@ static const struct {
     [ERR_UNAVAILABLE] = {69, 503, TRUE},
     [ERR_PERMISSION] = {77, 403, FALSE},
     [ERR_INTERRUPTED] = {130, 500, TRUE},
+    [ERR_NOT_IMPLEMENTED] = {1, 501, FALSE},
 };
 
 static ErrorCode error_code(const GError *error)

@@ -23,6 +23,7 @@ typedef enum {
     ERR_UNAVAILABLE,         /* a daemon or server does not answer                     exit 69 */
     ERR_PERMISSION,          /* not permitted                                          exit 77 */
     ERR_INTERRUPTED,         /* cancelled by the user; undone                          exit 130 */
+    ERR_NOT_IMPLEMENTED,     /* the API has the path, but not this method (API-007)   exit 1 */
     ERR_MAX
 } ErrorCode;
 

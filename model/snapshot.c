@@ -118,3 +118,30 @@ const Object *snapshot_resolve(const Snapshot *snapshot, KindId kind, const char
 {
     return snapshot_find(snapshot, kind, snapshot_project_for(snapshot, kind, project), name);
 }
+
+/* The first position whose key is not before `text`. */
+static guint lower_bound(const Snapshot *snapshot, const char *text)
+{
+    guint low = 0, high = snapshot_size(snapshot);
+
+    while (low < high) {
+        guint middle = low + (high - low) / 2;
+
+        if (strcmp(snapshot_at(snapshot, middle)->key, text) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+void snapshot_range(const Snapshot *snapshot, KindId kind, const char *project, guint *ret_first,
+                    guint *ret_count)
+{
+    g_autofree char *from = g_strdup_printf("%s/%s/", KINDS[kind]->name, project);
+    /* '0' is the character after '/'. */
+    g_autofree char *to = g_strdup_printf("%s/%s0", KINDS[kind]->name, project);
+
+    *ret_first = lower_bound(snapshot, from);
+    *ret_count = lower_bound(snapshot, to) - *ret_first;
+}

@@ -1,4 +1,5 @@
-/* An immutable set of objects: the desired state at one moment. Building one copies pointers, never objects. */
+/* An immutable set of objects: the desired state at one moment. Building one copies pointers, never
+ * objects. */
 #pragma once
 
 #include "object.h"
@@ -8,19 +9,29 @@ Snapshot *snapshot_ref(const Snapshot *snapshot);
 void snapshot_unref(Snapshot *snapshot);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Snapshot, snapshot_unref)
 
-/* A new snapshot that is `base` with `objects` (of Object *) put in or replaced and `keys` (of char *) taken out; either may
- * be NULL. Objects are referenced. */
+/* A new snapshot that is `base` with `objects` (of Object *) put in or replaced and `keys` (of char
+ * *) taken out; either may be NULL. Objects are referenced. */
 Snapshot *snapshot_change(const Snapshot *base, const GPtrArray *objects, const GPtrArray *keys);
 
 guint snapshot_size(const Snapshot *snapshot);
 /* The object at a position in key order. Borrowed. */
 const Object *snapshot_at(const Snapshot *snapshot, guint position);
-const Object *snapshot_get(const Snapshot *snapshot, const char *key); /* borrowed, NULL when absent */
-const Object *snapshot_find(const Snapshot *snapshot, KindId kind, const char *project, const char *name);
+const Object *snapshot_get(const Snapshot *snapshot,
+                           const char *key); /* borrowed, NULL when absent */
+const Object *snapshot_find(const Snapshot *snapshot, KindId kind, const char *project,
+                            const char *name);
 
-/* The project whose objects of `kind` are seen from `project`: itself, or "default" when the feature is off (PJ-02). Borrowed;
+/* The project whose objects of `kind` are seen from `project`: itself, or "default" when the
+ * feature is off (PJ-02). Borrowed;
  * "" for kinds outside projects. */
 const char *snapshot_project_for(const Snapshot *snapshot, KindId kind, const char *project);
 
-/* Finds what a name means when used inside `project`, by the project's features. Borrowed, NULL when absent. */
-const Object *snapshot_resolve(const Snapshot *snapshot, KindId kind, const char *project, const char *name);
+/* Finds what a name means when used inside `project`, by the project's features. Borrowed, NULL
+ * when absent. */
+const Object *snapshot_resolve(const Snapshot *snapshot, KindId kind, const char *project,
+                               const char *name);
+
+/* The positions of the objects of a kind in a project ("" for kinds outside projects): `*ret_first`
+ * and the `*ret_count` from there. */
+void snapshot_range(const Snapshot *snapshot, KindId kind, const char *project, guint *ret_first,
+                    guint *ret_count);

@@ -1,0 +1,60 @@
+#include "answer.h"
+
+#include <string.h>
+
+#include "error.h"
+
+/* `body` is stolen. */
+static void send_json(Request *request, guint status, json_t *body, const char *name,
+                      const char *value)
+{
+    g_autoptr(json_t) owned = body;
+    char *text = json_dumps(owned, JSON_COMPACT);
+    gsize length = strlen(text);
+    g_autoptr(GBytes) bytes = NULL;
+    const char *headers[] = {"Content-Type", "application/json", name, value, NULL};
+
+    text[length] = '\n'; /* as LXD does; jansson's terminator is not needed any more */
+    bytes = g_bytes_new_with_free_func(text, length + 1, free, text);
+    request_answer(request, status, headers, bytes);
+}
+
+void answer_sync(Request *request, guint status, json_t *metadata, const char *etag)
+{
+    g_autofree char *quoted = etag != NULL ? g_strdup_printf("\"%s\"", etag) : NULL;
+
+    send_json(request, status,
+              json_pack("{s:s, s:s, s:i, s:s, s:i, s:s, s:o}", "type", "sync", "status", "Success",
+                        "status_code", 200, "operation", "", "error_code", 0, "error", "",
+                        "metadata", metadata != NULL ? metadata : json_object()),
+              quoted != NULL ? "ETag" : NULL, quoted);
+}
+
+void answer_created(Request *request, const char *url)
+{
+    send_json(request, 201,
+              json_pack("{s:s, s:s, s:i, s:s, s:i, s:s, s:{}}", "type", "sync", "status", "Success",
+                        "status_code", 200, "operation", "", "error_code", 0, "error", "",
+                        "metadata"),
+              "Location", url);
+}
+
+void answer_async(Request *request, const char *url, json_t *operation)
+{
+    send_json(request, 202,
+              json_pack("{s:s, s:s, s:i, s:s, s:i, s:s, s:o}", "type", "async", "status",
+                        "Operation created", "status_code", 100, "operation", url, "error_code", 0,
+                        "error", "", "metadata", operation),
+              "Location", url);
+}
+
+void answer_error(Request *request, const GError *error)
+{
+    int status = error_http_status(error);
+
+    send_json(request, (guint)status,
+              json_pack("{s:s, s:s, s:i, s:s, s:i, s:s, s:{}}", "type", "error", "status", "",
+                        "status_code", 0, "operation", "", "error_code", status, "error",
+                        error->message, "metadata"),
+              "X-Content-Type-Options", "nosniff");
+}

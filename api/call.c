@@ -1,0 +1,246 @@
+#include "call.h"
+
+#include <string.h>
+
+#include "answer.h"
+#include "authenticate.h"
+#include "error.h"
+
+#define BODY_LIMIT (4u << 20) /* JSON bodies; a preseed of a thousand instances is below 1 MiB */
+
+void call_free(Call *call)
+{
+    if (call == NULL)
+        return;
+    request_unref(call->request);
+    caller_unref(call->caller);
+    if (call->model != NULL)
+        snapshot_unref(call->model);
+    g_free(call->project);
+    g_free(call);
+}
+
+/* ---- from a request to its handler ---- */
+
+/* The segments below the version; "/" and "/internal/..." have routes of their own names. */
+static const char *const *path_of(const Request *request, gboolean *ret_known)
+{
+    static const char *const root[] = {"", NULL};
+    const char *const *segments = request_segments(request);
+
+    *ret_known = TRUE;
+    if (segments[0] == NULL)
+        return root;
+    if (strcmp(segments[0], "1.0") == 0)
+        return segments[1] != NULL ? segments + 1 : segments;
+    if (strcmp(segments[0], "internal") == 0)
+        return segments;
+    *ret_known = FALSE;
+    return segments;
+}
+
+static const Route *route_of(const Request *request, const char *ret_words[4], GError **error)
+{
+    gboolean known;
+    const char *const *path = path_of(request, &known);
+    const Route *route = NULL;
+    RouteResult result =
+        known ? route_find(request_method(request), path, &route, ret_words) : ROUTE_NO_PATH;
+
+    if (result == ROUTE_NO_PATH)
+        error_set(error, ERR_NOT_FOUND, "not found");
+    else if (result == ROUTE_NO_METHOD)
+        error_set(error, ERR_NOT_IMPLEMENTED, "not implemented");
+    return route;
+}
+
+BodyPolicy call_body_policy(Daemon *daemon, Request *request)
+{
+    const char *words[4];
+    const Route *route = route_of(request, words, NULL);
+
+    if (route == NULL)
+        return (BodyPolicy){BODY_NONE, 0};
+    /* Nobody untrusted fills the disk. */
+    if ((route->flags & ROUTE_FILE) != 0) {
+        g_autoptr(Caller) caller = authenticate(daemon, request);
+
+        return caller->trusted || route->access == ACCESS_OPEN ? (BodyPolicy){BODY_FILE, 0}
+                                                               : (BodyPolicy){BODY_NONE, 0};
+    }
+    return (BodyPolicy){BODY_MEMORY, BODY_LIMIT};
+}
+
+static gboolean read_query(Call *call, GError **error)
+{
+    const char *project = request_query(call->request, "project");
+    const char *all = request_query(call->request, "all-projects");
+    const char *target = request_query(call->request, "target");
+    const char *recursion = request_query(call->request, "recursion");
+
+    call->project = g_strdup(project != NULL && *project != '\0' ? project : "default");
+    call->everywhere = g_strcmp0(all, "true") == 0 || g_strcmp0(all, "1") == 0;
+    if (call->everywhere && project != NULL)
+        return error_set(error, ERR_INVALID,
+                         "Cannot specify a project when requesting all projects");
+    call->recursion =
+        recursion != NULL ? (guint)CLAMP(g_ascii_strtoll(recursion, NULL, 10), 0, 2) : 0;
+    /* API-078: the only member is called none. */
+    if (target != NULL && *target != '\0' && strcmp(target, "none") != 0)
+        return error_set(error, ERR_INVALID,
+                         "No cluster member called '%s': this server is not clustered", target);
+    return TRUE;
+}
+
+static gboolean check_access(const Call *call, GError **error)
+{
+    const Caller *caller = call->caller;
+    gboolean allowed = caller->admin;
+
+    switch (call->route->access) {
+    case ACCESS_ADMIN:
+        break;
+    case ACCESS_TRUSTED:
+        allowed = caller->trusted;
+        break;
+    case ACCESS_PROJECT:
+        allowed = caller->trusted && (call->everywhere || caller_may_use(caller, call->project));
+        break;
+    case ACCESS_OPEN:
+        allowed = TRUE;
+        break;
+    }
+    if (!allowed)
+        return error_set(error, ERR_PERMISSION, "not authorized");
+    if (caller->trusted && snapshot_find(call->model, KIND_PROJECT, "", call->project) == NULL)
+        return error_set(error, ERR_NOT_FOUND, "Project \"%s\" does not exist", call->project);
+    return TRUE;
+}
+
+/* Writes wait until the daemon is up, and are refused once it goes (API-072). */
+static gboolean check_phase(const Call *call, GError **error)
+{
+    gboolean reads = strcmp(call->route->method, "GET") == 0;
+
+    if (g_atomic_int_get(&call->daemon->phase) == DAEMON_STOPPING && !reads &&
+        (call->route->flags & ROUTE_LATE) == 0)
+        return error_set(error, ERR_UNAVAILABLE, "berthd is shutting down");
+    return TRUE;
+}
+
+void call_run(Call *call)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!call->route->handle(call, &error))
+        answer_error(call->request, error);
+}
+
+void call_dispatch(Daemon *daemon, Request *request)
+{
+    g_autoptr(Call) call = g_new0(Call, 1);
+    g_autoptr(GError) error = NULL;
+
+    call->daemon = daemon;
+    call->request = request_ref(request);
+    call->route = route_of(request, call->words, &error);
+    call->caller = authenticate(daemon, request);
+    call->model = engine_ref_stored(daemon->engine);
+    if (call->route == NULL || !read_query(call, &error) || !check_access(call, &error) ||
+        !check_phase(call, &error)) {
+        answer_error(request, error);
+        return;
+    }
+    if ((call->route->flags & ROUTE_QUICK) != 0)
+        call_run(call);
+    else
+        g_thread_pool_push(daemon->workers, g_steal_pointer(&call), NULL);
+}
+
+/* ---- for handlers ---- */
+
+json_t *call_body(Call *call, GError **error)
+{
+    GBytes *bytes = request_body(call->request);
+    gsize size;
+    const char *text = g_bytes_get_data(bytes, &size);
+    json_error_t problem;
+    json_t *body;
+
+    /* A write without a body means one without members. */
+    if (size == 0)
+        return json_object();
+    body = json_loadb(text, size, JSON_REJECT_DUPLICATES, &problem);
+    if (json_is_object(body))
+        return body;
+    if (body != NULL)
+        error_set(error, ERR_INVALID, "the body of the request is not a JSON object");
+    else
+        error_set(error, ERR_INVALID, "the body of the request is no JSON: line %d, column %d: %s",
+                  problem.line, problem.column, problem.text);
+    json_decref(body);
+    return NULL;
+}
+
+gboolean call_matches(const Call *call, const char *etag, GError **error)
+{
+    const char *wanted = request_header(call->request, "If-Match");
+    g_autofree char *plain = NULL;
+
+    if (wanted == NULL || *wanted == '\0' || strcmp(wanted, "*") == 0)
+        return TRUE;
+    plain = g_strndup(wanted + (*wanted == '"'), strcspn(wanted + (*wanted == '"'), "\""));
+    return strcmp(plain, etag) == 0 ||
+           error_set(error, ERR_CONFLICT, "ETag doesn't match: %s vs %s", etag, plain);
+}
+
+const char *call_project_for(const Call *call, KindId kind)
+{
+    return snapshot_project_for(call->model, kind, call->project);
+}
+
+const Object *call_object(const Call *call, KindId kind, const char *name, GError **error)
+{
+    const Object *object = snapshot_find(call->model, kind, call_project_for(call, kind), name);
+
+    if (object == NULL) {
+        g_autofree char *title = g_strdup(KINDS[kind]->title);
+
+        title[0] = g_ascii_toupper(title[0]);
+        error_set(error, ERR_NOT_FOUND, "%s not found", title);
+    }
+    return object;
+}
+
+gboolean call_transact(Call *call, PlanFunction make, void *data, GError **error)
+{
+    g_autofree char *cause =
+        g_strdup_printf("api %s %s", request_method(call->request), request_path(call->request));
+
+    return daemon_transact(call->daemon, call->caller, cause, NULL, make, data, error);
+}
+
+Operation *call_operation(Call *call, OperationClass class, const char *description)
+{
+    return operation_new(call->daemon->operations, class, description, call->project, call->caller);
+}
+
+void call_start(Call *call, Operation *operation, OperationFunction run_it, void *data,
+                GDestroyNotify destroy)
+{
+    g_autoptr(Operation) owned = operation;
+    g_autofree char *url = operation_url(operation);
+    g_autofree char *whole = call_url(call, url + strlen("/1.0/"));
+
+    operation_start(operation, run_it, data, destroy);
+    answer_async(call->request, whole, operation_json(operation));
+}
+
+char *call_url(const Call *call, const char *path)
+{
+    gboolean elsewhere = strcmp(call->project, "default") != 0;
+    g_autofree char *escaped = elsewhere ? g_uri_escape_string(call->project, NULL, FALSE) : NULL;
+
+    return g_strdup_printf("/1.0/%s%s%s", path, elsewhere ? "?project=" : "",
+                           elsewhere ? escaped : "");
+}

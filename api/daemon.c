@@ -1,0 +1,64 @@
+#include "daemon.h"
+
+#include <string.h>
+
+#include "call.h"
+#include "error.h"
+#include "lifecycle.h"
+
+#define WORKERS 64 /* requests that wait at a time: for locks of each other, mostly */
+
+static void work(gpointer data, gpointer user_data)
+{
+    g_autoptr(Call) call = data;
+
+    call_run(call);
+}
+
+Daemon *daemon_new(const char *dir, GError **error)
+{
+    g_autoptr(Daemon) daemon = g_new0(Daemon, 1);
+
+    daemon->dir = g_strdup(dir);
+    daemon->started = g_get_real_time();
+    daemon->context = g_main_context_ref(g_main_context_default());
+    daemon->host = host_real_new(dir);
+    daemon->engine = engine_open(daemon->host, ENGINE_SHARES, error);
+    if (daemon->engine == NULL)
+        return NULL;
+    daemon->events = events_new(daemon->context);
+    daemon->operations = operations_new(daemon->context, daemon->events);
+    daemon->workers = g_thread_pool_new(work, NULL, WORKERS, FALSE, NULL);
+    return g_steal_pointer(&daemon);
+}
+
+void daemon_free(Daemon *daemon)
+{
+    if (daemon == NULL)
+        return;
+    http_server_free(daemon->http);
+    if (daemon->workers != NULL)
+        g_thread_pool_free(daemon->workers, FALSE, TRUE);
+    operations_free(daemon->operations);
+    engine_close(daemon->engine);
+    events_free(daemon->events);
+    host_free(daemon->host);
+    g_main_context_unref(daemon->context);
+    g_free(daemon->certificate);
+    g_free(daemon->fingerprint);
+    g_free(daemon->dir);
+    g_free(daemon);
+}
+
+gboolean daemon_transact(Daemon *daemon, const Caller *caller, const char *cause,
+                         volatile gint *cancel, PlanFunction make, void *data, GError **error)
+{
+    ApplyOptions options = {.cause = cause, .cancel = cancel};
+    g_auto(ApplyResult) result = {0};
+    g_autoptr(Plan) plan = NULL;
+
+    if (!engine_transact(daemon->engine, make, data, &options, &plan, &result, error))
+        return FALSE;
+    lifecycle_of_plan(daemon->events, plan, caller);
+    return TRUE;
+}

@@ -1,0 +1,37 @@
+/* What the parts of berthd share. Made by daemon_new, immutable afterwards but for what has a lock
+ * or an atomic of its own. */
+#pragma once
+
+#include "engine.h"
+#include "events.h"
+#include "http/server.h"
+#include "operation.h"
+
+typedef enum { DAEMON_STARTING, DAEMON_READY, DAEMON_STOPPING } DaemonPhase;
+
+typedef struct {
+    char *dir;
+    Host *host;
+    Engine *engine;
+    GMainContext *context; /* of the main thread: streams, timers, signals */
+    Events *events;
+    Operations *operations;
+    GThreadPool *workers; /* for requests that may wait */
+    HttpServer *http;
+    char *certificate; /* the server's own, PEM */
+    char *fingerprint;
+    gint phase;     /* DaemonPhase; atomic */
+    gint64 started; /* microseconds since the epoch */
+} Daemon;
+
+/* Opens the state directory, undoes what a crash left, and makes everything but the listeners. */
+Daemon *daemon_new(const char *dir, GError **error);
+/* Listeners, then requests under way, then operations, then the engine. */
+void daemon_free(Daemon *daemon);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Daemon, daemon_free)
+
+/* Plans and carries out one change on behalf of `caller` (NULL: berth itself), and tells what was
+ * done as lifecycle events in the order of commits. `cause` is for history. `cancel` may be NULL.
+ */
+gboolean daemon_transact(Daemon *daemon, const Caller *caller, const char *cause,
+                         volatile gint *cancel, PlanFunction make, void *data, GError **error);

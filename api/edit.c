@@ -1,0 +1,176 @@
+#include "edit.h"
+
+#include <string.h>
+
+#include "document.h"
+#include "error.h"
+#include "wire.h"
+
+/* API-059: given members replace, maps merge by key, an empty text takes a config key out. */
+static json_t *merged_body(const Object *stored, const json_t *patch)
+{
+    static const char *const maps[] = {"config", "devices"};
+    json_t *whole = json_copy(stored->spec);
+    const char *member;
+    json_t *value;
+
+    json_object_foreach ((json_t *)patch, member, value)
+        json_object_set(whole, member, value);
+    for (guint i = 0; i < G_N_ELEMENTS(maps); i++) {
+        const json_t *changes = json_object_get(patch, maps[i]);
+        json_t *all = json_copy(json_object_get(stored->spec, maps[i]));
+
+        if (all == NULL)
+            continue;
+        json_object_foreach ((json_t *)changes, member, value) {
+            if (json_is_string(value) && json_string_length(value) == 0)
+                json_object_del(all, member);
+            else
+                json_object_set(all, member, value);
+        }
+        json_object_set_new(whole, maps[i], all);
+    }
+    return whole;
+}
+
+/* What a client read and sends back is not a wish of its own. */
+static void drop_echo(Object *wanted, const Object *stored)
+{
+    json_t *config = json_object_get(wanted->spec, "config");
+    const json_t *had = json_object_get(stored->spec, "config");
+    const char *key;
+    json_t *drawn;
+
+    json_object_foreach (stored->generated, key, drawn) {
+        if (json_object_get(had, key) == NULL && json_equal(json_object_get(config, key), drawn))
+            json_object_del(config, key);
+    }
+}
+
+/* What only files can say (state, protect, labels ...) stays as it is. */
+static void keep_own_fields(Object *wanted, const Object *stored)
+{
+    for (const Row *row = object_kind(stored)->fields; row != NULL && row->key != NULL; row++) {
+        json_t *had = json_object_get(stored->spec, row->key);
+
+        if ((row->flags & ROW_META) != 0 && had != NULL &&
+            json_object_get(wanted->spec, row->key) == NULL)
+            json_object_set(wanted->spec, row->key, had);
+    }
+}
+
+static Object *read_body(const Edit *edit, const char *name, const json_t *body, GError **error)
+{
+    g_autoptr(Problems) problems = problems_new();
+    g_autoptr(json_t) named = json_copy((json_t *)body);
+    Object *object;
+
+    json_object_set_new(named, "name", json_string(name));
+    object = document_object_from_json(
+        KINDS[edit->kind], edit->project[0] != '\0' ? edit->project : NULL, name, named, problems);
+    if (!problems_to_error(problems, TRUE, error))
+        g_clear_pointer(&object, object_unref);
+    return object;
+}
+
+static Object *created(const Edit *edit, const Object *stored, GError **error)
+{
+    if (stored != NULL) {
+        error_set(error, ERR_EXISTS, "The %s \"%s\" already exists", KINDS[edit->kind]->title,
+                  edit->name);
+        return NULL;
+    }
+    return read_body(edit, edit->name, edit->body, error);
+}
+
+static Object *changed(const Edit *edit, const Object *stored, GError **error)
+{
+    g_autoptr(json_t) body = edit->mode == EDIT_MERGE ? merged_body(stored, edit->body)
+                                                      : json_incref((json_t *)edit->body);
+    g_autoptr(Object) read = NULL;
+    Object *wanted;
+
+    /* Fields that a client cannot write are left out of what it sends. */
+    read = read_body(edit, edit->name, body, error);
+    if (read == NULL)
+        return NULL;
+    wanted = object_with(stored, read->spec, NULL);
+    drop_echo(wanted, stored);
+    keep_own_fields(wanted, stored);
+    return wanted;
+}
+
+static Object *renamed(const Edit *edit, const Object *stored, const Snapshot *model,
+                       GError **error)
+{
+    const char *name = json_member_string(edit->body, "name");
+    g_autoptr(GError) bad = NULL;
+    Object *wanted;
+
+    if (snapshot_find(model, edit->kind, edit->project, name) != NULL) {
+        error_set(error, ERR_EXISTS, "Name \"%s\" already in use", name);
+        return NULL;
+    }
+    if (object_kind(stored)->check_name != NULL && !object_kind(stored)->check_name(name, error))
+        return NULL;
+    wanted = object_new(edit->kind, edit->project, "", name, json_deep_copy(stored->spec), NULL);
+    json_object_set_new(wanted->spec, "renamed_from", json_string(edit->name));
+    wanted->created = stored->created;
+    return wanted;
+}
+
+static gboolean check_match(const Edit *edit, const Object *stored, GError **error)
+{
+    g_autofree char *etag = wire_etag(stored);
+
+    return edit->call == NULL || call_matches(edit->call, etag, error);
+}
+
+Plan *edit_plan(Engine *engine, void *data, GError **error)
+{
+    const Edit *edit = data;
+    const Snapshot *model = engine_stored(engine);
+    const Object *stored = snapshot_find(model, edit->kind, edit->project, edit->name);
+    g_autoptr(GPtrArray) objects = g_ptr_array_new_with_free_func((GDestroyNotify)object_unref);
+    g_autoptr(GPtrArray) keys = g_ptr_array_new();
+    /* An edit never restarts anything: what needs that is in force later (EN-22). */
+    PlanOptions options = {.forbid_restart = TRUE};
+    Object *wanted = NULL;
+
+    if (edit->mode != EDIT_CREATE) {
+        if (stored == NULL) {
+            error_set(error, ERR_NOT_FOUND, "%s not found", KINDS[edit->kind]->title);
+            return NULL;
+        }
+        if (!check_match(edit, stored, error))
+            return NULL;
+    }
+    switch (edit->mode) {
+    case EDIT_CREATE:
+        wanted = created(edit, stored, error);
+        break;
+    case EDIT_REPLACE:
+    case EDIT_MERGE:
+        wanted = changed(edit, stored, error);
+        break;
+    case EDIT_RENAME:
+        wanted = renamed(edit, stored, model, error);
+        break;
+    case EDIT_DELETE:
+        g_ptr_array_add(keys, stored->key);
+        return engine_plan_delete(engine, keys, &options, error);
+    }
+    if (wanted == NULL)
+        return NULL;
+    g_ptr_array_add(objects, wanted);
+    return engine_plan_change(engine, objects, NULL, &options, error);
+}
+
+gboolean edit_run(Call *call, EditMode mode, KindId kind, const char *name, const json_t *body,
+                  GError **error)
+{
+    const char *project = KINDS[kind]->flags & KIND_IN_PROJECT ? call_project_for(call, kind) : "";
+    Edit edit = {call, mode, kind, project, name, body};
+
+    return call_transact(call, edit_plan, &edit, error);
+}

@@ -1,0 +1,7 @@
+/* What a committed plan means to listeners: lifecycle events (events.md, section 4). */
+#pragma once
+
+#include "events.h"
+#include "plan.h"
+
+void lifecycle_of_plan(Events *events, const Plan *plan, const Caller *caller);

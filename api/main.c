@@ -1,0 +1,105 @@
+/* berthd: the daemon. Reads its options, opens the state directory, listens, and runs until it is
+ * told to stop. */
+#include <glib-unix.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "call.h"
+#include "error.h"
+
+typedef struct {
+    char *group;
+    char *logfile;
+    gboolean verbose, debug, version;
+} Options;
+
+static BodyPolicy on_header(Request *request, void *data)
+{
+    return call_body_policy(data, request);
+}
+
+static void on_request(Request *request, void *data)
+{
+    call_dispatch(data, request);
+}
+
+static gboolean group_id(const char *name, gid_t *ret_gid, GError **error)
+{
+    const struct group *group = name != NULL ? getgrnam(name) : NULL;
+
+    *ret_gid = group != NULL ? group->gr_gid : (gid_t)-1;
+    return name == NULL || group != NULL ||
+           error_set(error, ERR_USAGE, "there is no group \"%s\"", name);
+}
+
+static gboolean listen_locally(Daemon *daemon, const Options *options, GError **error)
+{
+    g_autofree char *path = g_build_filename(daemon->dir, "unix.socket", NULL);
+    HttpHandlers handlers = {on_header, on_request, daemon};
+    HttpLimits limits = {.spool = daemon->dir};
+    gid_t gid;
+
+    if (!group_id(options->group, &gid, error))
+        return FALSE;
+    daemon->http = http_server_new(&handlers, &limits);
+    return http_server_add_unix(daemon->http, path, gid, error) != NULL;
+}
+
+static gboolean on_stop(gpointer data)
+{
+    g_main_loop_quit(data);
+    return G_SOURCE_CONTINUE;
+}
+
+static gboolean serve(const Options *options, GError **error)
+{
+    const char *dir = g_getenv("BERTH_DIR");
+    g_autoptr(Daemon) daemon = NULL;
+    g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
+
+    daemon = daemon_new(dir != NULL ? dir : "/var/lib/berth", error);
+    if (daemon == NULL || !listen_locally(daemon, options, error))
+        return FALSE;
+    g_unix_signal_add(SIGTERM, on_stop, loop);
+    g_unix_signal_add(SIGINT, on_stop, loop);
+    g_atomic_int_set(&daemon->phase, DAEMON_READY);
+    g_main_loop_run(loop);
+    g_atomic_int_set(&daemon->phase, DAEMON_STOPPING);
+    return TRUE;
+}
+
+int main(int argc, char **argv)
+{
+    Options options = {0};
+    const GOptionEntry entries[] = {
+        {"group", 0, 0, G_OPTION_ARG_STRING, &options.group, "Group that may use the unix socket",
+         "GROUP"},
+        {"logfile", 0, 0, G_OPTION_ARG_FILENAME, &options.logfile, "Write the log to this file",
+         "FILE"},
+        {"verbose", 'v', 0, G_OPTION_ARG_NONE, &options.verbose, "Log what is done", NULL},
+        {"debug", 'd', 0, G_OPTION_ARG_NONE, &options.debug, "Log everything", NULL},
+        {"version", 0, 0, G_OPTION_ARG_NONE, &options.version, "Print the version", NULL},
+        {0}};
+    g_autoptr(GOptionContext) context =
+        g_option_context_new("- keeps this host as it is asked to be");
+    g_autoptr(GError) error = NULL;
+
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    g_option_context_add_main_entries(context, entries, NULL);
+    if (!g_option_context_parse(context, &argc, &argv, &error)) {
+        fprintf(stderr, "berthd: %s\n", error->message);
+        return EX_USAGE;
+    }
+    if (options.version) {
+        puts("berthd " BERTH_VERSION);
+        return 0;
+    }
+    if (serve(&options, &error))
+        return 0;
+    fprintf(stderr, "berthd: %s\n", error->message);
+    return error_exit_status(error);
+}

@@ -1,0 +1,527 @@
+#include "operation.h"
+
+#include <string.h>
+
+#include "answer.h"
+#include "error.h"
+#include "secret.h"
+#include "when.h"
+
+#define RETENTION_SECONDS 5 /* API-067 */
+
+struct Operations {
+    GMainContext *context;
+    Events *events;
+    GMutex mutex; /* of all operations */
+    GHashTable *by_id;
+    GThreadPool *workers;
+};
+
+typedef struct {
+    Request *request;
+    GSource *timer; /* NULL: waits for the end */
+} Waiter;
+
+struct Operation {
+    gatomicrefcount refs;
+    Operations *all;
+    char *id;
+    OperationClass class;
+    char *description;
+    char *project;
+    Caller *caller;
+    volatile gint cancel;
+
+    /* Under the mutex: */
+    gint64 created, updated;
+    StatusCode status;
+    json_t *resources;
+    json_t *metadata; /* an immutable value: changes replace it */
+    json_t *secrets;  /* stream -> secret; null once it was used */
+    char *failure;
+    gboolean may_cancel;
+    void (*on_cancel)(Operation *operation, void *data);
+    void *cancel_data;
+    OperationConnect on_connect;
+    void *connect_data;
+    GPtrArray *waiters; /* of Waiter * */
+
+    OperationFunction run;
+    void *data;
+    GDestroyNotify destroy;
+};
+
+static const struct {
+    StatusCode code;
+    const char *text;
+} STATUSES[] = {{STATUS_STARTED, "Started"}, {STATUS_STOPPED, "Stopped"},
+                {STATUS_RUNNING, "Running"}, {STATUS_CANCELLING, "Cancelling"},
+                {STATUS_PENDING, "Pending"}, {STATUS_FROZEN, "Frozen"},
+                {STATUS_ERROR, "Error"},     {STATUS_SUCCESS, "Success"},
+                {STATUS_FAILURE, "Failure"}, {STATUS_CANCELLED, "Cancelled"}};
+
+const char *status_text(StatusCode code)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(STATUSES); i++) {
+        if (STATUSES[i].code == code)
+            return STATUSES[i].text;
+    }
+    return "";
+}
+
+static gboolean is_final(const Operation *operation)
+{
+    return operation->status >= STATUS_SUCCESS;
+}
+
+/* ---- all of them ---- */
+
+static void work(gpointer data, gpointer user_data)
+{
+    g_autoptr(Operation) operation = data;
+    g_autoptr(GError) error = NULL;
+    gboolean done = operation->run(operation, operation->data, &error);
+
+    operation_finish(operation, done ? NULL : error);
+}
+
+Operations *operations_new(GMainContext *context, Events *events)
+{
+    Operations *operations = g_new0(Operations, 1);
+
+    operations->context = context;
+    operations->events = events;
+    g_mutex_init(&operations->mutex);
+    operations->by_id =
+        g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)operation_unref);
+    operations->workers = g_thread_pool_new(work, NULL, -1, FALSE, NULL);
+    return operations;
+}
+
+void operations_free(Operations *operations)
+{
+    if (operations == NULL)
+        return;
+    g_thread_pool_free(operations->workers, FALSE, TRUE);
+    g_hash_table_unref(operations->by_id);
+    g_mutex_clear(&operations->mutex);
+    g_free(operations);
+}
+
+Operation *operations_find(Operations *operations, const char *id)
+{
+    g_autoptr(GMutexLocker) held = g_mutex_locker_new(&operations->mutex);
+    Operation *found = g_hash_table_lookup(operations->by_id, id);
+
+    return found != NULL ? operation_ref(found) : NULL;
+}
+
+static json_t *json_of(const Operation *operation);
+
+json_t *operations_list(Operations *operations, const char *project, gboolean whole)
+{
+    g_autoptr(GMutexLocker) held = g_mutex_locker_new(&operations->mutex);
+    json_t *list = json_object();
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, operations->by_id);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const Operation *operation = value;
+        g_autofree char *status = g_ascii_strdown(status_text(operation->status), -1);
+        json_t *of_status = json_object_get(list, status);
+
+        if (project != NULL && operation->project != NULL &&
+            strcmp(project, operation->project) != 0)
+            continue;
+        if (of_status == NULL) {
+            of_status = json_array();
+            json_object_set_new(list, status, of_status);
+        }
+        if (whole) {
+            json_array_append_new(of_status, json_of(operation));
+        } else {
+            g_autofree char *url = operation_url(operation);
+
+            json_array_append_new(of_status, json_string(url));
+        }
+    }
+    return list;
+}
+
+guint operations_running(Operations *operations)
+{
+    g_autoptr(GMutexLocker) held = g_mutex_locker_new(&operations->mutex);
+    GHashTableIter iter;
+    gpointer value;
+    guint running = 0;
+
+    g_hash_table_iter_init(&iter, operations->by_id);
+    while (g_hash_table_iter_next(&iter, NULL, &value))
+        running += !is_final(value) && ((const Operation *)value)->class != OPERATION_TOKEN;
+    return running;
+}
+
+void operations_cancel_all(Operations *operations)
+{
+    g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func((GDestroyNotify)operation_unref);
+    GHashTableIter iter;
+    gpointer value;
+
+    g_mutex_lock(&operations->mutex);
+    g_hash_table_iter_init(&iter, operations->by_id);
+    while (g_hash_table_iter_next(&iter, NULL, &value))
+        g_ptr_array_add(all, operation_ref(value));
+    g_mutex_unlock(&operations->mutex);
+    for (guint i = 0; i < all->len; i++)
+        operation_cancel(all->pdata[i], NULL);
+}
+
+/* ---- one ---- */
+
+Operation *operation_new(Operations *operations, OperationClass class, const char *description,
+                         const char *project, const Caller *caller)
+{
+    Operation *operation = g_new0(Operation, 1);
+
+    g_atomic_ref_count_init(&operation->refs);
+    operation->all = operations;
+    operation->id = g_uuid_string_random();
+    operation->class = class;
+    operation->description = g_strdup(description);
+    operation->project = g_strdup(project);
+    operation->caller = caller != NULL ? caller_ref(caller) : NULL;
+    operation->created = operation->updated = g_get_real_time();
+    operation->status = STATUS_PENDING;
+    operation->resources = json_object();
+    operation->secrets = json_object();
+    operation->waiters = g_ptr_array_new_with_free_func(g_free);
+    operation->may_cancel = class == OPERATION_TOKEN;
+    return operation;
+}
+
+Operation *operation_ref(Operation *operation)
+{
+    g_atomic_ref_count_inc(&operation->refs);
+    return operation;
+}
+
+void operation_unref(Operation *operation)
+{
+    if (operation == NULL || !g_atomic_ref_count_dec(&operation->refs))
+        return;
+    if (operation->destroy != NULL)
+        operation->destroy(operation->data);
+    g_free(operation->id);
+    g_free(operation->description);
+    g_free(operation->project);
+    caller_unref(operation->caller);
+    json_decref(operation->resources);
+    json_decref(operation->metadata);
+    json_decref(operation->secrets);
+    g_free(operation->failure);
+    g_ptr_array_unref(operation->waiters);
+    g_free(operation);
+}
+
+const char *operation_id(const Operation *operation)
+{
+    return operation->id;
+}
+
+const char *operation_project(const Operation *operation)
+{
+    return operation->project;
+}
+
+const Caller *operation_caller(const Operation *operation)
+{
+    return operation->caller;
+}
+
+OperationClass operation_class(const Operation *operation)
+{
+    return operation->class;
+}
+
+char *operation_url(const Operation *operation)
+{
+    return g_strconcat("/1.0/operations/", operation->id, NULL);
+}
+
+/* The mutex is held. */
+static json_t *json_of(const Operation *operation)
+{
+    static const char *const classes[] = {"task", "websocket", "token"};
+    g_autofree char *created = when_text(operation->created);
+    g_autofree char *updated = when_text(operation->updated);
+
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:o, s:O?, s:b, s:s, s:s}", "id", operation->id,
+        "class", classes[operation->class], "description", operation->description, "created_at",
+        created, "updated_at", updated, "status", status_text(operation->status), "status_code",
+        (int)operation->status, "resources", json_deep_copy(operation->resources), "metadata",
+        operation->metadata, "may_cancel", operation->may_cancel && !is_final(operation), "err",
+        operation->failure != NULL ? operation->failure : "", "location", "none");
+}
+
+json_t *operation_json(Operation *operation)
+{
+    g_autoptr(GMutexLocker) held = g_mutex_locker_new(&operation->all->mutex);
+
+    return json_of(operation);
+}
+
+/* The mutex is held; it keeps the order of events that of the changes. */
+static void changed(Operation *operation)
+{
+    operation->updated = g_get_real_time();
+    events_send(operation->all->events, EVENT_OPERATION, operation->project, json_of(operation));
+}
+
+void operation_add_resource(Operation *operation, const char *type, const char *url)
+{
+    g_autoptr(GMutexLocker) held = g_mutex_locker_new(&operation->all->mutex);
+    const char *const names[] = {type, strcmp(type, "instances") == 0 ? "containers" : NULL};
+
+    for (guint i = 0; i < G_N_ELEMENTS(names) && names[i] != NULL; i++) {
+        json_t *urls = json_object_get(operation->resources, names[i]);
+
+        if (urls == NULL) {
+            urls = json_array();
+            json_object_set_new(operation->resources, names[i], urls);
+        }
+        json_array_append_new(urls, json_string(url));
+    }
+}
+
+void operation_set_metadata(Operation *operation, json_t *metadata)
+{
+    g_autoptr(GMutexLocker) held = g_mutex_locker_new(&operation->all->mutex);
+    g_autoptr(json_t) added = metadata;
+    json_t *whole = operation->metadata != NULL ? json_copy(operation->metadata) : json_object();
+
+    json_object_update(whole, added);
+    json_decref(operation->metadata);
+    operation->metadata = whole;
+    if (operation->status != STATUS_PENDING)
+        changed(operation);
+}
+
+volatile gint *operation_cancel_flag(Operation *operation)
+{
+    return &operation->cancel;
+}
+
+void operation_may_cancel(Operation *operation, void (*cancel)(Operation *operation, void *data),
+                          void *data)
+{
+    g_autoptr(GMutexLocker) held = g_mutex_locker_new(&operation->all->mutex);
+
+    operation->may_cancel = TRUE;
+    operation->on_cancel = cancel;
+    operation->cancel_data = data;
+}
+
+gboolean operation_cancel(Operation *operation, GError **error)
+{
+    void (*on_cancel)(Operation * operation, void *data);
+
+    g_mutex_lock(&operation->all->mutex);
+    if (!operation->may_cancel || is_final(operation) || operation->status == STATUS_CANCELLING) {
+        g_mutex_unlock(&operation->all->mutex);
+        return error_set(error, ERR_INVALID, "This operation can't be cancelled");
+    }
+    operation->status = STATUS_CANCELLING;
+    changed(operation);
+    on_cancel = operation->on_cancel;
+    g_mutex_unlock(&operation->all->mutex);
+    g_atomic_int_set(&operation->cancel, 1);
+    if (on_cancel != NULL)
+        on_cancel(operation, operation->cancel_data);
+    if (operation->class == OPERATION_TOKEN)
+        operation_finish(operation, NULL);
+    return TRUE;
+}
+
+void operation_begin(Operation *operation)
+{
+    g_autoptr(GMutexLocker) held = g_mutex_locker_new(&operation->all->mutex);
+
+    g_hash_table_insert(operation->all->by_id, operation->id, operation_ref(operation));
+    events_send(operation->all->events, EVENT_OPERATION, operation->project, json_of(operation));
+    operation->status = STATUS_RUNNING;
+    changed(operation);
+}
+
+void operation_start(Operation *operation, OperationFunction run, void *data,
+                     GDestroyNotify destroy)
+{
+    operation->run = run;
+    operation->data = data;
+    operation->destroy = destroy;
+    operation_begin(operation);
+    g_thread_pool_push(operation->all->workers, operation_ref(operation), NULL);
+}
+
+/* ---- waiting ---- */
+
+static void answer_waiter(Operation *operation, Waiter *waiter)
+{
+    if (waiter->timer != NULL) {
+        g_source_destroy(waiter->timer);
+        g_source_unref(waiter->timer);
+    }
+    answer_sync(waiter->request, 200, operation_json(operation), NULL);
+    request_unref(waiter->request);
+    g_free(waiter);
+}
+
+static gboolean forget(gpointer data)
+{
+    Operation *operation = data;
+    g_autoptr(GMutexLocker) held = g_mutex_locker_new(&operation->all->mutex);
+
+    g_hash_table_remove(operation->all->by_id, operation->id);
+    return G_SOURCE_REMOVE;
+}
+
+static void run_later(Operation *operation, guint seconds, GSourceFunc function)
+{
+    GSource *timer = g_timeout_source_new_seconds(seconds);
+
+    g_source_set_callback(timer, function, operation_ref(operation),
+                          (GDestroyNotify)operation_unref);
+    g_source_attach(timer, operation->all->context);
+    g_source_unref(timer);
+}
+
+void operation_finish(Operation *operation, const GError *failure)
+{
+    g_autoptr(GPtrArray) waiters = g_ptr_array_new();
+
+    g_mutex_lock(&operation->all->mutex);
+    if (is_final(operation)) {
+        g_mutex_unlock(&operation->all->mutex);
+        return;
+    }
+    if (failure != NULL)
+        operation->failure = g_strdup(failure->message);
+    if (operation->status == STATUS_CANCELLING &&
+        (failure != NULL || operation->class == OPERATION_TOKEN))
+        operation->status = STATUS_CANCELLED;
+    else
+        operation->status = failure != NULL ? STATUS_FAILURE : STATUS_SUCCESS;
+    changed(operation);
+    for (guint i = 0; i < operation->waiters->len; i++)
+        g_ptr_array_add(waiters, operation->waiters->pdata[i]);
+    g_ptr_array_set_free_func(operation->waiters, NULL);
+    g_ptr_array_set_size(operation->waiters, 0);
+    g_mutex_unlock(&operation->all->mutex);
+    for (guint i = 0; i < waiters->len; i++)
+        answer_waiter(operation, waiters->pdata[i]);
+    run_later(operation, RETENTION_SECONDS, forget);
+}
+
+typedef struct {
+    Operation *operation;
+    Waiter *waiter;
+} WaitEnd;
+
+static void wait_end_free(gpointer data)
+{
+    WaitEnd *end = data;
+
+    operation_unref(end->operation);
+    g_free(end);
+}
+
+/* The time of one waiter is over. */
+static gboolean wait_is_over(gpointer data)
+{
+    WaitEnd *end = data;
+    gboolean waits;
+
+    g_mutex_lock(&end->operation->all->mutex);
+    waits = g_ptr_array_find(end->operation->waiters, end->waiter, NULL);
+    if (waits) {
+        g_ptr_array_set_free_func(end->operation->waiters, NULL);
+        g_ptr_array_remove_fast(end->operation->waiters, end->waiter);
+    }
+    g_mutex_unlock(&end->operation->all->mutex);
+    if (waits)
+        answer_waiter(end->operation, end->waiter);
+    return G_SOURCE_REMOVE;
+}
+
+void operation_wait(Operation *operation, Request *request, gint64 seconds)
+{
+    Waiter *waiter;
+
+    g_mutex_lock(&operation->all->mutex);
+    if (is_final(operation) || seconds == 0) {
+        g_mutex_unlock(&operation->all->mutex);
+        answer_sync(request, 200, operation_json(operation), NULL);
+        return;
+    }
+    waiter = g_new0(Waiter, 1);
+    waiter->request = request_ref(request);
+    if (seconds > 0) {
+        WaitEnd *end = g_new0(WaitEnd, 1);
+
+        *end = (WaitEnd){operation_ref(operation), waiter};
+        waiter->timer = g_timeout_source_new_seconds((guint)MIN(seconds, G_MAXINT));
+        g_source_set_callback(waiter->timer, wait_is_over, end, wait_end_free);
+        g_source_attach(waiter->timer, operation->all->context);
+    }
+    g_ptr_array_add(operation->waiters, waiter);
+    g_mutex_unlock(&operation->all->mutex);
+}
+
+/* ---- streams ---- */
+
+void operation_add_stream(Operation *operation, const char *name)
+{
+    g_autofree char *secret = secret_new();
+    json_t *fds = operation->metadata != NULL ? json_object_get(operation->metadata, "fds") : NULL;
+
+    fds = fds != NULL ? json_copy(fds) : json_object();
+    json_object_set_new(fds, name, json_string(secret));
+    json_object_set_new(operation->secrets, name, json_string(secret));
+    operation_set_metadata(operation, json_pack("{s:o}", "fds", fds));
+}
+
+void operation_on_connect(Operation *operation, OperationConnect connect, void *data)
+{
+    operation->on_connect = connect;
+    operation->connect_data = data;
+}
+
+char *operation_take_secret(Operation *operation, const char *secret, GError **error)
+{
+    g_autoptr(GMutexLocker) held = g_mutex_locker_new(&operation->all->mutex);
+    const char *name;
+    json_t *value;
+
+    if (secret == NULL) {
+        error_set(error, ERR_INVALID, "missing secret");
+        return NULL;
+    }
+    json_object_foreach (operation->secrets, name, value) {
+        char *found;
+
+        if (!json_is_string(value) || !secret_equal(json_string_value(value), secret))
+            continue;
+        found = g_strdup(name);
+        json_object_set_new(operation->secrets, found, json_null());
+        return found;
+    }
+    error_set(error, ERR_PERMISSION,
+              "the secret opens no stream of this operation, or was used already");
+    return NULL;
+}
+
+void operation_connected(Operation *operation, const char *name, Stream *stream)
+{
+    operation->on_connect(operation, name, stream, operation->connect_data);
+}

@@ -1,0 +1,49 @@
+#include "route.h"
+
+#include <string.h>
+
+static const Route *const TABLES[] = {ROUTES_SERVER, ROUTES_OBJECTS, ROUTES_OPERATIONS};
+
+/* Whether a path fits the segments: literal parts are equal, '*' takes one. */
+static gboolean fits(const char *path, const char *const *segments, const char *ret_words[4])
+{
+    guint words = 0;
+
+    for (; *path != '\0'; segments++) {
+        gsize length = strcspn(path, "/");
+
+        if (*segments == NULL)
+            return FALSE;
+        if (length == 1 && *path == '*') {
+            if (words < 4)
+                ret_words[words++] = *segments;
+        } else if (strlen(*segments) != length || strncmp(path, *segments, length) != 0) {
+            return FALSE;
+        }
+        path += length + (path[length] == '/' ? 1 : 0);
+    }
+    return *segments == NULL;
+}
+
+RouteResult route_find(const char *method, const char *const *segments, const Route **ret_route,
+                       const char *ret_words[4])
+{
+    RouteResult result = ROUTE_NO_PATH;
+
+    for (guint t = 0; t < G_N_ELEMENTS(TABLES); t++) {
+        for (const Route *route = TABLES[t]; route->method != NULL; route++) {
+            const char *words[4] = {NULL};
+
+            if (!fits(route->path, segments, words))
+                continue;
+            result = ROUTE_NO_METHOD;
+            if (strcmp(route->method, method) != 0 &&
+                !(strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0))
+                continue;
+            *ret_route = route;
+            memcpy(ret_words, words, sizeof words);
+            return ROUTE_FOUND;
+        }
+    }
+    return result;
+}

@@ -1,0 +1,41 @@
+/* The API's paths: tables of what can be asked for, by whom, and the function that does it. */
+#pragma once
+
+#include <glib.h>
+
+typedef struct Call Call;
+
+/* Who may ask (AUTH-70..77). Project rights are those that a restricted certificate has in its
+ * projects. */
+typedef enum {
+    ACCESS_ADMIN,   /* also the default */
+    ACCESS_TRUSTED, /* anybody trusted */
+    ACCESS_PROJECT, /* who may use the project of the request */
+    ACCESS_OPEN,    /* anybody; the handler looks at the caller itself */
+} Access;
+
+typedef enum {
+    ROUTE_QUICK = 1 << 0, /* reads memory only: runs in the HTTP thread */
+    ROUTE_FILE = 1 << 1,  /* the body is of any size, and comes as a file */
+    ROUTE_LATE = 1 << 2,  /* allowed while the daemon stops (API-072); reads are anyway */
+} RouteFlags;
+
+typedef struct {
+    const char *method;
+    const char *path; /* below /1.0; '*' stands for one segment */
+    Access access;
+    guint flags;
+    /* Answers call->request, or takes a reference for later. FALSE with an error that becomes the
+     * answer. */
+    gboolean (*handle)(Call *call, GError **error);
+} Route;
+
+/* Tables end with method NULL. */
+extern const Route ROUTES_SERVER[], ROUTES_OBJECTS[], ROUTES_OPERATIONS[];
+
+typedef enum { ROUTE_FOUND, ROUTE_NO_PATH, ROUTE_NO_METHOD } RouteResult;
+
+/* Finds the route of a path's segments (without "1.0"). `ret_words` gets what stands for each '*';
+ * borrowed from `segments`. */
+RouteResult route_find(const char *method, const char *const *segments, const Route **ret_route,
+                       const char *ret_words[4]);

@@ -1,0 +1,160 @@
+/* What profiles, projects, networks and storage pools have in common: list, make, show, replace,
+ * merge, rename, delete. */
+#include <string.h>
+
+#include "answer.h"
+#include "call.h"
+#include "document.h"
+#include "edit.h"
+#include "error.h"
+#include "wire.h"
+
+/* The kind that a route is about: its first segment. */
+static const Kind *kind_of(const Call *call)
+{
+    g_autofree char *collection = g_strndup(call->route->path, strcspn(call->route->path, "/"));
+
+    return kind_by_name(collection);
+}
+
+static gboolean list(Call *call, GError **error)
+{
+    const Kind *kind = kind_of(call);
+    const char *project = kind->flags & KIND_IN_PROJECT ? call_project_for(call, kind->id) : "";
+    g_autoptr(GHashTable) users =
+        call->recursion > 0 ? users_index(call->daemon, call->model) : NULL;
+    json_t *found = json_array();
+    guint first, count;
+
+    snapshot_range(call->model, kind->id, project, &first, &count);
+    for (guint i = first; i < first + count; i++) {
+        const Object *object = snapshot_at(call->model, i);
+
+        if (kind->id == KIND_PROJECT && !caller_may_use(call->caller, object->id.name))
+            continue; /* AUTH-49 */
+        if (call->recursion > 0) {
+            json_array_append_new(found, wire_object(call->daemon, call->model, object, users));
+        } else {
+            g_autofree char *url = wire_url(object);
+
+            json_array_append_new(found, json_string(url));
+        }
+    }
+    answer_sync(call->request, 200, found, NULL);
+    return TRUE;
+}
+
+static gboolean show(Call *call, GError **error)
+{
+    const Object *object = call_object(call, kind_of(call)->id, call->words[0], error);
+    g_autoptr(GHashTable) users = NULL;
+    g_autofree char *etag = NULL;
+
+    if (object == NULL)
+        return FALSE;
+    users = users_index(call->daemon, call->model);
+    etag = wire_etag(object);
+    answer_sync(call->request, 200, wire_object(call->daemon, call->model, object, users), etag);
+    return TRUE;
+}
+
+static gboolean make(Call *call, GError **error)
+{
+    const Kind *kind = kind_of(call);
+    g_autoptr(json_t) body = call_body(call, error);
+    const char *name = body != NULL ? json_member_string(body, "name") : NULL;
+    g_autofree char *path = NULL;
+    g_autofree char *escaped = NULL;
+    g_autofree char *url = NULL;
+
+    if (body == NULL)
+        return FALSE;
+    if (name == NULL || *name == '\0')
+        return error_set(error, ERR_INVALID, "No name provided");
+    if (!edit_run(call, EDIT_CREATE, kind->id, name, body, error))
+        return FALSE;
+    escaped = g_uri_escape_string(name, NULL, FALSE);
+    path = g_strdup_printf("%s/%s", kind->api, escaped);
+    url = call_url(call, path);
+    answer_created(call->request, url);
+    return TRUE;
+}
+
+static gboolean edit(Call *call, EditMode mode, GError **error)
+{
+    g_autoptr(json_t) body = call_body(call, error);
+
+    if (body == NULL || !edit_run(call, mode, kind_of(call)->id, call->words[0], body, error))
+        return FALSE;
+    answer_sync(call->request, 200, NULL, NULL);
+    return TRUE;
+}
+
+static gboolean replace(Call *call, GError **error)
+{
+    return edit(call, EDIT_REPLACE, error);
+}
+
+static gboolean merge(Call *call, GError **error)
+{
+    return edit(call, EDIT_MERGE, error);
+}
+
+static gboolean delete (Call *call, GError **error)
+{
+    if (!edit_run(call, EDIT_DELETE, kind_of(call)->id, call->words[0], NULL, error))
+        return FALSE;
+    answer_sync(call->request, 200, NULL, NULL);
+    return TRUE;
+}
+
+static gboolean rename_object(Call *call, GError **error)
+{
+    const Kind *kind = kind_of(call);
+    g_autoptr(json_t) body = call_body(call, error);
+    const char *name = body != NULL ? json_member_string(body, "name") : NULL;
+    g_autofree char *path = NULL;
+    g_autofree char *url = NULL;
+
+    if (body == NULL)
+        return FALSE;
+    if (name == NULL || *name == '\0')
+        return error_set(error, ERR_INVALID, "No name provided");
+    if (!edit_run(call, EDIT_RENAME, kind->id, call->words[0], body, error))
+        return FALSE;
+    path = g_strdup_printf("%s/%s", kind->api, name);
+    url = call_url(call, path);
+    answer_created(call->request, url);
+    return TRUE;
+}
+
+const Route ROUTES_OBJECTS[] = {
+    {"GET", "profiles", ACCESS_PROJECT, 0, list},
+    {"POST", "profiles", ACCESS_PROJECT, 0, make},
+    {"GET", "profiles/*", ACCESS_PROJECT, 0, show},
+    {"PUT", "profiles/*", ACCESS_PROJECT, 0, replace},
+    {"PATCH", "profiles/*", ACCESS_PROJECT, 0, merge},
+    {"POST", "profiles/*", ACCESS_PROJECT, 0, rename_object},
+    {"DELETE", "profiles/*", ACCESS_PROJECT, 0, delete},
+    {"GET", "networks/*", ACCESS_PROJECT, 0, show},
+    {"GET", "networks", ACCESS_PROJECT, 0, list},
+    {"POST", "networks", ACCESS_PROJECT, 0, make},
+    {"PUT", "networks/*", ACCESS_PROJECT, 0, replace},
+    {"PATCH", "networks/*", ACCESS_PROJECT, 0, merge},
+    {"POST", "networks/*", ACCESS_PROJECT, 0, rename_object},
+    {"DELETE", "networks/*", ACCESS_PROJECT, 0, delete},
+    {"GET", "projects", ACCESS_TRUSTED, 0, list},
+    {"POST", "projects", ACCESS_ADMIN, 0, make},
+    {"GET", "projects/*", ACCESS_TRUSTED, 0, show},
+    {"PUT", "projects/*", ACCESS_ADMIN, 0, replace},
+    {"PATCH", "projects/*", ACCESS_ADMIN, 0, merge},
+    {"POST", "projects/*", ACCESS_ADMIN, 0, rename_object},
+    {"DELETE", "projects/*", ACCESS_ADMIN, 0, delete},
+    {"GET", "storage-pools", ACCESS_TRUSTED, 0, list},
+    {"POST", "storage-pools", ACCESS_ADMIN, 0, make},
+    {"GET", "storage-pools/*", ACCESS_TRUSTED, 0, show},
+    {"PUT", "storage-pools/*", ACCESS_ADMIN, 0, replace},
+    {"PATCH", "storage-pools/*", ACCESS_ADMIN, 0, merge},
+    {"DELETE", "storage-pools/*", ACCESS_ADMIN, 0, delete},
+    {0},
+};

@@ -1,0 +1,69 @@
+/* Operations (API-060..067). */
+#include <string.h>
+
+#include "answer.h"
+#include "call.h"
+#include "error.h"
+
+static gboolean list(Call *call, GError **error)
+{
+    const char *project = call->everywhere ? NULL : call->project;
+
+    answer_sync(call->request, 200,
+                operations_list(call->daemon->operations, project, call->recursion > 0), NULL);
+    return TRUE;
+}
+
+/* Somebody untrusted sees an operation only by a secret of it. */
+static Operation *find(Call *call, GError **error)
+{
+    Operation *operation = operations_find(call->daemon->operations, call->words[0]);
+
+    if (operation == NULL)
+        error_set(error, ERR_NOT_FOUND, "Operation not found");
+    return operation;
+}
+
+static gboolean show(Call *call, GError **error)
+{
+    g_autoptr(Operation) operation = find(call, error);
+
+    if (operation == NULL)
+        return FALSE;
+    answer_sync(call->request, 200, operation_json(operation), NULL);
+    return TRUE;
+}
+
+static gboolean wait_for(Call *call, GError **error)
+{
+    g_autoptr(Operation) operation = find(call, error);
+    const char *timeout = request_query(call->request, "timeout");
+
+    if (operation == NULL)
+        return FALSE;
+    operation_wait(operation, call->request,
+                   timeout != NULL ? g_ascii_strtoll(timeout, NULL, 10) : -1);
+    return TRUE;
+}
+
+static gboolean cancel(Call *call, GError **error)
+{
+    g_autoptr(Operation) operation = find(call, error);
+    g_autofree char *source = NULL;
+
+    if (operation == NULL || !operation_cancel(operation, error))
+        return FALSE;
+    source = g_strdup_printf("operations/%s", operation_id(operation));
+    events_lifecycle(call->daemon->events, "operation-cancelled", operation_project(operation),
+                     source, NULL, call->caller);
+    answer_sync(call->request, 200, NULL, NULL);
+    return TRUE;
+}
+
+const Route ROUTES_OPERATIONS[] = {
+    {"GET", "operations", ACCESS_TRUSTED, ROUTE_QUICK, list},
+    {"GET", "operations/*", ACCESS_TRUSTED, ROUTE_QUICK, show},
+    {"DELETE", "operations/*", ACCESS_TRUSTED, ROUTE_LATE, cancel},
+    {"GET", "operations/*/wait", ACCESS_TRUSTED, ROUTE_QUICK, wait_for},
+    {0},
+};
