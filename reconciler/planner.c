@@ -408,7 +408,8 @@ static gboolean add_plan_object(Planner *planner, const char *key, Subject *subj
         if (!field->pending && object->stored != NULL && object->wanted != NULL)
             object->label = MAX(object->label, field->label);
     }
-    for (guint i = 0; is_renamed(subject) && i < subject->changes->len; i++) {
+    for (guint i = 0; is_renamed(subject) && subject->changes != NULL && i < subject->changes->len;
+         i++) {
         const FactChange *change = subject->changes->pdata[i];
 
         if (change->row->split)
