@@ -260,7 +260,7 @@ struct MHD_Daemon *transport_start(HttpListener *listener, GError **error)
     guint flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE |
                   MHD_USE_ITC | MHD_USE_ERROR_LOG;
     struct MHD_OptionItem secure[] = {
-        {MHD_OPTION_HTTPS_CERT_CALLBACK, (intptr_t)no_certificate, NULL},
+        {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)no_certificate},
         {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)TLS_PRIORITY},
         {MHD_OPTION_END, 0, NULL},
     };
