@@ -42,64 +42,6 @@ json_t *change_options(const Cli *cli, const char *owner, gboolean asked)
     return options;
 }
 
-static gboolean contains(const json_t *list, const char *word)
-{
-    size_t i;
-    json_t *item;
-
-    json_array_foreach ((json_t *)list, i, item)
-        if (g_strcmp0(json_string_value(item), word) == 0)
-            return TRUE;
-    return FALSE;
-}
-
-static GPtrArray *words_of(const json_t *options, const char *key)
-{
-    const json_t *list = json_object_get(options, key);
-    GPtrArray *words;
-    size_t i;
-    json_t *item;
-
-    if (list == NULL)
-        return NULL;
-    words = g_ptr_array_new();
-    json_array_foreach ((json_t *)list, i, item)
-        if (json_is_string(item))
-            g_ptr_array_add(words, (char *)json_string_value(item));
-    return words;
-}
-
-void change_options_read(const json_t *options, ChangeOptions *ret)
-{
-    const json_t *replace = json_object_get(options, "allow_replace");
-    const json_t *restart = json_object_get(options, "allow_restart");
-    PlanOptions *plan = &ret->plan;
-
-    memset(ret, 0, sizeof(*ret));
-    plan->project = json_member_string(options, "project");
-    plan->set = json_member_string(options, "set");
-    plan->only = words_of(options, "only");
-    plan->exclude = words_of(options, "exclude");
-    plan->prune = json_is_true(json_object_get(options, "prune"));
-    plan->adopt = json_is_true(json_object_get(options, "adopt"));
-    plan->no_park = json_is_true(json_object_get(options, "no_park"));
-    plan->force = json_is_true(json_object_get(options, "force"));
-    plan->allow_replace = replace != NULL;
-    if (replace != NULL && !contains(replace, "all"))
-        plan->allow_replace_only = words_of(options, "allow_replace");
-    plan->forbid_restart = restart != NULL && contains(restart, "none");
-    if (restart != NULL && !plan->forbid_restart && !contains(restart, "all"))
-        plan->allow_restart_only = words_of(options, "allow_restart");
-}
-
-void change_options_clear(ChangeOptions *options)
-{
-    g_clear_pointer(&options->plan.only, g_ptr_array_unref);
-    g_clear_pointer(&options->plan.exclude, g_ptr_array_unref);
-    g_clear_pointer(&options->plan.allow_replace_only, g_ptr_array_unref);
-    g_clear_pointer(&options->plan.allow_restart_only, g_ptr_array_unref);
-}
-
 /* Set by the signal handler; the engine looks at `cancel`. */
 static volatile gint cancel;
 static volatile sig_atomic_t cancel_signal;

@@ -29,7 +29,7 @@ gboolean command_plan(Cli *cli, GError **error)
     g_autofree char *owner = paths != NULL ? sources_owner(cli, paths, error) : NULL;
     g_autoptr(Input) input = NULL;
     g_autoptr(json_t) options = NULL;
-    g_auto(ChangeOptions) change = {0};
+    g_auto(PlanOptions) change = {0};
     g_autoptr(Plan) plan = NULL;
 
     if (owner == NULL)
@@ -43,8 +43,8 @@ gboolean command_plan(Cli *cli, GError **error)
         return FALSE;
     /* What a person would be asked about. */
     options = change_options(cli, owner, TRUE);
-    change_options_read(options, &change);
-    plan = engine_plan(cli->engine, input, &change.plan, error);
+    plan_options_read(options, &change);
+    plan = engine_plan(cli->engine, input, &change, error);
     if (plan == NULL)
         return FALSE;
     print_plan(cli, plan);
@@ -92,7 +92,7 @@ gboolean command_apply(Cli *cli, GError **error)
     g_autofree char *owner = NULL;
     g_autoptr(Input) input = NULL;
     g_autoptr(json_t) options = NULL;
-    g_auto(ChangeOptions) change = {0};
+    g_auto(PlanOptions) change = {0};
     g_autoptr(Plan) plan = NULL;
 
     if (paths == NULL)
@@ -108,8 +108,8 @@ gboolean command_apply(Cli *cli, GError **error)
     if (input == NULL || !cli_open(cli, cli->args->dry_run ? ENGINE_READ_ONLY : 0, error))
         return FALSE;
     options = change_options(cli, owner, !cli->args->yes);
-    change_options_read(options, &change);
-    plan = engine_plan(cli->engine, input, &change.plan, error);
+    plan_options_read(options, &change);
+    plan = engine_plan(cli->engine, input, &change, error);
     if (plan == NULL)
         return FALSE;
     return change_carry_out(cli, plan, "Apply these changes?", "cli apply", error);
@@ -157,7 +157,7 @@ gboolean command_destroy(Cli *cli, GError **error)
     g_autofree char *owner = NULL;
     g_autoptr(Input) input = NULL;
     g_autoptr(json_t) options = NULL;
-    g_auto(ChangeOptions) change = {0};
+    g_auto(PlanOptions) change = {0};
     g_autoptr(Plan) plan = NULL;
 
     if (cli->args->all && (cli->args->files != NULL || cli->words[0] != NULL))
@@ -177,8 +177,8 @@ gboolean command_destroy(Cli *cli, GError **error)
     if (keys == NULL)
         return FALSE;
     options = change_options(cli, NULL, !cli->args->yes);
-    change_options_read(options, &change);
-    plan = engine_plan_delete(cli->engine, keys, &change.plan, error);
+    plan_options_read(options, &change);
+    plan = engine_plan_delete(cli->engine, keys, &change, error);
     if (plan == NULL)
         return FALSE;
     return change_carry_out(cli, plan, "Delete these objects and their data?", "cli destroy",
@@ -191,7 +191,7 @@ gboolean command_drift(Cli *cli, GError **error)
     g_autoptr(json_t) options = change_options(cli, NULL, TRUE);
     g_autoptr(GPtrArray) keys = NULL;
     g_autoptr(GPtrArray) objects = g_ptr_array_new();
-    g_auto(ChangeOptions) change = {0};
+    g_auto(PlanOptions) change = {0};
     g_autoptr(Plan) plan = NULL;
 
     if (!cli_open(cli, ENGINE_READ_ONLY, error))
@@ -203,8 +203,8 @@ gboolean command_drift(Cli *cli, GError **error)
     for (guint i = 0; i < keys->len; i++)
         g_ptr_array_add(objects, (gpointer)snapshot_get(engine_stored(cli->engine),
                                                         g_ptr_array_index(keys, i)));
-    change_options_read(options, &change);
-    plan = engine_plan_change(cli->engine, objects, NULL, &change.plan, error);
+    plan_options_read(options, &change);
+    plan = engine_plan_change(cli->engine, objects, NULL, &change, error);
     if (plan == NULL)
         return FALSE;
     print_plan(cli, plan);

@@ -193,7 +193,7 @@ gboolean command_diff(Cli *cli, GError **error)
 gboolean command_rollback(Cli *cli, GError **error)
 {
     g_autoptr(json_t) options = change_options(cli, cli->args->source, !cli->args->yes);
-    g_auto(ChangeOptions) change = {0};
+    g_auto(PlanOptions) change = {0};
     g_autoptr(Plan) plan = NULL;
     g_autofree char *cause = NULL;
     gint64 number = 0; /* 0: the newest */
@@ -206,8 +206,8 @@ gboolean command_rollback(Cli *cli, GError **error)
         return FALSE;
     if (!cli_open(cli, cli->args->dry_run ? ENGINE_READ_ONLY : 0, error))
         return FALSE;
-    change_options_read(options, &change);
-    plan = engine_plan_rollback(cli->engine, number, cli->args->to, &change.plan, error);
+    plan_options_read(options, &change);
+    plan = engine_plan_rollback(cli->engine, number, cli->args->to, &change, error);
     if (plan == NULL)
         return FALSE;
     cause = cli->words[0] != NULL

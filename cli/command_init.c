@@ -9,7 +9,7 @@ static gboolean preseed(Cli *cli, GError **error)
 {
     g_autoptr(GPtrArray) paths = g_ptr_array_new();
     g_autoptr(json_t) options = NULL;
-    g_auto(ChangeOptions) change = {0};
+    g_auto(PlanOptions) change = {0};
     g_autoptr(Input) input = NULL;
     g_autoptr(Plan) plan = NULL;
 
@@ -20,8 +20,8 @@ static gboolean preseed(Cli *cli, GError **error)
         return FALSE;
     /* A preseed has no owner of its own and never prunes (EN-43). */
     options = change_options(cli, "api", FALSE);
-    change_options_read(options, &change);
-    plan = engine_plan(cli->engine, input, &change.plan, error);
+    plan_options_read(options, &change);
+    plan = engine_plan(cli->engine, input, &change, error);
     if (plan == NULL)
         return FALSE;
     return change_carry_out(cli, plan, NULL, "cli init --preseed", error);

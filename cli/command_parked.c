@@ -33,7 +33,7 @@ gboolean command_parked(Cli *cli, GError **error)
 gboolean command_undelete(Cli *cli, GError **error)
 {
     g_autoptr(json_t) options = change_options(cli, NULL, !cli->args->yes);
-    g_auto(ChangeOptions) change = {0};
+    g_auto(PlanOptions) change = {0};
     g_autofree char *key = NULL;
     g_autoptr(Plan) plan = NULL;
 
@@ -42,8 +42,8 @@ gboolean command_undelete(Cli *cli, GError **error)
     key = select_key(engine_stored(cli->engine), cli->words[0], cli_project(cli), error);
     if (key == NULL)
         return FALSE;
-    change_options_read(options, &change);
-    plan = engine_plan_undelete(cli->engine, key, &change.plan, error);
+    plan_options_read(options, &change);
+    plan = engine_plan_undelete(cli->engine, key, &change, error);
     if (plan == NULL)
         return FALSE;
     return change_carry_out(cli, plan, "Bring it back?", "cli undelete", error);

@@ -67,7 +67,7 @@ Plan *saved_plan(Cli *cli, const json_t *saved, GError **error)
     const char *directory = json_string_at(saved, "directory");
     g_autoptr(GPtrArray) paths = g_ptr_array_new();
     g_autofree char *dir = cli_directory(cli);
-    g_auto(ChangeOptions) change = {0};
+    g_auto(PlanOptions) change = {0};
     g_autoptr(Input) input = NULL;
     g_autoptr(Plan) plan = NULL;
     g_autoptr(GError) local = NULL;
@@ -81,8 +81,8 @@ Plan *saved_plan(Cli *cli, const json_t *saved, GError **error)
     }
     json_array_foreach (json_object_get(saved, "paths"), i, path)
         g_ptr_array_add(paths, (char *)json_string_value(path));
-    change_options_read(options, &change);
-    input = sources_read(paths, change.plan.project, json_string_at(saved, "digest"), &local);
+    plan_options_read(options, &change);
+    input = sources_read(paths, change.project, json_string_at(saved, "digest"), &local);
     if (input == NULL) {
         /* A file that is gone or cannot be read has changed too. */
         local->code = ERR_CONFLICT;
@@ -91,7 +91,7 @@ Plan *saved_plan(Cli *cli, const json_t *saved, GError **error)
     }
     if (!cli_open(cli, cli->args->dry_run ? ENGINE_READ_ONLY : 0, error))
         return NULL;
-    plan = engine_plan(cli->engine, input, &change.plan, error);
+    plan = engine_plan(cli->engine, input, &change, error);
     if (plan == NULL)
         return NULL;
     if (g_strcmp0(plan->hash, json_string_at(saved, "plan_hash")) != 0) {

@@ -1,0 +1,49 @@
+#include "plan_options.h"
+
+#include <string.h>
+
+static GPtrArray *words_of(const json_t *options, const char *key)
+{
+    const json_t *list = json_object_get(options, key);
+    GPtrArray *words;
+    size_t i;
+    json_t *item;
+
+    if (list == NULL)
+        return NULL;
+    words = g_ptr_array_new();
+    json_array_foreach ((json_t *)list, i, item)
+        if (json_is_string(item))
+            g_ptr_array_add(words, (char *)json_string_value(item));
+    return words;
+}
+
+void plan_options_read(const json_t *options, PlanOptions *ret)
+{
+    const json_t *replace = json_object_get(options, "allow_replace");
+    const json_t *restart = json_object_get(options, "allow_restart");
+
+    memset(ret, 0, sizeof(*ret));
+    ret->project = json_member_string(options, "project");
+    ret->set = json_member_string(options, "set");
+    ret->only = words_of(options, "only");
+    ret->exclude = words_of(options, "exclude");
+    ret->prune = json_is_true(json_object_get(options, "prune"));
+    ret->adopt = json_is_true(json_object_get(options, "adopt"));
+    ret->no_park = json_is_true(json_object_get(options, "no_park"));
+    ret->force = json_is_true(json_object_get(options, "force"));
+    ret->allow_replace = replace != NULL;
+    if (replace != NULL && !json_has_text(replace, "all"))
+        ret->allow_replace_only = words_of(options, "allow_replace");
+    ret->forbid_restart = restart != NULL && json_has_text(restart, "none");
+    if (restart != NULL && !ret->forbid_restart && !json_has_text(restart, "all"))
+        ret->allow_restart_only = words_of(options, "allow_restart");
+}
+
+void plan_options_clear(PlanOptions *options)
+{
+    g_clear_pointer(&options->only, g_ptr_array_unref);
+    g_clear_pointer(&options->exclude, g_ptr_array_unref);
+    g_clear_pointer(&options->allow_replace_only, g_ptr_array_unref);
+    g_clear_pointer(&options->allow_restart_only, g_ptr_array_unref);
+}
