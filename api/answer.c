@@ -5,29 +5,49 @@
 #include "error.h"
 
 /* `body` is stolen. */
-static void send_json(Request *request, guint status, json_t *body, const char *name,
-                      const char *value)
+static void send_headers(Request *request, guint status, json_t *body, Headers headers)
 {
     g_autoptr(json_t) owned = body;
     char *text = json_dumps(owned, JSON_COMPACT);
     gsize length = strlen(text);
     g_autoptr(GBytes) bytes = NULL;
-    const char *headers[] = {"Content-Type", "application/json", name, value, NULL};
+    g_autoptr(GPtrArray) all = g_ptr_array_new();
 
+    g_ptr_array_add(all, (gpointer) "Content-Type");
+    g_ptr_array_add(all, (gpointer) "application/json");
+    for (; *headers != NULL; headers++)
+        g_ptr_array_add(all, (gpointer)*headers);
+    g_ptr_array_add(all, NULL);
     text[length] = '\n'; /* as LXD does; jansson's terminator is not needed any more */
     bytes = g_bytes_new_with_free_func(text, length + 1, free, text);
-    request_answer(request, status, headers, bytes);
+    request_answer(request, status, (Headers)all->pdata, bytes);
+}
+
+static void send_json(Request *request, guint status, json_t *body, const char *name,
+                      const char *value)
+{
+    const char *headers[] = {name, value, NULL};
+
+    send_headers(request, status, body, headers);
+}
+
+static json_t *success(json_t *metadata)
+{
+    return json_pack("{s:s, s:s, s:i, s:s, s:i, s:s, s:o}", "type", "sync", "status", "Success",
+                     "status_code", 200, "operation", "", "error_code", 0, "error", "", "metadata",
+                     metadata != NULL ? metadata : json_object());
 }
 
 void answer_sync(Request *request, guint status, json_t *metadata, const char *etag)
 {
     g_autofree char *quoted = etag != NULL ? g_strdup_printf("\"%s\"", etag) : NULL;
 
-    send_json(request, status,
-              json_pack("{s:s, s:s, s:i, s:s, s:i, s:s, s:o}", "type", "sync", "status", "Success",
-                        "status_code", 200, "operation", "", "error_code", 0, "error", "",
-                        "metadata", metadata != NULL ? metadata : json_object()),
-              quoted != NULL ? "ETag" : NULL, quoted);
+    send_json(request, status, success(metadata), quoted != NULL ? "ETag" : NULL, quoted);
+}
+
+void answer_with_headers(Request *request, Headers headers, json_t *metadata)
+{
+    send_headers(request, 200, success(metadata), headers);
 }
 
 void answer_created(Request *request, const char *url)
@@ -46,6 +66,13 @@ void answer_async(Request *request, const char *url, json_t *operation)
                         "Operation created", "status_code", 100, "operation", url, "error_code", 0,
                         "error", "", "metadata", operation),
               "Location", url);
+}
+
+void answer_plan(Request *request, const Plan *plan)
+{
+    g_autofree char *text = plan_text(plan, FALSE);
+
+    answer_sync(request, 200, json_pack("{s:s, s:o}", "text", text, "plan", plan_json(plan)), NULL);
 }
 
 void answer_error(Request *request, const GError *error)

@@ -2,13 +2,17 @@
 #pragma once
 
 #include "http/request.h"
-#include "json.h"
+#include "plan.h"
 
 /* `metadata` is stolen; NULL is {}. `etag` may be NULL; it is quoted here (API-056). */
 void answer_sync(Request *request, guint status, json_t *metadata, const char *etag);
+/* The same with header fields (name, value, ..., NULL) instead of an ETag. */
+void answer_with_headers(Request *request, Headers headers, json_t *metadata);
 /* 201 with the URL of what was made (API-011). */
 void answer_created(Request *request, const char *url);
 /* 202 with an operation (API-012); `operation` is stolen. */
 void answer_async(Request *request, const char *url, json_t *operation);
+/* A plan that is not carried out: {"text", "plan"} (EN-20, EN-21). */
+void answer_plan(Request *request, const Plan *plan);
 /* The error's own HTTP status and text (API-013). */
 void answer_error(Request *request, const GError *error);

@@ -2,7 +2,9 @@
 
 #include <string.h>
 
-static const Route *const TABLES[] = {ROUTES_SERVER, ROUTES_OBJECTS, ROUTES_OPERATIONS};
+static const Route *const TABLES[] = {ROUTES_SERVER,     ROUTES_BERTH, ROUTES_OBJECTS,
+                                      ROUTES_OPERATIONS, ROUTES_FILES, ROUTES_LOGS,
+                                      ROUTES_METADATA};
 
 /* Whether a path fits the segments: literal parts are equal, '*' takes one. */
 static gboolean fits(const char *path, const char *const *segments, const char *ret_words[4])

@@ -31,7 +31,8 @@ typedef struct {
 } Route;
 
 /* Tables end with method NULL. */
-extern const Route ROUTES_SERVER[], ROUTES_OBJECTS[], ROUTES_OPERATIONS[];
+extern const Route ROUTES_SERVER[], ROUTES_BERTH[], ROUTES_OBJECTS[], ROUTES_OPERATIONS[],
+    ROUTES_FILES[], ROUTES_LOGS[], ROUTES_METADATA[];
 
 typedef enum { ROUTE_FOUND, ROUTE_NO_PATH, ROUTE_NO_METHOD } RouteResult;
 
