@@ -212,11 +212,31 @@ const Object *call_object(const Call *call, KindId kind, const char *name, GErro
     return object;
 }
 
+/* `?dry-run=1`: the plan is the answer; what the handler answers afterwards is dropped. */
+static gboolean dry_run(Call *call, PlanFunction make, void *data, GError **error)
+{
+    g_autoptr(Plan) plan = engine_look_ahead(call->daemon->engine, make, data, error);
+
+    if (plan == NULL)
+        return FALSE;
+    answer_plan(call->request, plan);
+    return TRUE;
+}
+
+gboolean call_is_dry_run(const Call *call)
+{
+    const char *wanted = request_query(call->request, "dry-run");
+
+    return wanted != NULL && (strcmp(wanted, "1") == 0 || strcmp(wanted, "true") == 0);
+}
+
 gboolean call_transact(Call *call, PlanFunction make, void *data, GError **error)
 {
     g_autofree char *cause =
         g_strdup_printf("api %s %s", request_method(call->request), request_path(call->request));
 
+    if (call_is_dry_run(call))
+        return dry_run(call, make, data, error);
     return daemon_transact(call->daemon, call->caller, cause, NULL, make, data, error);
 }
 

@@ -40,7 +40,11 @@ const char *call_project_for(const Call *call, KindId kind);
 /* An object of the call's project by name; NULL with ERR_NOT_FOUND. Borrowed from call->model. */
 const Object *call_object(const Call *call, KindId kind, const char *name, GError **error);
 
-/* daemon_transact for this caller; the cause is method and path. */
+/* Whether only the plan is asked for (`?dry-run=1`). A handler that would start an operation calls
+ * call_transact with its plan function instead. */
+gboolean call_is_dry_run(const Call *call);
+/* daemon_transact for this caller; the cause is method and path. With a dry run nothing is done,
+ * and the plan is the answer. */
 gboolean call_transact(Call *call, PlanFunction make, void *data, GError **error);
 
 /* A new operation of this call's caller and project. */

@@ -42,7 +42,11 @@ static void drop_echo(Object *wanted, const Object *stored)
     json_t *drawn;
 
     json_object_foreach (stored->generated, key, drawn) {
-        if (json_object_get(had, key) == NULL && json_equal(json_object_get(config, key), drawn))
+        if (wire_is_set(stored, key) || !json_equal(json_object_get(config, key), drawn))
+            continue;
+        if (json_object_get(had, key) != NULL)
+            json_object_set(config, key, json_object_get(had, key));
+        else
             json_object_del(config, key);
     }
 }

@@ -81,3 +81,34 @@ void lifecycle_of_plan(Events *events, const Plan *plan, const Caller *caller)
     for (guint i = 0; i < plan->objects->len; i++)
         tell_object(events, plan->objects->pdata[i], caller);
 }
+
+static void tell_difference(Events *events, const Object *before, const Object *after)
+{
+    const Object *any = after != NULL ? after : before;
+    PlanObject object = {
+        .stored = (Object *)before, .wanted = (Object *)after, .action = ACTION_UPDATE};
+
+    if (before == NULL)
+        object.action = ACTION_CREATE;
+    else if (after == NULL)
+        object.action = ACTION_DELETE;
+    object.key = any->key;
+    tell_object(events, &object, NULL);
+}
+
+void lifecycle_of_models(Events *events, const Snapshot *before, const Snapshot *after)
+{
+    for (guint i = 0; i < snapshot_size(before); i++) {
+        const Object *object = snapshot_at(before, i);
+
+        if (snapshot_get(after, object->key) == NULL)
+            tell_difference(events, object, NULL);
+    }
+    for (guint i = 0; i < snapshot_size(after); i++) {
+        const Object *object = snapshot_at(after, i);
+        const Object *old = snapshot_get(before, object->key);
+
+        if (old != object)
+            tell_difference(events, old, object);
+    }
+}

@@ -9,6 +9,7 @@
 
 #include "call.h"
 #include "error.h"
+#include "store_watch.h"
 
 typedef struct {
     char *group;
@@ -58,10 +59,14 @@ static gboolean serve(const Options *options, GError **error)
 {
     const char *dir = g_getenv("BERTH_DIR");
     g_autoptr(Daemon) daemon = NULL;
+    g_autoptr(StoreWatch) watch = NULL;
     g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
 
     daemon = daemon_new(dir != NULL ? dir : "/var/lib/berth", error);
     if (daemon == NULL || !listen_locally(daemon, options, error))
+        return FALSE;
+    watch = store_watch_new(daemon, error);
+    if (watch == NULL)
         return FALSE;
     g_unix_signal_add(SIGTERM, on_stop, loop);
     g_unix_signal_add(SIGINT, on_stop, loop);

@@ -25,6 +25,13 @@ char *wire_url(const Object *object)
                            elsewhere ? project : "");
 }
 
+gboolean wire_is_set(const Object *object, const char *key)
+{
+    const char *set = json_member_string(json_object_get(object->spec, "config"), key);
+
+    return set != NULL && strcmp(set, "auto") != 0;
+}
+
 json_t *wire_config(const Object *object)
 {
     json_t *config = json_copy(json_object_get(object->spec, "config"));
@@ -35,7 +42,7 @@ json_t *wire_config(const Object *object)
         config = json_object();
     json_object_foreach (object->generated, key, value) {
         /* '$' marks what is berth's own. */
-        if (key[0] != '$' && json_is_string(value) && json_object_get(config, key) == NULL)
+        if (key[0] != '$' && json_is_string(value) && !wire_is_set(object, key))
             json_object_set(config, key, value);
     }
     return config;

@@ -16,6 +16,9 @@ json_t *wire_object(Daemon *daemon, const Snapshot *model, const Object *object,
 /* config as clients see and write it: what was set, and what was drawn. New reference. */
 json_t *wire_config(const Object *object);
 
+/* Whether the user set a config key to a value of its own: not to "auto", for which the drawn value is shown, as LXD does. */
+gboolean wire_is_set(const Object *object, const char *key);
+
 /* SHA-256 over what a client may edit (API-056, API-401..410): how it runs and what was drawn do
  * not count. Newly allocated. */
 char *wire_etag(const Object *object);

@@ -104,6 +104,9 @@ typedef Plan *(*PlanFunction)(Engine *engine, void *data, GError **error);
 gboolean engine_transact(Engine *engine, PlanFunction make, void *data, const ApplyOptions *options,
                          Plan **ret_plan, ApplyResult *ret_result, GError **error);
 
+/* Makes a plan like engine_transact does, and leaves it at that. Any thread. */
+Plan *engine_look_ahead(Engine *engine, PlanFunction make, void *data, GError **error);
+
 /* Whether a transaction that is under way makes, changes or deletes the object. */
 gboolean engine_is_busy(Engine *engine, const char *key);
 

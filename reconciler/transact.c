@@ -75,6 +75,14 @@ gboolean engine_transact(Engine *engine, PlanFunction make, void *data, const Ap
     return done;
 }
 
+Plan *engine_look_ahead(Engine *engine, PlanFunction make, void *data, GError **error)
+{
+    g_autoptr(GMutexLocker) held = g_mutex_locker_new(&engine->mutex);
+
+    engine_look(engine);
+    return make(engine, data, error);
+}
+
 gboolean engine_is_busy(Engine *engine, const char *key)
 {
     g_autoptr(GMutexLocker) held = g_mutex_locker_new(&engine->mutex);
@@ -85,12 +93,16 @@ gboolean engine_is_busy(Engine *engine, const char *key)
 gboolean engine_refresh(Engine *engine, gboolean *ret_changed, GError **error)
 {
     g_autoptr(GMutexLocker) held = g_mutex_locker_new(&engine->mutex);
-    gboolean recovered;
+    gboolean recovered, again;
 
     *ret_changed = FALSE;
     if (engine->running > 0) /* nobody else writes */
         return TRUE;
-    if (!store_take(engine->store, TRUE, ret_changed, error))
+    if (!store_refresh(engine->store, ret_changed, error))
+        return FALSE;
+    if (!*ret_changed)
+        return TRUE;
+    if (!store_take(engine->store, TRUE, &again, error))
         return FALSE;
     recovered = engine_recover(engine, error);
     engine_look(engine);
