@@ -163,9 +163,22 @@ static void check_sum(const Usage *usage, Sum sum)
                 "the instances of the project sum up to %s, allowed are %s", total, text);
 }
 
+static gboolean has_limits(const Object *project)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach (json_object_get(project->spec, "config"), key, value) {
+        if (g_str_has_prefix(key, "limits."))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 void limits_check(const Snapshot *snapshot, const char *project, Problems *problems)
 {
     Usage usage = {.snapshot = snapshot, .problems = problems};
+    guint first, count;
 
     usage.project = snapshot_find(snapshot, KIND_PROJECT, "", project);
     if (usage.project == NULL)
@@ -175,21 +188,22 @@ void limits_check(const Snapshot *snapshot, const char *project, Problems *probl
         usage.known[sum] = TRUE;
         usage.judges = usage.judges || object_config(usage.project, SUMS[sum].key) != NULL;
     }
-    for (guint i = 0; i < snapshot_size(snapshot); i++) {
-        const Object *object = snapshot_at(snapshot, i);
+    if (!usage.judges && !has_limits(usage.project))
+        return;
+    snapshot_range(snapshot, KIND_INSTANCE, project, &first, &count);
+    for (guint i = first; i < first + count; i++)
+        add_instance(&usage, snapshot_at(snapshot, i));
+    snapshot_range(snapshot, KIND_NETWORK, project, &first, &count);
+    usage.networks = count;
+    for (guint i = first; i < first + count; i++)
+        restrictions_check_network(usage.project, snapshot_at(snapshot, i), problems);
+    /* PJ-182: even when nobody uses them. */
+    snapshot_range(snapshot, KIND_PROFILE, project, &first, &count);
+    for (guint i = first; i < first + count; i++) {
+        const Object *profile = snapshot_at(snapshot, i);
 
-        if (strcmp(object->id.project, project) != 0)
-            continue;
-        if (object->id.kind == KIND_INSTANCE) {
-            add_instance(&usage, object);
-        } else if (object->id.kind == KIND_NETWORK) {
-            usage.networks++;
-            restrictions_check_network(usage.project, object, problems);
-        } else if (object->id.kind == KIND_PROFILE) {
-            /* PJ-182: even when nobody uses it. */
-            restrictions_check(usage.project, object, json_object_get(object->spec, "config"),
-                               json_object_get(object->spec, "devices"), problems);
-        }
+        restrictions_check(usage.project, profile, json_object_get(profile->spec, "config"),
+                           json_object_get(profile->spec, "devices"), problems);
     }
     check_count(&usage, "limits.containers", usage.containers, "containers");
     check_count(&usage, "limits.virtual-machines", usage.machines, "virtual machines");

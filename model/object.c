@@ -71,6 +71,11 @@ Object *object_with(const Object *object, const json_t *spec, const json_t *gene
     return copy;
 }
 
+int object_compare(const void *a, const void *b)
+{
+    return strcmp((*(const Object *const *)a)->key, (*(const Object *const *)b)->key);
+}
+
 const Kind *object_kind(const Object *object)
 {
     return KINDS[object->id.kind];

@@ -48,6 +48,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Object, object_unref)
  * owner carry over. */
 Object *object_with(const Object *object, const json_t *spec, const json_t *generated);
 
+/* Orders elements of a GPtrArray of Object * by key. */
+int object_compare(const void *a, const void *b);
+
 const Kind *object_kind(const Object *object);
 
 /* "instance/web", or "instance/web (project p)" outside project default; "server" for the

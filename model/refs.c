@@ -32,10 +32,11 @@ static void add_fields(GArray *references, const Row *rows, const json_t *object
 
     json_object_foreach ((json_t *)object, key, value) {
         const Row *row = row_find(rows, key);
-        g_autofree char *path = g_strdup_printf("%s%s", prefix, key);
+        g_autofree char *path = NULL;
 
-        if (row == NULL)
+        if (row == NULL || (row->fields == NULL && row->ref == NULL))
             continue;
+        path = g_strconcat(prefix, key, NULL);
         if (row->fields != NULL && json_is_object(value)) {
             g_autofree char *below = g_strdup_printf("%s/", path);
 
@@ -78,18 +79,17 @@ const Object *refs_find_image(const Snapshot *snapshot, const char *project, con
     const char *owner = snapshot_project_for(snapshot, KIND_IMAGE, project);
     const Object *image = snapshot_find(snapshot, KIND_IMAGE, owner, name);
     const Object *by_prefix = NULL;
-    guint matches = 0;
+    guint matches = 0, first, count;
 
     if (image != NULL)
         return image;
-    for (guint i = 0; i < snapshot_size(snapshot); i++) {
+    snapshot_range(snapshot, KIND_IMAGE, owner, &first, &count);
+    for (guint i = first; i < first + count; i++) {
         const Object *object = snapshot_at(snapshot, i);
         const char *fingerprint;
         json_t *alias;
         size_t at;
 
-        if (object->id.kind != KIND_IMAGE || strcmp(object->id.project, owner) != 0)
-            continue;
         json_array_foreach (json_object_get(object->spec, "aliases"), at, alias) {
             if (g_strcmp0(json_string_value(alias), name) == 0)
                 return object;

@@ -2,9 +2,14 @@
 
 #include <string.h>
 
+#include "mentions.h"
+
 struct Snapshot {
     gatomicrefcount refs;
     GPtrArray *objects; /* of Object *, sorted by key */
+    GMutex mutex;       /* what follows */
+    Mentions *mentions; /* shared with snapshots made from this one; NULL until it is asked for */
+    GPtrArray *unread;  /* of Object *: what is not in it yet */
 };
 
 Snapshot *snapshot_new(void)
@@ -12,7 +17,9 @@ Snapshot *snapshot_new(void)
     Snapshot *snapshot = g_new0(Snapshot, 1);
 
     g_atomic_ref_count_init(&snapshot->refs);
+    g_mutex_init(&snapshot->mutex);
     snapshot->objects = g_ptr_array_new_with_free_func((GDestroyNotify)object_unref);
+    snapshot->unread = g_ptr_array_new_with_free_func((GDestroyNotify)object_unref);
     return snapshot;
 }
 
@@ -29,34 +36,103 @@ void snapshot_unref(Snapshot *snapshot)
     if (snapshot == NULL || !g_atomic_ref_count_dec(&snapshot->refs))
         return;
     g_ptr_array_unref(snapshot->objects);
+    g_ptr_array_unref(snapshot->unread);
+    mentions_unref(snapshot->mentions);
+    g_mutex_clear(&snapshot->mutex);
     g_free(snapshot);
 }
 
-static int compare_objects(const void *a, const void *b)
+/* Shares what was read of `base`, unless most of it would be out of date by now. */
+static void inherit_mentions(Snapshot *snapshot, Snapshot *base, const GPtrArray *objects)
 {
-    return strcmp((*(const Object *const *)a)->key, (*(const Object *const *)b)->key);
+    guint put = objects != NULL ? objects->len : 0;
+
+    g_mutex_lock(&base->mutex);
+    if (base->mentions != NULL && mentions_count(base->mentions) + base->unread->len + put <=
+                                      2 * MAX(snapshot->objects->len, base->objects->len)) {
+        snapshot->mentions = mentions_ref(base->mentions);
+        for (guint i = 0; i < base->unread->len; i++)
+            g_ptr_array_add(snapshot->unread, object_ref(base->unread->pdata[i]));
+        for (guint i = 0; i < put; i++)
+            g_ptr_array_add(snapshot->unread, object_ref(objects->pdata[i]));
+    }
+    g_mutex_unlock(&base->mutex);
+}
+
+/* Position of the first object whose key is not less than `key`. */
+static guint lower_bound(const GPtrArray *objects, const char *key)
+{
+    guint low = 0, high = objects->len;
+
+    while (low < high) {
+        guint middle = low + (high - low) / 2;
+
+        if (strcmp(((const Object *)objects->pdata[middle])->key, key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* What becomes of one key. */
+typedef struct {
+    const char *key;
+    const Object *object; /* NULL: it goes */
+} Edit;
+
+static int compare_edits(const void *a, const void *b)
+{
+    return strcmp(((const Edit *)a)->key, ((const Edit *)b)->key);
+}
+
+static GArray *sorted_edits(const GPtrArray *objects, const GPtrArray *keys)
+{
+    GArray *edits = g_array_new(FALSE, FALSE, sizeof(Edit));
+
+    for (guint i = 0; keys != NULL && i < keys->len; i++) {
+        Edit edit = {keys->pdata[i], NULL};
+
+        g_array_append_val(edits, edit);
+    }
+    for (guint i = 0; objects != NULL && i < objects->len; i++) {
+        Edit edit = {((const Object *)objects->pdata[i])->key, objects->pdata[i]};
+
+        g_array_append_val(edits, edit);
+    }
+    g_array_sort(edits, compare_edits);
+    return edits;
+}
+
+/* Adds the objects of `old` from `first` to before `last`. */
+static void add_range(GPtrArray *objects, const GPtrArray *old, guint first, guint last)
+{
+    for (guint i = first; i < last; i++)
+        g_ptr_array_add(objects, object_ref(old->pdata[i]));
 }
 
 Snapshot *snapshot_change(const Snapshot *base, const GPtrArray *objects, const GPtrArray *keys)
 {
-    g_autoptr(GHashTable) replaced = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GArray) edits = sorted_edits(objects, keys);
+    g_autoptr(GPtrArray) none = g_ptr_array_new();
+    const GPtrArray *old = base != NULL ? base->objects : none;
     Snapshot *snapshot = snapshot_new();
+    guint done = 0;
 
-    for (guint i = 0; keys != NULL && i < keys->len; i++)
-        g_hash_table_add(replaced, keys->pdata[i]);
-    for (guint i = 0; objects != NULL && i < objects->len; i++) {
-        const Object *object = objects->pdata[i];
+    for (guint i = 0; i < edits->len; i++) {
+        const Edit *edit = &g_array_index(edits, Edit, i);
+        guint at = lower_bound(old, edit->key);
 
-        g_hash_table_add(replaced, object->key);
-        g_ptr_array_add(snapshot->objects, object_ref(object));
+        add_range(snapshot->objects, old, done, at);
+        if (edit->object != NULL)
+            g_ptr_array_add(snapshot->objects, object_ref(edit->object));
+        done = MAX(done, at);
+        if (done < old->len && strcmp(((const Object *)old->pdata[done])->key, edit->key) == 0)
+            done++;
     }
-    for (guint i = 0; base != NULL && i < base->objects->len; i++) {
-        const Object *object = base->objects->pdata[i];
-
-        if (!g_hash_table_contains(replaced, object->key))
-            g_ptr_array_add(snapshot->objects, object_ref(object));
-    }
-    g_ptr_array_sort(snapshot->objects, compare_objects);
+    add_range(snapshot->objects, old, done, old->len);
+    if (base != NULL)
+        inherit_mentions(snapshot, (Snapshot *)base, objects);
     return snapshot;
 }
 
@@ -72,21 +148,27 @@ const Object *snapshot_at(const Snapshot *snapshot, guint position)
 
 const Object *snapshot_get(const Snapshot *snapshot, const char *key)
 {
-    guint low = 0, high = snapshot->objects->len;
+    guint at = lower_bound(snapshot->objects, key);
+    const Object *object = at < snapshot->objects->len ? snapshot->objects->pdata[at] : NULL;
 
-    while (low < high) {
-        guint middle = low + (high - low) / 2;
-        const Object *object = snapshot->objects->pdata[middle];
-        int order = strcmp(object->key, key);
+    return object != NULL && strcmp(object->key, key) == 0 ? object : NULL;
+}
 
-        if (order == 0)
-            return object;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
+void snapshot_mentions(const Snapshot *snapshot, const char *word, GHashTable *keys)
+{
+    Snapshot *shared = (Snapshot *)snapshot;
+
+    g_mutex_lock(&shared->mutex);
+    if (shared->mentions == NULL) {
+        shared->mentions = mentions_new();
+        for (guint i = 0; i < shared->objects->len; i++)
+            mentions_add(shared->mentions, shared->objects->pdata[i]);
     }
-    return NULL;
+    for (guint i = 0; i < shared->unread->len; i++)
+        mentions_add(shared->mentions, shared->unread->pdata[i]);
+    g_ptr_array_set_size(shared->unread, 0);
+    mentions_collect(shared->mentions, word, keys);
+    g_mutex_unlock(&shared->mutex);
 }
 
 const Object *snapshot_find(const Snapshot *snapshot, KindId kind, const char *project,
@@ -119,22 +201,6 @@ const Object *snapshot_resolve(const Snapshot *snapshot, KindId kind, const char
     return snapshot_find(snapshot, kind, snapshot_project_for(snapshot, kind, project), name);
 }
 
-/* The first position whose key is not before `text`. */
-static guint lower_bound(const Snapshot *snapshot, const char *text)
-{
-    guint low = 0, high = snapshot_size(snapshot);
-
-    while (low < high) {
-        guint middle = low + (high - low) / 2;
-
-        if (strcmp(snapshot_at(snapshot, middle)->key, text) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 void snapshot_range(const Snapshot *snapshot, KindId kind, const char *project, guint *ret_first,
                     guint *ret_count)
 {
@@ -142,6 +208,6 @@ void snapshot_range(const Snapshot *snapshot, KindId kind, const char *project, 
     /* '0' is the character after '/'. */
     g_autofree char *to = g_strdup_printf("%s/%s0", KINDS[kind]->name, project);
 
-    *ret_first = lower_bound(snapshot, from);
-    *ret_count = lower_bound(snapshot, to) - *ret_first;
+    *ret_first = lower_bound(snapshot->objects, from);
+    *ret_count = lower_bound(snapshot->objects, to) - *ret_first;
 }

@@ -35,3 +35,8 @@ const Object *snapshot_resolve(const Snapshot *snapshot, KindId kind, const char
  * and the `*ret_count` from there. */
 void snapshot_range(const Snapshot *snapshot, KindId kind, const char *project, guint *ret_first,
                     guint *ret_count);
+
+/* Keys of objects that may mention a word of mentions.h, put into `keys` (a set of char *, owned by
+ * the set). Some of them may be gone, or mention it no more. The first call for a snapshot reads all
+ * its objects; those made from it by snapshot_change then only read what was put in. */
+void snapshot_mentions(const Snapshot *snapshot, const char *word, GHashTable *keys);

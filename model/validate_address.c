@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "expand.h"
+#include "mentions.h"
 #include "validate_parts.h"
 
 /* Addresses are compared by meaning. Newly allocated; NULL when `text` is none. */
@@ -25,6 +26,11 @@ static void claim(Model *model, const Object *instance, const char *device, cons
     if (link == NULL)
         link = json_member_string(nic, "parent");
     if (link == NULL || value == NULL) {
+        g_free(value);
+        return;
+    }
+    if (model->addresses != NULL) {
+        g_hash_table_add(model->addresses, mention_of_address(value));
         g_free(value);
         return;
     }
@@ -86,12 +92,17 @@ static void claim_devices(Model *model, const Object *instance, const json_t *de
     g_ptr_array_add(later, (void *)devices);
 }
 
-/* The NICs that an instance really has; like expand_instance, without building the expansion. */
-void model_check_addresses(Model *model, const Object *instance)
+/* The NICs that an instance really has; like expand_instance, without building the expansion. Other
+ * kinds have none. */
+static void claim_of(Model *model, const Object *instance)
 {
-    g_autoptr(GPtrArray) later = g_ptr_array_new();
-    g_autoptr(GPtrArray) profiles = expand_profiles(instance);
+    g_autoptr(GPtrArray) later = NULL;
+    g_autoptr(GPtrArray) profiles = NULL;
 
+    if (instance->id.kind != KIND_INSTANCE)
+        return;
+    later = g_ptr_array_new();
+    profiles = expand_profiles(instance);
     claim_devices(model, instance, json_object_get(instance->spec, "devices"), later);
     for (guint i = profiles->len; i > 0; i--) {
         const Object *profile = snapshot_resolve(model->snapshot, KIND_PROFILE,
@@ -100,4 +111,69 @@ void model_check_addresses(Model *model, const Object *instance)
         if (profile != NULL)
             claim_devices(model, instance, json_object_get(profile->spec, "devices"), later);
     }
+}
+
+static void claim_of_all(Model *model, const GPtrArray *objects)
+{
+    for (guint i = 0; i < objects->len; i++)
+        claim_of(model, objects->pdata[i]);
+}
+
+static void add_instance(const Model *model, const char *key, GHashTable *instances)
+{
+    const Object *object = snapshot_get(model->snapshot, key);
+
+    if (object != NULL && object->id.kind == KIND_INSTANCE)
+        g_hash_table_add(instances, (void *)object);
+}
+
+/* Instances that have one of the addresses, themselves or from a profile. A few too many. */
+static GPtrArray *instances_with(const Model *model, GHashTable *addresses)
+{
+    g_autoptr(GHashTable) keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GHashTable) users = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GHashTable) found = g_hash_table_new(NULL, NULL);
+    GPtrArray *instances = g_ptr_array_new();
+    GHashTableIter iter;
+    gpointer item;
+
+    g_hash_table_iter_init(&iter, addresses);
+    while (g_hash_table_iter_next(&iter, &item, NULL))
+        snapshot_mentions(model->snapshot, item, keys);
+    g_hash_table_iter_init(&iter, keys);
+    while (g_hash_table_iter_next(&iter, &item, NULL)) {
+        const Object *object = snapshot_get(model->snapshot, item);
+        g_autofree char *word = object != NULL && object->id.kind == KIND_PROFILE
+                                    ? mention_of(KIND_PROFILE, object->id.name)
+                                    : NULL;
+
+        add_instance(model, item, found);
+        if (word != NULL)
+            snapshot_mentions(model->snapshot, word, users);
+    }
+    g_hash_table_iter_init(&iter, users);
+    while (g_hash_table_iter_next(&iter, &item, NULL))
+        add_instance(model, item, found);
+    g_hash_table_iter_init(&iter, found);
+    while (g_hash_table_iter_next(&iter, &item, NULL))
+        g_ptr_array_add(instances, item);
+    g_ptr_array_sort(instances, object_compare);
+    return instances;
+}
+
+void model_check_addresses(Model *model)
+{
+    g_autoptr(GHashTable) addresses = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GPtrArray) instances = NULL;
+
+    if (model->selected == NULL || model->checked->len > snapshot_size(model->snapshot) / 2) {
+        for (guint i = 0; i < snapshot_size(model->snapshot); i++)
+            claim_of(model, snapshot_at(model->snapshot, i));
+        return;
+    }
+    model->addresses = addresses;
+    claim_of_all(model, model->checked);
+    model->addresses = NULL;
+    instances = instances_with(model, addresses);
+    claim_of_all(model, instances);
 }

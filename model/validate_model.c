@@ -187,8 +187,8 @@ static void check_project(Model *model, const Object *object)
                     project, KINDS[object->id.kind]->plural, KINDS[object->id.kind]->feature);
 }
 
-/* `after` holds KIND/NAME. Returns TRUE when the object has any. */
-static gboolean check_after(Model *model, const Object *object)
+/* `after` holds KIND/NAME. */
+static void check_after(Model *model, const Object *object)
 {
     const json_t *after = json_object_get(object->spec, "after");
     json_t *item;
@@ -204,7 +204,6 @@ static gboolean check_after(Model *model, const Object *object)
         else if (!exists(model, object, kind->id, parts[1]))
             report_missing(model, object, "after", kind->id, parts[1]);
     }
-    return json_array_size(after) > 0;
 }
 
 static void check_limits(Model *model)
@@ -212,13 +211,12 @@ static void check_limits(Model *model)
     g_autoptr(GHashTable) projects = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GPtrArray) names = g_ptr_array_new();
 
-    for (guint i = 0; i < snapshot_size(model->snapshot); i++) {
-        const Object *object = snapshot_at(model->snapshot, i);
+    for (guint i = 0; i < model->checked->len; i++) {
+        const Object *object = model->checked->pdata[i];
         const char *project =
             object->id.kind == KIND_PROJECT ? object->id.name : object->id.project;
 
-        if (model_is_selected(model, object) && *project != '\0' &&
-            g_hash_table_add(projects, (void *)project))
+        if (*project != '\0' && g_hash_table_add(projects, (void *)project))
             g_ptr_array_add(names, (void *)project);
     }
     for (guint i = 0; i < names->len; i++)
@@ -228,40 +226,50 @@ static void check_limits(Model *model)
 static void model_clear(Model *model)
 {
     g_clear_pointer(&model->selected, g_hash_table_unref);
+    g_clear_pointer(&model->checked, g_ptr_array_unref);
     g_clear_pointer(&model->images, g_hash_table_unref);
     g_clear_pointer(&model->prints, g_ptr_array_unref);
     g_clear_pointer(&model->nics, g_hash_table_unref);
 }
 
+static GPtrArray *objects_to_check(const Snapshot *snapshot, const GPtrArray *keys)
+{
+    GPtrArray *objects = g_ptr_array_new();
+
+    for (guint i = 0; keys == NULL && i < snapshot_size(snapshot); i++)
+        g_ptr_array_add(objects, (void *)snapshot_at(snapshot, i));
+    for (guint i = 0; keys != NULL && i < keys->len; i++) {
+        const Object *object = snapshot_get(snapshot, keys->pdata[i]);
+
+        if (object != NULL)
+            g_ptr_array_add(objects, (void *)object);
+    }
+    g_ptr_array_sort(objects, object_compare);
+    return objects;
+}
+
 void validate_snapshot(const Snapshot *snapshot, const GPtrArray *keys, Problems *problems)
 {
     Model model = {.snapshot = snapshot, .problems = problems};
-    gboolean ordered = FALSE;
 
     model.nics = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    model.checked = objects_to_check(snapshot, keys);
     if (keys != NULL) {
         model.selected = g_hash_table_new(g_str_hash, g_str_equal);
         for (guint i = 0; i < keys->len; i++)
             g_hash_table_add(model.selected, keys->pdata[i]);
     }
-    for (guint i = 0; i < snapshot_size(snapshot); i++) {
-        const Object *object = snapshot_at(snapshot, i);
-        const Kind *kind = object_kind(object);
+    for (guint i = 0; i < model.checked->len; i++) {
+        const Object *object = model.checked->pdata[i];
 
-        if (model_is_selected(&model, object)) {
-            check_project(&model, object);
-            check_references(&model, object);
-            if (kind->check != NULL)
-                kind->check(snapshot, object, problems);
-            ordered = check_after(&model, object) || ordered;
-        } else {
-            ordered = json_object_get(object->spec, "after") != NULL || ordered;
-        }
-        if (object->id.kind == KIND_INSTANCE)
-            model_check_addresses(&model, object);
+        check_project(&model, object);
+        check_references(&model, object);
+        if (object_kind(object)->check != NULL)
+            object_kind(object)->check(snapshot, object, problems);
+        check_after(&model, object);
     }
-    if (ordered)
-        model_find_cycles(&model);
+    model_check_addresses(&model);
+    model_find_cycles(&model);
     check_limits(&model);
     model_clear(&model);
 }

@@ -7,9 +7,11 @@ typedef struct {
     const Snapshot *snapshot;
     Problems *problems;
     GHashTable *selected; /* keys of objects to report about; NULL: all */
+    GPtrArray *checked;   /* of Object *: the selected ones, in key order; all of the snapshot */
     GHashTable *images; /* "PROJECT/ALIAS" -> Object *: aliases of all images; NULL until needed */
     GPtrArray *prints;  /* of Object *: images with a fingerprint, sorted by it */
     GHashTable *nics;   /* "LINK|VLAN|what|VALUE" -> Object *: who has an address on a network */
+    GHashTable *addresses; /* not NULL: addresses are only collected here, as words of mentions.h */
     guint searched;     /* for nearest names */
 } Model;
 
@@ -19,8 +21,9 @@ gboolean model_is_selected(const Model *model, const Object *object);
  * missing. */
 const Object *model_find(Model *model, const Object *object, KindId kind, const char *name);
 
-/* Cycles of references and `after` (EN-23). */
+/* Cycles of references and `after` that can be reached from what is checked (EN-23). */
 void model_find_cycles(Model *model);
 
-/* Two NICs with one MAC or one static address on a network: called for each instance in turn. */
-void model_check_addresses(Model *model, const Object *instance);
+/* Two NICs with one MAC or one static address on a network, one of them of an instance that is
+ * checked. */
+void model_check_addresses(Model *model);

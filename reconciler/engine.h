@@ -39,7 +39,10 @@ Plan *engine_plan(Engine *engine, const Input *input, const PlanOptions *options
 /* Plan that deletes `keys` (of char *), and what must go with them refuses by name. */
 Plan *engine_plan_delete(Engine *engine, const GPtrArray *keys, const PlanOptions *options,
                          GError **error);
-/* Plan of `objects` put in and `keys` taken out: what every other way ends in. */
+/* Plan of `objects` put in and `keys` taken out: what every other way ends in. It costs by what the
+ * change reaches: only these objects are looked at, and those that refer to them and whose expected
+ * facts or fields differ by it. It is the plan of the whole model but for drift of other objects,
+ * which it leaves alone. */
 Plan *engine_plan_change(Engine *engine, const GPtrArray *objects, const GPtrArray *keys,
                          const PlanOptions *options, GError **error);
 #define POWER_TIMEOUT_OF_INSTANCE (-2)

@@ -1,6 +1,16 @@
+#include <string.h>
+
 #include "error.h"
+#include "facts.h"
+#include "fields.h"
+#include "mentions.h"
 #include "planner.h"
 #include "refs.h"
+
+static int compare_keys(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
 static gboolean same_object(const Object *a, const Object *b)
 {
@@ -43,9 +53,8 @@ static void set_next(Planner *planner)
     g_clear_pointer(&planner->plan->next, snapshot_unref);
     planner->plan->next =
         snapshot_change(planner->base, planner->wanted->put, planner->wanted->remove);
-    planner->after = (Context){planner->plan->next,       planner->host_facts,
-                               planner->host->dir,        planner->host->seed,
-                               planner->options->actions, FALSE};
+    planner->after = (Context){planner->plan->next, planner->host_facts,       planner->host->dir,
+                               planner->host->seed, planner->options->actions, FALSE};
 }
 
 /* An object that is put in as it is stored need not be in memory twice. */
@@ -112,29 +121,112 @@ static void add_used_images(const Planner *planner, GHashTable *changed, GHashTa
     }
 }
 
+/* The words by which others may name an object: for an image also its aliases and each beginning of
+ * its fingerprint. */
+static void add_who_names(const Snapshot *base, const Object *object, GHashTable *keys)
+{
+    g_autofree char *word = object != NULL ? mention_of(object->id.kind, object->id.name) : NULL;
+    g_autofree char *fingerprint = NULL;
+    json_t *alias;
+    size_t i;
+
+    if (object == NULL)
+        return;
+    snapshot_mentions(base, word, keys);
+    if (object->id.kind != KIND_IMAGE)
+        return;
+    json_array_foreach (json_object_get(object->spec, "aliases"), i, alias) {
+        g_autofree char *by_alias = mention_of(KIND_IMAGE, json_string_value(alias));
+
+        snapshot_mentions(base, by_alias, keys);
+    }
+    fingerprint = g_strdup(json_member_string(object->generated, "fingerprint"));
+    for (gsize length = fingerprint != NULL ? strlen(fingerprint) : 0; length > 0; length--) {
+        g_autofree char *by_print = NULL;
+
+        fingerprint[length] = '\0';
+        by_print = mention_of(KIND_IMAGE, fingerprint);
+        snapshot_mentions(base, by_print, keys);
+    }
+}
+
+/* What an instance gets by a profile refers to something too. */
+static void add_who_uses_profiles(const Snapshot *base, GHashTable *keys)
+{
+    g_autoptr(GPtrArray) profiles = g_ptr_array_new();
+    GHashTableIter iter;
+    gpointer key;
+
+    g_hash_table_iter_init(&iter, keys);
+    while (g_hash_table_iter_next(&iter, &key, NULL)) {
+        const Object *object = snapshot_get(base, key);
+
+        if (object != NULL && object->id.kind == KIND_PROFILE)
+            g_ptr_array_add(profiles, (gpointer)object);
+    }
+    for (guint i = 0; i < profiles->len; i++)
+        add_who_names(base, profiles->pdata[i], keys);
+}
+
+/* Keys of all that changes or refers to it, before or after, in the order of keys. Only those can
+ * refer that do so in the stored model: others change themselves. */
+static GPtrArray *affected_keys(const Planner *planner, GHashTable *changed)
+{
+    g_autoptr(GHashTable) named = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GHashTable) images = g_hash_table_new(g_str_hash, g_str_equal);
+    const Snapshot *base = planner->base, *next = planner->plan->next;
+    GPtrArray *keys = g_ptr_array_new_with_free_func(g_free);
+    GHashTableIter iter;
+    gpointer key;
+
+    g_hash_table_iter_init(&iter, changed);
+    while (g_hash_table_iter_next(&iter, &key, NULL)) {
+        add_who_names(base, snapshot_get(base, key), named);
+        add_who_names(base, snapshot_get(next, key), named);
+    }
+    add_who_uses_profiles(base, named);
+    add_used_images(planner, changed, images);
+    g_hash_table_iter_init(&iter, named);
+    while (g_hash_table_iter_next(&iter, &key, NULL)) {
+        const Object *object = snapshot_get(next, key);
+
+        if (object == NULL || g_hash_table_contains(changed, key) ||
+            g_hash_table_contains(images, key))
+            continue;
+        if (refers_to(next, object, changed) || refers_to(base, object, changed))
+            g_ptr_array_add(keys, g_strdup(key));
+    }
+    g_hash_table_iter_init(&iter, images);
+    while (g_hash_table_iter_next(&iter, &key, NULL)) {
+        if (!g_hash_table_contains(changed, key))
+            g_ptr_array_add(keys, g_strdup(key));
+    }
+    g_hash_table_iter_init(&iter, changed);
+    while (g_hash_table_iter_next(&iter, &key, NULL)) {
+        if (snapshot_get(next, key) != NULL)
+            g_ptr_array_add(keys, g_strdup(key));
+    }
+    g_ptr_array_sort(keys, compare_keys);
+    return keys;
+}
+
 /* Objects that depend on one that changes (EN-22) are looked at and checked too. Those that nobody
- * asked about get a copy of their own, so that values can be drawn for them. `ret_keys` gets all
- * that has to be checked. */
-static void add_affected(Planner *planner, GHashTable *changed, GPtrArray *ret_keys)
+ * asked about get a copy of their own, so that values can be drawn for them. Returns the keys of
+ * all that has to be checked. */
+static GPtrArray *add_affected(Planner *planner, GHashTable *changed)
 {
     g_autoptr(GHashTable) present = g_hash_table_new(g_str_hash, g_str_equal);
-    g_autoptr(GHashTable) images = g_hash_table_new(g_str_hash, g_str_equal);
-    const Snapshot *next = planner->plan->next;
+    GPtrArray *keys = affected_keys(planner, changed);
 
     for (guint i = 0; i < planner->wanted->put->len; i++)
         g_hash_table_add(present, ((const Object *)planner->wanted->put->pdata[i])->key);
-    add_used_images(planner, changed, images);
-    for (guint i = 0; i < snapshot_size(next); i++) {
-        const Object *object = snapshot_at(next, i);
-        gboolean asked = g_hash_table_contains(changed, object->key);
-
-        if (!asked && !g_hash_table_contains(images, object->key) &&
-            !refers_to(next, object, changed) && !refers_to(planner->base, object, changed))
-            continue;
-        g_ptr_array_add(ret_keys, g_strdup(object->key));
-        if (!g_hash_table_contains(present, object->key))
-            g_ptr_array_add(planner->wanted->put, object_with(object, NULL, NULL));
+    for (guint i = 0; i < keys->len; i++) {
+        if (!g_hash_table_contains(present, keys->pdata[i]))
+            g_ptr_array_add(
+                planner->wanted->put,
+                object_with(snapshot_get(planner->plan->next, keys->pdata[i]), NULL, NULL));
     }
+    return keys;
 }
 
 /* Only what changes and what depends on it is checked again: the rest was when it was committed. */
@@ -190,6 +282,31 @@ static void check_renames(Planner *planner)
     }
 }
 
+/* Whether an object that nobody asked about gets other facts or other fields by the plan; if it
+ * does not, the host need not be asked about it. What cannot be told is looked at. */
+static gboolean is_affected_really(const Planner *planner, Object *object)
+{
+    const Object *stored = snapshot_get(planner->base, object->key);
+    const Driver *driver = DRIVERS[object->id.kind];
+    g_autoptr(GPtrArray) fields = NULL;
+    g_autoptr(json_t) before = NULL;
+    g_autoptr(json_t) after = NULL;
+
+    if (!same_object(object, stored))
+        return TRUE;
+    share(object, stored);
+    if (object->id.kind == KIND_INSTANCE) {
+        fields = fields_diff_expanded(planner->base, stored, planner->plan->next, object);
+        if (fields->len > 0)
+            return TRUE;
+    }
+    if (driver == NULL)
+        return FALSE;
+    before = driver->expect(&planner->before, stored, NULL, NULL);
+    after = driver->expect(&planner->after, object, NULL, NULL);
+    return before == NULL || after == NULL || !facts_equal(before, after);
+}
+
 static void mark_touched(Planner *planner, GHashTable *changed, const GPtrArray *affected)
 {
     GHashTableIter iter;
@@ -202,19 +319,31 @@ static void mark_touched(Planner *planner, GHashTable *changed, const GPtrArray 
         g_hash_table_add(planner->touched, g_strdup(affected->pdata[i]));
 }
 
+/* An instance that is asked to start or stop gets other facts, though its model may stay as it is.
+ */
+static void mark_acted_on(Planner *planner)
+{
+    const char *key;
+    json_t *action;
+
+    json_object_foreach ((json_t *)planner->options->actions, key, action)
+        g_hash_table_add(planner->touched, g_strdup(key));
+}
+
 gboolean planner_complete_model(Planner *planner, GPtrArray *ret_examine, GError **error)
 {
     g_autoptr(GHashTable) changed = NULL;
-    g_autoptr(GPtrArray) to_check = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) to_check = NULL;
     guint asked = planner->wanted->put->len;
 
     set_next(planner);
     if (!draw_all(planner, 0, error))
         return FALSE;
     check_renames(planner);
+    mark_acted_on(planner);
     changed = changed_keys(planner);
     if (g_hash_table_size(changed) > 0) {
-        add_affected(planner, changed, to_check);
+        to_check = add_affected(planner, changed);
         mark_touched(planner, changed, to_check);
         if (planner->wanted->put->len > asked) {
             set_next(planner);
@@ -225,9 +354,10 @@ gboolean planner_complete_model(Planner *planner, GPtrArray *ret_examine, GError
             return FALSE;
     }
     for (guint i = 0; i < planner->wanted->put->len; i++) {
-        const Object *object = planner->wanted->put->pdata[i];
+        Object *object = planner->wanted->put->pdata[i];
 
-        g_ptr_array_add(ret_examine, g_strdup(object->key));
+        if (i < asked || is_affected_really(planner, object))
+            g_ptr_array_add(ret_examine, g_strdup(object->key));
     }
     return TRUE;
 }

@@ -117,13 +117,16 @@ static gboolean image_prepare(const Context *context, const Object *image, json_
     g_autofree gpointer *names = NULL;
     g_autoptr(json_t) list = json_array();
     json_t *name;
-    guint count;
+    guint count, first, known;
     gsize at;
 
     /* Once on a pool, it stays there until the image or the pool goes. */
     json_array_foreach (json_object_get(generated, "pools"), at, name)
         add_pool(context, pools, json_string_value(name));
-    for (guint i = 0; fingerprint != NULL && i < snapshot_size(context->next); i++) {
+    snapshot_range(context->next, KIND_POOL, "", &first, &known);
+    for (guint i = 0; fingerprint != NULL && i < snapshot_size(context->next) &&
+                      g_hash_table_size(pools) < known; /* more pools there are not */
+         i++) {
         const Object *object = snapshot_at(context->next, i);
 
         if (object->id.kind == KIND_INSTANCE && is_made_from(context, object, image, fingerprint))

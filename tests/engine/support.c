@@ -25,6 +25,7 @@ typedef struct {
     GHashTable *done;    /* "KEY PATH" of steps that were done in a transaction, with drop_undo or
                             watch_order */
     const Plan *watched;
+    gint observations;
     GMutex mutex;
 } FaultHost;
 
@@ -94,6 +95,7 @@ static gboolean fault_resolve(Host *host, const Context *context, const Object *
 static json_t *fault_observe(Host *host, const Context *context, const Object *object,
                              GError **error)
 {
+    g_atomic_int_inc(&fault_of(host)->observations);
     return fault_of(host)->inner->ops->observe(fault_of(host)->inner, context, object, error);
 }
 
@@ -407,6 +409,11 @@ void world_set_fault(World *world, Fault kind, guint n)
 guint world_operations(World *world)
 {
     return fault_of(world->host)->count;
+}
+
+guint world_take_observations(World *world)
+{
+    return (guint)g_atomic_int_exchange(&fault_of(world->host)->observations, 0);
 }
 
 void world_lose_writes(World *world, guint percent, guint32 seed)

@@ -49,6 +49,8 @@ typedef enum { FAULT_NONE, FAULT_FAIL, FAULT_KILL_BEFORE, FAULT_KILL_AFTER } Fau
 void world_set_fault(World *world, Fault fault, guint n);
 /* Operations since the last world_set_fault. */
 guint world_operations(World *world);
+/* How often objects were looked at since the last call. */
+guint world_take_observations(World *world);
 /* Each disk step is lost with this chance in percent: what a power cut does to unsynced writes. */
 void world_lose_writes(World *world, guint percent, guint32 seed);
 /* The undo of this row's steps does nothing from now on, but says it did; NULL ends it. */
