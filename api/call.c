@@ -25,7 +25,7 @@ void call_free(Call *call)
 /* The segments below the version; "/" and "/internal/..." have routes of their own names. */
 static const char *const *path_of(const Request *request, gboolean *ret_known)
 {
-    static const char *const root[] = {"", NULL};
+    static const char *const root[] = {NULL};
     const char *const *segments = request_segments(request);
 
     *ret_known = TRUE;
