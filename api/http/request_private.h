@@ -18,8 +18,8 @@ typedef enum {
 struct Request {
     gatomicrefcount keepers; /* all users together have one, so that the watch can hold a request
                                without being a user */
-    GMutex lock;            /* of refs, phase, status, response, gone */
-    guint refs;             /* users; one is the transport until PHASE_ENDED */
+    GMutex lock;             /* of refs, phase, status, response, gone */
+    guint refs;              /* users; one is the transport until PHASE_ENDED */
     RequestPhase phase;
     gboolean held; /* the transport has its reference */
 

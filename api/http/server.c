@@ -10,6 +10,9 @@
 #include "http/request_private.h"
 #include "http/server_private.h"
 
+/* The time that answers have to leave when the server stops. */
+#define LAST_WORDS_MS 1000
+
 /* Listener's daemon has ended, or never began. */
 static void listener_free(HttpListener *listener)
 {
@@ -106,6 +109,8 @@ void http_server_free(HttpServer *server)
     /* A request that is in a handler now sees the mark when it comes out; one that came out before
      * is in the set. */
     answer_waiting(server);
+    for (guint i = 0; i < LAST_WORDS_MS && g_atomic_int_get(&server->unfinished) > 0; i++)
+        g_usleep(1000);
     for (guint i = 0; i < all->len; i++)
         listener_stop(all->pdata[i]);
     watch_free(server->watch);

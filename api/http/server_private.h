@@ -11,7 +11,8 @@ struct HttpServer {
     HttpLimits limits; /* no zeros */
     char *spool;
     Watch *watch;
-    GMutex lock; /* of the two lists */
+    gint unfinished; /* requests between their header and the end of their answer; atomic */
+    GMutex lock;     /* of the two lists */
     GPtrArray *listeners;
     GPtrArray *retired; /* listen no longer, wait for the end of their connections */
 };

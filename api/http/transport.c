@@ -97,8 +97,13 @@ static void on_completed(void *data, struct MHD_Connection *connection, void **c
     HttpListener *listener = data;
     Connection *own = connection_of(connection);
 
-    if (*context != NULL)
-        request_end(*context);
+    if (*context != NULL) {
+        Request *request = *context;
+
+        if (request->method != NULL && request->status != 101)
+            g_atomic_int_dec_and_test(&listener->server->unfinished);
+        request_end(request);
+    }
     *context = NULL;
     if (own != NULL)
         watch_connection_deadline(own->watch, listener->server->limits.idle_seconds);
@@ -131,6 +136,9 @@ static enum MHD_Result queue(const HttpListener *listener, struct MHD_Connection
 
     if (__atomic_load_n(&listener->retiring, __ATOMIC_RELAXED) && request->status != 101)
         MHD_add_response_header(response, "Connection", "close");
+    /* A stream is over when its owner says so. */
+    if (request->status == 101)
+        g_atomic_int_dec_and_test(&listener->server->unfinished);
     watch_connection_deadline(connection_of(connection)->watch, 0);
     result = MHD_queue_response(connection, request->status, response);
     MHD_destroy_response(response);
@@ -145,6 +153,7 @@ static enum MHD_Result begin(HttpListener *listener, struct MHD_Connection *conn
     Connection *own = connection_of(connection);
     g_autoptr(GError) error = NULL;
 
+    g_atomic_int_inc(&listener->server->unfinished);
     if (!own->is_known)
         learn_peer(listener, connection, own);
     own->progress = 0;

@@ -1,430 +1,300 @@
 #include "http/websocket.h"
 
 #include <errno.h>
+#include <gnutls/crypto.h>
 #include <string.h>
 #include <wslay/wslay.h>
 
-#include "error.h"
+#define MESSAGE_LIMIT (16 * 1024 * 1024)
+#define QUEUE_LIMIT (1024 * 1024)
+/* Bytes that one turn of the main loop reads, so that a busy peer leaves time to others. */
+#define TURN (256 * 1024)
+#define CLOSE_WAIT (5 * G_USEC_PER_SEC)
 
-#define GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" /* RFC 6455, 1.3 */
-#define TURN (256u << 10)                           /* bytes read before others get their turn */
-#define ANSWERS 4096 /* messages that may wait: who sends pings and reads no pongs has to wait */
-#define PATIENCE_SECONDS 5 /* for the other end to take anything, once we want to end */
-
-struct Websocket {
+struct WebSocket {
+    GSource source; /* first: the source is the websocket */
     Stream *stream;
-    GMainContext *context;
-    const WebsocketHandlers *handlers;
+    wslay_event_context_ptr wslay;
+    WebSocketHandlers handlers;
     void *data;
-    wslay_event_context_ptr frames;
-    GSource *source;
-    gpointer tag;    /* of the stream's fd in the source */
-    GSource *ending; /* of websocket_finish */
-    gsize turn;      /* bytes that may still be read in this turn */
-    WebsocketKind kind;
-    gboolean control, first; /* of the message that comes */
-    gboolean paused, hung_up, broken, told, drains, finishing, bye, moved;
-    guint busy; /* calls of ours on the stack */
-    gboolean freed;
+    gsize queue_limit;
+    gpointer tag; /* of the fd in the source */
+    GByteArray *message;
+    gboolean is_text;
+    gboolean in_control; /* the frame that comes now is a control frame */
+    gboolean paused;
+    gboolean more;      /* the turn ended before the bytes did */
+    gboolean was_full;  /* `writable` is owed */
+    gboolean is_closed; /* no handler is to be called any more */
+    gboolean is_broken; /* the connection is of no use */
+    gsize turn;         /* bytes read in this turn */
+    guint code;         /* of a close frame that came */
+    char *reason;
 };
 
-typedef struct {
-    GSource source;
-    Websocket *socket;
-} SocketSource;
-
-/* ---- the handshake ---- */
-
-static gboolean has_token(const Request *request, const char *header, const char *token)
+static ssize_t on_read(wslay_event_context_ptr wslay, uint8_t *buffer, size_t size, int flags,
+                       void *user)
 {
-    const char *value = request_header(request, header);
-    g_auto(GStrv) words = g_strsplit(value != NULL ? value : "", ",", -1);
-
-    for (guint i = 0; words[i] != NULL; i++) {
-        if (g_ascii_strcasecmp(g_strstrip(words[i]), token) == 0)
-            return TRUE;
-    }
-    return FALSE;
-}
-
-gboolean websocket_requested(const Request *request, GError **error)
-{
-    const char *key = request_header(request, "Sec-WebSocket-Key");
-    g_autofree guchar *nonce = NULL;
-    gsize length = 0;
-
-    if (!has_token(request, "Connection", "upgrade") || !has_token(request, "Upgrade", "websocket"))
-        return error_set(error, ERR_INVALID,
-                         "this is a websocket: ask for an upgrade to websocket");
-    if (g_strcmp0(request_header(request, "Sec-WebSocket-Version"), "13") != 0)
-        return error_set(error, ERR_INVALID, "Sec-WebSocket-Version: 13 is needed");
-    if (key != NULL)
-        nonce = g_base64_decode(key, &length);
-    return length == 16 ||
-           error_set(error, ERR_INVALID, "Sec-WebSocket-Key: 16 bytes in base64 are needed");
-}
-
-typedef struct {
-    GMainContext *context;
-    WebsocketUpgraded upgraded;
-    void *data;
-    Stream *stream;
-} Upgrade;
-
-static gboolean deliver_stream(gpointer data)
-{
-    const Upgrade *upgrade = data;
-
-    upgrade->upgraded(upgrade->stream, upgrade->data);
-    return G_SOURCE_REMOVE;
-}
-
-/* In an HTTP thread. */
-static void on_upgraded(Stream *stream, void *data)
-{
-    Upgrade *upgrade = data;
-    GSource *source = g_idle_source_new();
-
-    upgrade->stream = stream;
-    g_source_set_priority(source, G_PRIORITY_DEFAULT);
-    g_source_set_callback(source, deliver_stream, upgrade, g_free);
-    g_source_attach(source, upgrade->context);
-    g_source_unref(source);
-}
-
-void websocket_upgrade(Request *request, GMainContext *context, WebsocketUpgraded upgraded,
-                       void *data)
-{
-    g_autofree char *text = g_strconcat(request_header(request, "Sec-WebSocket-Key"), GUID, NULL);
-    g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA1);
-    Upgrade *upgrade = g_new0(Upgrade, 1);
-    guint8 digest[20];
-    gsize length = sizeof digest;
-    g_autofree char *accept = NULL;
-
-    g_checksum_update(checksum, (const guchar *)text, -1);
-    g_checksum_get_digest(checksum, digest, &length);
-    accept = g_base64_encode(digest, length);
-    *upgrade = (Upgrade){context, upgraded, data, NULL};
-    request_upgrade(request, "websocket",
-                    (const char *const[]){"Sec-WebSocket-Accept", accept, NULL}, on_upgraded,
-                    upgrade);
-}
-
-/* ---- frames, as wslay wants to have them carried ---- */
-
-/* Whether more may be read now. */
-static gboolean takes_input(const Websocket *socket)
-{
-    return !socket->paused && !socket->freed &&
-           wslay_event_get_queued_msg_count(socket->frames) < ANSWERS;
-}
-
-static ssize_t on_read(wslay_event_context_ptr frames, uint8_t *buffer, size_t size, int flags,
-                       void *data)
-{
-    Websocket *socket = data;
+    WebSocket *socket = user;
     gssize got;
 
-    if (!takes_input(socket) || socket->turn == 0) {
-        wslay_event_set_error(frames, WSLAY_ERR_WOULDBLOCK);
+    if (socket->is_closed || socket->paused || socket->turn >= TURN) {
+        socket->more = !socket->paused;
+        wslay_event_set_error(wslay, WSLAY_ERR_WOULDBLOCK);
         return -1;
     }
-    got = stream_read(socket->stream, buffer, MIN(size, socket->turn));
-    if (got <= 0) {
-        gboolean later = got < 0 && errno == EAGAIN;
-
-        wslay_event_set_error(frames, later ? WSLAY_ERR_WOULDBLOCK : WSLAY_ERR_CALLBACK_FAILURE);
-        return -1;
+    got = stream_read(socket->stream, buffer, size);
+    if (got > 0) {
+        socket->turn += (gsize)got;
+        return got;
     }
-    socket->turn -= (gsize)got;
-    return got;
-}
-
-static ssize_t on_write(wslay_event_context_ptr frames, const uint8_t *bytes, size_t size,
-                        int flags, void *data)
-{
-    Websocket *socket = data;
-    gssize put = stream_write(socket->stream, bytes, size);
-
-    if (put > 0) {
-        socket->moved = TRUE;
-        return put;
-    }
-    wslay_event_set_error(frames,
-                          errno == EAGAIN ? WSLAY_ERR_WOULDBLOCK : WSLAY_ERR_CALLBACK_FAILURE);
+    socket->is_broken |= got == 0 || errno != EAGAIN;
+    wslay_event_set_error(wslay,
+                          socket->is_broken ? WSLAY_ERR_CALLBACK_FAILURE : WSLAY_ERR_WOULDBLOCK);
     return -1;
 }
 
-static void tell_piece(Websocket *socket, const void *bytes, gsize length, gboolean last)
+static ssize_t on_write(wslay_event_context_ptr wslay, const uint8_t *bytes, size_t size, int flags,
+                        void *user)
 {
-    WebsocketPiece piece = {socket->kind, socket->first, last, bytes, length};
+    WebSocket *socket = user;
+    gssize put = stream_write(socket->stream, bytes, size);
 
-    socket->first = FALSE;
-    if (!socket->freed && !socket->finishing && socket->handlers->piece != NULL)
-        socket->handlers->piece(socket, &piece, socket->data);
+    if (put >= 0)
+        return put;
+    socket->is_broken |= errno != EAGAIN;
+    wslay_event_set_error(wslay,
+                          socket->is_broken ? WSLAY_ERR_CALLBACK_FAILURE : WSLAY_ERR_WOULDBLOCK);
+    return -1;
 }
 
-static void on_frame(wslay_event_context_ptr frames,
-                     const struct wslay_event_on_frame_recv_start_arg *frame, void *data)
+static int on_mask(wslay_event_context_ptr wslay, uint8_t *buffer, size_t size, void *user)
 {
-    Websocket *socket = data;
+    return gnutls_rnd(GNUTLS_RND_NONCE, buffer, size) == 0 ? 0 : -1;
+}
 
-    socket->control = wslay_is_ctrl_frame(frame->opcode);
-    if (frame->opcode == WSLAY_TEXT_FRAME || frame->opcode == WSLAY_BINARY_FRAME) {
-        socket->kind = frame->opcode == WSLAY_TEXT_FRAME ? WEBSOCKET_TEXT : WEBSOCKET_BINARY;
-        socket->first = TRUE;
+/* Messages are put together here: wslay would keep a list entry for each fragment, of which a
+ * hostile peer sends one a byte. */
+static void on_frame(wslay_event_context_ptr wslay,
+                     const struct wslay_event_on_frame_recv_start_arg *frame, void *user)
+{
+    WebSocket *socket = user;
+
+    socket->in_control = wslay_is_ctrl_frame(frame->opcode);
+    if (frame->opcode == WSLAY_TEXT_FRAME || frame->opcode == WSLAY_BINARY_FRAME)
+        socket->is_text = frame->opcode == WSLAY_TEXT_FRAME;
+}
+
+static void on_chunk(wslay_event_context_ptr wslay,
+                     const struct wslay_event_on_frame_recv_chunk_arg *chunk, void *user)
+{
+    WebSocket *socket = user;
+
+    if (!socket->in_control)
+        g_byte_array_append(socket->message, chunk->data, (guint)chunk->data_length);
+}
+
+static void on_message(wslay_event_context_ptr wslay, const struct wslay_event_on_msg_recv_arg *arg,
+                       void *user)
+{
+    WebSocket *socket = user;
+
+    if (arg->opcode == WSLAY_CONNECTION_CLOSE) {
+        gsize skip = MIN(arg->msg_length, 2);
+
+        socket->code = arg->status_code != 0 ? arg->status_code : WSLAY_CODE_NO_STATUS_RCVD;
+        g_free(socket->reason);
+        socket->reason =
+            g_utf8_make_valid((const char *)arg->msg + skip, (gssize)(arg->msg_length - skip));
+    } else if (!wslay_is_ctrl_frame(arg->opcode) && !socket->is_closed) {
+        g_autoptr(GByteArray) message = g_steal_pointer(&socket->message);
+
+        socket->message = g_byte_array_new();
+        socket->handlers.message(socket, socket->is_text, message->data, message->len,
+                                 socket->data);
     }
 }
 
-static void on_chunk(wslay_event_context_ptr frames,
-                     const struct wslay_event_on_frame_recv_chunk_arg *chunk, void *data)
+static gboolean is_over(const WebSocket *socket)
 {
-    Websocket *socket = data;
-
-    if (!socket->control && chunk->data_length > 0)
-        tell_piece(socket, chunk->data, chunk->data_length, FALSE);
+    return socket->is_broken ||
+           (!wslay_event_want_read(socket->wslay) && !wslay_event_want_write(socket->wslay));
 }
 
-static void on_message(wslay_event_context_ptr frames,
-                       const struct wslay_event_on_msg_recv_arg *message, void *data)
+/* Says what the loop has to wait for. */
+static void update(WebSocket *socket)
 {
-    Websocket *socket = data;
+    GIOCondition wanted = 0;
 
-    if (!wslay_is_ctrl_frame(message->opcode))
-        tell_piece(socket, NULL, 0, TRUE);
-    else if (message->opcode == WSLAY_PONG && !socket->freed && !socket->finishing &&
-             socket->handlers->pong != NULL)
-        socket->handlers->pong(socket, socket->data);
+    if (socket->is_closed)
+        return;
+    if (!socket->paused && wslay_event_want_read(socket->wslay))
+        wanted |= G_IO_IN;
+    if (wslay_event_want_write(socket->wslay))
+        wanted |= G_IO_OUT;
+    g_source_modify_unix_fd(&socket->source, socket->tag, wanted);
+    /* One that ends gets its time, once. */
+    if ((wslay_event_get_close_sent(socket->wslay) ||
+         !wslay_event_get_read_enabled(socket->wslay)) &&
+        g_source_get_ready_time(&socket->source) < 0)
+        g_source_set_ready_time(&socket->source, g_get_monotonic_time() + CLOSE_WAIT);
 }
 
-/* ---- the source: readable, writable, or something read already ---- */
-
-static void set_events(Websocket *socket)
+static gboolean is_due(GSource *source)
 {
-    GIOCondition events = 0;
+    WebSocket *socket = (WebSocket *)source;
 
-    if (takes_input(socket) && (!socket->told || socket->finishing))
-        events |= G_IO_IN;
-    if (wslay_event_want_write(socket->frames))
-        events |= G_IO_OUT;
-    if (socket->broken || (socket->hung_up && socket->paused)) {
-        /* A descriptor that is watched for nothing still wakes us for its end, again and again. */
-        if (socket->tag != NULL)
-            g_source_remove_unix_fd(socket->source, socket->tag);
-        socket->tag = NULL;
-    } else if (socket->tag == NULL) {
-        socket->tag = g_source_add_unix_fd(socket->source, stream_fd(socket->stream), events);
-    } else {
-        g_source_modify_unix_fd(socket->source, socket->tag, events);
-    }
+    return is_over(socket) ||
+           (!socket->paused && (socket->more || stream_has_pending(socket->stream)));
 }
 
-static gboolean has_input(const Websocket *socket)
-{
-    return takes_input(socket) && !socket->broken && !socket->told &&
-           stream_has_pending(socket->stream);
-}
-
-static GIOCondition happened(const Websocket *socket)
-{
-    return socket->tag != NULL ? g_source_query_unix_fd(socket->source, socket->tag) : 0;
-}
-
-static gboolean source_prepare(GSource *source, gint *timeout)
+static gboolean on_prepare(GSource *source, gint *timeout)
 {
     *timeout = -1;
-    return has_input(((SocketSource *)source)->socket);
+    return is_due(source);
 }
 
-static gboolean source_check(GSource *source)
+static gboolean on_check(GSource *source)
 {
-    const Websocket *socket = ((SocketSource *)source)->socket;
-
-    return happened(socket) != 0 || has_input(socket);
+    return g_source_query_unix_fd(source, ((WebSocket *)source)->tag) != 0 || is_due(source);
 }
 
-static void destroy(Websocket *socket)
+static void end(WebSocket *socket)
 {
-    g_source_destroy(socket->source);
-    g_source_unref(socket->source);
-    if (socket->ending != NULL) {
-        g_source_destroy(socket->ending);
-        g_source_unref(socket->ending);
-    }
-    wslay_event_context_free(socket->frames);
-    stream_free(socket->stream);
-    g_free(socket);
-}
+    guint code = socket->code;
 
-/* Each function that may call a handler is between these two. */
-static void enter(Websocket *socket)
-{
-    socket->busy++;
-}
-
-static void leave(Websocket *socket)
-{
-    if (--socket->busy > 0)
+    if (socket->is_closed)
         return;
-    if (socket->freed)
-        destroy(socket);
-    else
-        set_events(socket);
+    socket->is_closed = TRUE;
+    if (code == 0 && !socket->is_broken && wslay_event_get_close_sent(socket->wslay))
+        code = wslay_event_get_status_code_sent(socket->wslay);
+    if (code == 0)
+        code = WSLAY_CODE_ABNORMAL_CLOSURE;
+    g_source_destroy(&socket->source);
+    if (socket->handlers.closed != NULL)
+        socket->handlers.closed(socket, code, socket->reason != NULL ? socket->reason : "",
+                                socket->data);
 }
 
-static void write_some(Websocket *socket)
+/* The loop holds a reference meanwhile, so that a handler may free the websocket. */
+static gboolean on_dispatch(GSource *source, GSourceFunc unused, gpointer data)
 {
-    if (!socket->broken && wslay_event_send(socket->frames) < 0)
-        socket->broken = TRUE;
-    /* wslay sends a close before messages that were queued earlier. */
-    if (socket->finishing && !socket->bye && !socket->broken &&
-        !wslay_event_want_write(socket->frames)) {
-        socket->bye = TRUE;
-        wslay_event_queue_close(socket->frames, WSLAY_CODE_NORMAL_CLOSURE, NULL, 0);
-        write_some(socket);
+    WebSocket *socket = (WebSocket *)source;
+    gint64 ready = g_source_get_ready_time(source);
+
+    socket->turn = 0;
+    socket->more = FALSE;
+    if (!socket->paused && wslay_event_want_read(socket->wslay) &&
+        wslay_event_recv(socket->wslay) != 0)
+        socket->is_broken = TRUE;
+    if (!socket->is_closed && wslay_event_want_write(socket->wslay) &&
+        wslay_event_send(socket->wslay) != 0)
+        socket->is_broken = TRUE;
+    if (socket->is_closed)
+        return G_SOURCE_REMOVE;
+    if (is_over(socket) || (ready >= 0 && ready <= g_get_monotonic_time())) {
+        end(socket);
+        return G_SOURCE_REMOVE;
     }
-}
-
-/* Tells of what a turn has changed. */
-static void tell(Websocket *socket)
-{
-    gboolean over = socket->broken || !wslay_event_get_read_enabled(socket->frames) ||
-                    wslay_event_get_close_received(socket->frames);
-
-    if (over && socket->finishing && (socket->broken || !wslay_event_want_write(socket->frames)))
-        socket->freed = TRUE;
-    if (socket->drains && !socket->freed && websocket_queued(socket) == 0) {
-        socket->drains = FALSE;
-        if (!socket->finishing && !over && socket->handlers->drained != NULL)
-            socket->handlers->drained(socket, socket->data);
+    if (socket->was_full && websocket_queued(socket) <= socket->queue_limit / 2) {
+        socket->was_full = FALSE;
+        if (socket->handlers.writable != NULL)
+            socket->handlers.writable(socket, socket->data);
     }
-    if (over && !socket->told && !socket->freed) {
-        socket->told = TRUE;
-        if (!socket->finishing && socket->handlers->closed != NULL)
-            socket->handlers->closed(socket, socket->data);
-    }
-}
-
-static gboolean source_dispatch(GSource *source, GSourceFunc callback, gpointer data)
-{
-    Websocket *socket = ((SocketSource *)source)->socket;
-
-    enter(socket);
-    socket->turn = TURN;
-    socket->hung_up |= (happened(socket) & (G_IO_HUP | G_IO_ERR)) != 0;
-    if (!socket->broken && wslay_event_recv(socket->frames) < 0)
-        socket->broken = TRUE;
-    if (!socket->freed)
-        write_some(socket);
-    /* Told of the end, the owner reads no more, and nobody takes what is left to write. */
-    if (socket->hung_up && socket->told)
-        socket->broken = TRUE;
-    if (!socket->freed)
-        tell(socket);
-    leave(socket);
+    update(socket);
     return G_SOURCE_CONTINUE;
 }
 
-/* ---- for owners ---- */
+static void on_finalize(GSource *source)
+{
+    WebSocket *socket = (WebSocket *)source;
 
-Websocket *websocket_new(Stream *stream, GMainContext *context, const WebsocketHandlers *handlers,
+    wslay_event_context_free(socket->wslay);
+    stream_free(socket->stream);
+    g_byte_array_unref(socket->message);
+    g_free(socket->reason);
+}
+
+WebSocket *websocket_new(Stream *stream, gboolean is_client, GMainContext *context,
+                         const WebSocketLimits *limits, const WebSocketHandlers *handlers,
                          void *data)
 {
-    static const struct wslay_event_callbacks callbacks = {
-        .recv_callback = on_read,
-        .send_callback = on_write,
-        .on_frame_recv_start_callback = on_frame,
-        .on_frame_recv_chunk_callback = on_chunk,
-        .on_msg_recv_callback = on_message,
-    };
-    static GSourceFuncs functions = {source_prepare, source_check, source_dispatch};
-    Websocket *socket = g_new0(Websocket, 1);
+    static GSourceFuncs functions = {on_prepare, on_check, on_dispatch, on_finalize, NULL, NULL};
+    static const struct wslay_event_callbacks callbacks = {on_read,  on_write, on_mask,   on_frame,
+                                                           on_chunk, NULL,     on_message};
+    WebSocket *socket = (WebSocket *)g_source_new(&functions, sizeof *socket);
+    gsize longest = limits != NULL && limits->message != 0 ? limits->message : MESSAGE_LIMIT;
 
     socket->stream = stream;
-    socket->context = context;
-    socket->handlers = handlers;
+    socket->handlers = *handlers;
     socket->data = data;
-    if (wslay_event_context_server_init(&socket->frames, &callbacks, socket) != 0)
-        g_error("no memory for a websocket");
-    wslay_event_config_set_no_buffering(socket->frames, 1);
-    wslay_event_config_set_max_recv_msg_length(socket->frames, G_MAXINT64);
-    socket->source = g_source_new(&functions, sizeof(SocketSource));
-    ((SocketSource *)socket->source)->socket = socket;
-    socket->tag = g_source_add_unix_fd(socket->source, stream_fd(stream), G_IO_IN);
-    g_source_attach(socket->source, context);
+    socket->queue_limit = limits != NULL && limits->queue != 0 ? limits->queue : QUEUE_LIMIT;
+    socket->message = g_byte_array_new();
+    if ((is_client ? wslay_event_context_client_init
+                   : wslay_event_context_server_init)(&socket->wslay, &callbacks, socket) != 0)
+        g_error("out of memory");
+    wslay_event_config_set_no_buffering(socket->wslay, 1);
+    wslay_event_config_set_max_recv_msg_length(socket->wslay, MIN(longest, G_MAXINT32));
+    socket->tag = g_source_add_unix_fd(&socket->source, stream_fd(stream), G_IO_IN);
+    g_source_set_static_name(&socket->source, "websocket");
+    g_source_attach(&socket->source, context);
     return socket;
 }
 
-void websocket_free(Websocket *socket)
+void websocket_free(WebSocket *socket)
 {
     if (socket == NULL)
         return;
-    enter(socket);
-    write_some(socket);
-    socket->freed = TRUE;
-    leave(socket);
+    socket->is_closed = TRUE;
+    g_source_destroy(&socket->source);
+    g_source_unref(&socket->source);
 }
 
-/* While anything is taken, there is time. */
-static gboolean give_up(gpointer data)
+static gboolean queue(WebSocket *socket, guint8 opcode, const void *bytes, gsize size)
 {
-    Websocket *socket = data;
+    const struct wslay_event_msg message = {opcode, bytes, size};
+    gboolean ok = !socket->is_closed && !socket->is_broken &&
+                  wslay_event_queue_msg(socket->wslay, &message) == 0;
 
-    if (socket->moved) {
-        socket->moved = FALSE;
-        return G_SOURCE_CONTINUE;
-    }
-    enter(socket);
-    socket->freed = TRUE;
-    leave(socket);
-    return G_SOURCE_REMOVE;
+    socket->was_full |= websocket_is_full(socket);
+    update(socket);
+    return ok;
 }
 
-void websocket_finish(Websocket *socket)
+gboolean websocket_send(WebSocket *socket, gboolean is_text, const void *bytes, gsize size)
 {
-    if (socket == NULL)
+    return queue(socket, is_text ? WSLAY_TEXT_FRAME : WSLAY_BINARY_FRAME, bytes, size);
+}
+
+gboolean websocket_is_full(const WebSocket *socket)
+{
+    return websocket_queued(socket) >= socket->queue_limit;
+}
+
+gsize websocket_queued(const WebSocket *socket)
+{
+    return wslay_event_get_queued_msg_length(socket->wslay);
+}
+
+void websocket_ping(WebSocket *socket)
+{
+    queue(socket, WSLAY_PING, "", 0);
+}
+
+void websocket_close(WebSocket *socket, guint code, const char *reason)
+{
+    if (socket->is_closed)
         return;
-    enter(socket);
-    socket->finishing = TRUE;
-    socket->paused = FALSE;
-    write_some(socket);
-    socket->ending = g_timeout_source_new_seconds(PATIENCE_SECONDS);
-    g_source_set_callback(socket->ending, give_up, socket, NULL);
-    g_source_attach(socket->ending, socket->context);
-    tell(socket);
-    leave(socket);
+    wslay_event_queue_close(socket->wslay, (uint16_t)code, (const uint8_t *)reason,
+                            MIN(strlen(reason), 123));
+    /* What is queued before may take its time, but not for ever. */
+    if (g_source_get_ready_time(&socket->source) < 0)
+        g_source_set_ready_time(&socket->source, g_get_monotonic_time() + CLOSE_WAIT);
+    update(socket);
 }
 
-static void queue(Websocket *socket, uint8_t opcode, const void *data, gsize length)
+void websocket_pause(WebSocket *socket, gboolean pause)
 {
-    struct wslay_event_msg message = {opcode, data, length};
-
-    if (socket->told || socket->broken || wslay_event_queue_msg(socket->frames, &message) != 0)
-        return;
-    socket->drains = TRUE;
-    set_events(socket);
-}
-
-void websocket_send(Websocket *socket, WebsocketKind kind, const void *data, gsize length)
-{
-    queue(socket, kind == WEBSOCKET_TEXT ? WSLAY_TEXT_FRAME : WSLAY_BINARY_FRAME, data, length);
-}
-
-void websocket_ping(Websocket *socket)
-{
-    queue(socket, WSLAY_PING, NULL, 0);
-}
-
-gsize websocket_queued(const Websocket *socket)
-{
-    return wslay_event_want_write(socket->frames)
-               ? MAX(wslay_event_get_queued_msg_length(socket->frames), 1)
-               : 0;
-}
-
-void websocket_pause(Websocket *socket, gboolean paused)
-{
-    socket->paused = paused;
-    set_events(socket);
+    socket->paused = pause;
+    update(socket);
 }

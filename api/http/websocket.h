@@ -1,60 +1,63 @@
-/* The server's end of a websocket (RFC 6455) over a Stream: messages of any size come in pieces,
- * messages go out through a queue. All of it lives in one GMainContext, and nothing blocks. */
+/* A websocket (RFC 6455) over a stream, either role, run by a main context. It belongs to the
+ * thread of that context. */
 #pragma once
 
 #include "http/request.h"
 #include "http/stream.h"
 
-typedef struct Websocket Websocket;
+typedef struct WebSocket WebSocket;
 
-typedef enum { WEBSOCKET_TEXT, WEBSOCKET_BINARY } WebsocketKind;
-
-/* Part of a message; one without content is a single piece of length 0. */
+/* All are called in the context; any may free the websocket. */
 typedef struct {
-    WebsocketKind kind;
-    gboolean first, last;
-    const void *data;
-    gsize length;
-} WebsocketPiece;
+    /* A whole message; the bytes are the websocket's. */
+    void (*message)(WebSocket *socket, gboolean is_text, const void *bytes, gsize size, void *data);
+    /* The queue was full and has fallen to half. May be NULL. */
+    void (*writable)(WebSocket *socket, void *data);
+    /* Once, and the last call. Code of the close frame that came, else of the one that was sent;
+     * 1006 when the connection broke. May be NULL. */
+    void (*closed)(WebSocket *socket, guint code, const char *reason, void *data);
+} WebSocketHandlers;
 
-/* Called in the context. Each may free the socket; NULL is allowed. */
 typedef struct {
-    void (*piece)(Websocket *socket, const WebsocketPiece *piece, void *data);
-    /* All that was sent has left the queue. */
-    void (*drained)(Websocket *socket, void *data);
-    /* An answer to a ping. */
-    void (*pong)(Websocket *socket, void *data);
-    /* The other end closed the socket, left, or broke the protocol: nothing comes any more. Once.
-     */
-    void (*closed)(Websocket *socket, void *data);
-} WebsocketHandlers;
+    gsize message; /* longest message that is taken, in bytes; a longer one ends the connection with
+                      1009; 0: 16 MiB */
+    gsize queue;   /* unsent bytes from which on it is full; 0: 1 MiB */
+} WebSocketLimits;
 
-/* Whether a request wants a websocket as it should; ERR_INVALID says what is wrong. */
-gboolean websocket_requested(const Request *request, GError **error);
-/* Answers such a request with 101. `upgraded` is called in `context` with the stream, then its
- * owner; with NULL when the client left before. */
-typedef void (*WebsocketUpgraded)(Stream *stream, void *data);
-void websocket_upgrade(Request *request, GMainContext *context, WebsocketUpgraded upgraded,
-                       void *data);
-
-/* Takes the stream over. `handlers` must stay. */
-Websocket *websocket_new(Stream *stream, GMainContext *context, const WebsocketHandlers *handlers,
+/* Takes the stream. `limits` and `context` may be NULL. */
+WebSocket *websocket_new(Stream *stream, gboolean is_client, GMainContext *context,
+                         const WebSocketLimits *limits, const WebSocketHandlers *handlers,
                          void *data);
-/* Sends what is possible at once, and closes the connection. No handler is called any more. */
-void websocket_free(Websocket *socket);
-/* Sends what is queued and a close message, then frees the socket by itself: when the other end has
- * closed too, or has been silent for some seconds. No handler is called any more. */
-void websocket_finish(Websocket *socket);
 
-/* Queues a message; dropped once the socket is closed. */
-void websocket_send(Websocket *socket, WebsocketKind kind, const void *data, gsize length);
-void websocket_ping(Websocket *socket);
-/* Bytes of messages that wait to be sent: who sends much stops while this is high, until drained.
+/* Drops the connection as it is. No handler is called any more. */
+void websocket_free(WebSocket *socket);
+
+/* Queues a message. FALSE when the websocket is closing or closed. Nothing is refused when the
+ * queue is full: whoever sends looks at websocket_is_full() and waits for `writable`, or gives up
+ * on a reader that slow. Text has to be UTF-8. */
+gboolean websocket_send(WebSocket *socket, gboolean is_text, const void *bytes, gsize size);
+gboolean websocket_is_full(const WebSocket *socket);
+gsize websocket_queued(const WebSocket *socket);
+
+void websocket_ping(WebSocket *socket);
+
+/* Sends what is queued, then a close frame, and waits at most 5 s for the peer's; `closed` follows.
  */
-gsize websocket_queued(const Websocket *socket);
+void websocket_close(WebSocket *socket, guint code, const char *reason);
 
-/* Stops reading, so that the other end has to wait. A few KiB that were read already may still come
- * as pieces. */
-void websocket_pause(Websocket *socket, gboolean paused);
+/* Stops reading, so that the peer has to wait. A few messages that were read already may still
+ * come. */
+void websocket_pause(WebSocket *socket, gboolean pause);
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Websocket, websocket_free)
+/* Handshake of a server: answers the request with 101 and gives the stream, see request_upgrade().
+ * FALSE with an error, and without an answer, when the request does not ask for a websocket of
+ * version 13. */
+gboolean websocket_upgrade(Request *request, void (*upgraded)(Stream *stream, void *data),
+                           void *data, GError **error);
+
+/* Handshake of a client over a connected stream: asks for `target` of `host`, and waits at most 10
+ * s for the answer. Blocks. */
+gboolean websocket_connect(Stream *stream, const char *host, const char *target, Headers headers,
+                           GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(WebSocket, websocket_free)
