@@ -6,9 +6,9 @@
 
 /* As actions name the kinds; NULL: no event of its own. */
 static const char *const NAMES[KIND_MAX] = {
-    [KIND_SERVER] = "config",     [KIND_PROJECT] = "project", [KIND_POOL] = "storage-pool",
-    [KIND_NETWORK] = "network",   [KIND_PROFILE] = "profile", [KIND_IMAGE] = "image",
-    [KIND_INSTANCE] = "instance",
+    [KIND_SERVER] = "config",     [KIND_PROJECT] = "project",         [KIND_POOL] = "storage-pool",
+    [KIND_NETWORK] = "network",   [KIND_PROFILE] = "profile",         [KIND_IMAGE] = "image",
+    [KIND_INSTANCE] = "instance", [KIND_CERTIFICATE] = "certificate",
 };
 
 static gboolean runs(const json_t *facts)

@@ -17,6 +17,7 @@ typedef enum {
     KIND_PROFILE,
     KIND_IMAGE,
     KIND_INSTANCE,
+    KIND_CERTIFICATE, /* of a client that is let in; named by its fingerprint */
     KIND_MAX
 } KindId;
 

@@ -45,8 +45,8 @@ static const Type TYPE_VOLUME = {
     .schema = "{\"pattern\": \"^[^/]+/[^/]+$\"}",
 };
 
-/* Keys that only a daemon, a cluster or a remote service would consult are known and refused: this
- * build has none. */
+/* Keys that only a cluster, a remote service or a part of the daemon that this build lacks would
+ * consult are known and refused. */
 static const Row config[] = {
     ROW("backups.compression_algorithm", COMPRESSION, "gzip", 0, NONE, 0, "SV-13",
         "Compression of new backups."),
@@ -77,21 +77,21 @@ static const Row config[] = {
         "Address of the profiling server."),
     ROW("core.dns_address", HOST_PORT, NULL, 0, LIVE, REFUSED | LOCAL, "SV-27",
         "Address of the DNS server for zones."),
-    ROW("core.https_address", HOST_PORT, NULL, 0, LIVE, REFUSED | LOCAL, "SV-28",
+    ROW("core.https_address", HOST_PORT, NULL, 0, LIVE, LOCAL, "SV-28",
         "Address of the API over TLS."),
-    ROW("core.https_allowed_credentials", BOOL, NULL, 0, LIVE, REFUSED, "SV-29",
+    ROW("core.https_allowed_credentials", BOOL, NULL, 0, LIVE, 0, "SV-29",
         "Access-Control-Allow-Credentials of answers."),
-    ROW("core.https_allowed_headers", STRING, NULL, 0, LIVE, REFUSED, "SV-30",
+    ROW("core.https_allowed_headers", STRING, NULL, 0, LIVE, 0, "SV-30",
         "Access-Control-Allow-Headers of answers."),
-    ROW("core.https_allowed_methods", STRING, NULL, 0, LIVE, REFUSED, "SV-31",
+    ROW("core.https_allowed_methods", STRING, NULL, 0, LIVE, 0, "SV-31",
         "Access-Control-Allow-Methods of answers."),
-    ROW("core.https_allowed_origin", STRING, NULL, 0, LIVE, REFUSED, "SV-32",
+    ROW("core.https_allowed_origin", STRING, NULL, 0, LIVE, 0, "SV-32",
         "Access-Control-Allow-Origin of answers."),
     ROW("core.https_trusted_proxy", NAMESERVERS, NULL, 0, LIVE, REFUSED, "SV-33",
         "Proxies whose word about the client's address is believed."),
     ROW("core.metrics_address", HOST_PORT, NULL, 0, LIVE, REFUSED | LOCAL, "SV-34",
         "Address of the metrics listener."),
-    ROW("core.metrics_authentication", BOOL, "true", 0, LIVE, REFUSED, "SV-35",
+    ROW("core.metrics_authentication", BOOL, "true", 0, LIVE, 0, "SV-35",
         "Metrics need a client certificate."),
     ROW("core.proxy_http", STRING, NULL, 0, LIVE, REFUSED, "SV-62", "Proxy for outgoing HTTP."),
     ROW("core.proxy_https", STRING, NULL, 0, LIVE, REFUSED, "SV-36", "Proxy for outgoing HTTPS."),
@@ -102,7 +102,7 @@ static const Row config[] = {
         BOUNDS(0, G_MAXINT32)),
     ROW("core.trust_ca_certificates", BOOL, NULL, 0, LIVE, REFUSED, "SV-39",
         "Trust clients whose certificate the CA has signed."),
-    ROW("core.trust_password", STRING, NULL, 0, LIVE, REFUSED | SECRET, "SV-40",
+    ROW("core.trust_password", STRING, NULL, 0, LIVE, SECRET, "SV-40",
         "Password that enrols new clients."),
     ROW("images.auto_update_cached", BOOL, "true", 0, NONE, REFUSED, "SV-41",
         "Keep cached images up to date."),

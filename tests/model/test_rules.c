@@ -84,6 +84,33 @@ Test(rules, server)
         "candid");
 }
 
+/* AUTH-19, AUTH-21: a certificate is named by its fingerprint. */
+#define SOMEONE "6fe9e066de3e02d740d586f89173bbce826a76d865194c86171b17bf6587040b"
+#define SOMEONE_PEM                                                                                \
+    "-----BEGIN CERTIFICATE-----\\n"                                                               \
+    "MIIBfDCCASGgAwIBAgIUN7t5U4smrU4/eUxIyhKlyJI1Ml8wCgYIKoZIzj0EAwIw\\n"                          \
+    "EjEQMA4GA1UEAwwHc29tZW9uZTAgFw0yNjExMjMyMzMyMDhaGA8yMTI2MTAzMDIz\\n"                          \
+    "MzIwOFowEjEQMA4GA1UEAwwHc29tZW9uZTBZMBMGByqGSM49AgEGCCqGSM49AwEH\\n"                          \
+    "A0IABLTuV0MTJ7YBOAmtnHtAGRp9fyMKbwgLfP3VEXMdfX0QUGippCbhvz29X/m5\\n"                          \
+    "+y0u7hs7hJ1o38FFReGTJWG0zCOjUzBRMB0GA1UdDgQWBBQAfrS3NU8QGfdz/nJh\\n"                          \
+    "D9Y0pUJu8jAfBgNVHSMEGDAWgBQAfrS3NU8QGfdz/nJhD9Y0pUJu8jAPBgNVHRMB\\n"                          \
+    "Af8EBTADAQH/MAoGCCqGSM49BAMCA0kAMEYCIQD/YYlMp9jdk97hu5eibz3PNXHi\\n"                          \
+    "JV+IUfkjh+sms2ApAQIhAKHqrNRKQnZ32JOVwRtMlMwIsliXtb9PXDU1SoVninhc\\n"                          \
+    "-----END CERTIFICATE-----\\n"
+
+Test(rules, certificate)
+{
+    g_autofree char *other = g_strnfill(64, 'a');
+
+    name(KIND_CERTIFICATE, SOMEONE, TRUE);
+    name(KIND_CERTIFICATE, "someone", FALSE);
+    name(KIND_CERTIFICATE, "", FALSE);
+    GOOD(KIND_CERTIFICATE, SOMEONE,
+         "{'certificate': '" SOMEONE_PEM "', 'title': 'x', 'restricted': true, 'projects': []}");
+    BAD(KIND_CERTIFICATE, other, "{'certificate': '" SOMEONE_PEM "'}", "certificate", SOMEONE);
+    BAD(KIND_CERTIFICATE, SOMEONE, "{'certificate': 'x'}", "certificate", "PEM");
+}
+
 /* PJ-06, PJ-147 */
 Test(rules, project)
 {
