@@ -50,15 +50,26 @@ void daemon_free(Daemon *daemon)
     g_free(daemon);
 }
 
+/* For whom a transaction runs. */
+typedef struct {
+    Daemon *daemon;
+    const Caller *caller;
+} Teller;
+
+static void tell(void *data, const Plan *plan)
+{
+    const Teller *teller = data;
+
+    lifecycle_of_plan(teller->daemon->events, plan, teller->caller);
+}
+
 gboolean daemon_transact(Daemon *daemon, const Caller *caller, const char *cause,
                          volatile gint *cancel, PlanFunction make, void *data, GError **error)
 {
-    ApplyOptions options = {.cause = cause, .cancel = cancel};
+    Teller teller = {daemon, caller};
+    ApplyOptions options = {
+        .cause = cause, .cancel = cancel, .committed = tell, .committed_data = &teller};
     g_auto(ApplyResult) result = {0};
-    g_autoptr(Plan) plan = NULL;
 
-    if (!engine_transact(daemon->engine, make, data, &options, &plan, &result, error))
-        return FALSE;
-    lifecycle_of_plan(daemon->events, plan, caller);
-    return TRUE;
+    return engine_transact(daemon->engine, make, data, &options, NULL, &result, error);
 }

@@ -14,14 +14,17 @@ static gboolean list(Call *call, GError **error)
     return TRUE;
 }
 
-/* Somebody untrusted sees an operation only by a secret of it. */
 static Operation *find(Call *call, GError **error)
 {
     Operation *operation = operations_find(call->daemon->operations, call->words[0]);
 
-    if (operation == NULL)
-        error_set(error, ERR_NOT_FOUND, "Operation not found");
-    return operation;
+    /* AUTH-49: nobody learns of projects that are not for them. */
+    if (operation != NULL && (operation_project(operation) == NULL ||
+                              caller_may_use(call->caller, operation_project(operation))))
+        return operation;
+    operation_unref(operation);
+    error_set(error, ERR_NOT_FOUND, "Operation not found");
+    return NULL;
 }
 
 static gboolean show(Call *call, GError **error)

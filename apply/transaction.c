@@ -210,6 +210,8 @@ static gboolean write_commit(Transaction *t, const Commit *commit, GError **erro
     if (!store_end(request->store, TRUE, error))
         return FALSE;
     store_publish(request->store, commit);
+    if (request->committed != NULL)
+        request->committed(request->committed_data);
     return TRUE;
 }
 

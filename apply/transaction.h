@@ -28,6 +28,9 @@ typedef struct {
     /* Compares what the steps set with the host; `failed` (a set of keys) is left out. */
     gboolean (*verify)(void *data, GHashTable *failed, GError **error);
     void *verify_data;
+    /* Called once when the commit stands, before any later one can; may be NULL. */
+    void (*committed)(void *data);
+    void *committed_data;
 } TransactionRequest;
 
 typedef struct {

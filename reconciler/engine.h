@@ -75,6 +75,9 @@ typedef struct {
     ProgressFunction progress;
     void *progress_data;
     volatile gint *cancel; /* non-zero: undo (EN 'Ctrl-C') */
+    /* Called once when the commit stands, before any later one can; may be NULL. */
+    void (*committed)(void *data, const Plan *plan);
+    void *committed_data;
 } ApplyOptions;
 
 typedef struct {

@@ -319,6 +319,18 @@ static void take_result(const Plan *plan, TransactionResult *transaction, gint64
     }
 }
 
+typedef struct {
+    const ApplyOptions *options;
+    const Plan *plan;
+} Committed;
+
+static void tell_committed(void *data)
+{
+    const Committed *committed = data;
+
+    committed->options->committed(committed->options->committed_data, committed->plan);
+}
+
 gboolean engine_carry_out(Engine *engine, const Plan *plan, const ApplyOptions *options,
                           ApplyResult *ret_result, GError **error)
 {
@@ -328,6 +340,7 @@ gboolean engine_carry_out(Engine *engine, const Plan *plan, const ApplyOptions *
     g_autoptr(GHashTable) needs = NULL;
     g_autoptr(GError) failure = NULL;
     Applying applying = {engine, plan, stepped};
+    Committed committed = {options, plan};
     TransactionRequest request = {
         .store = engine->store,
         .host = engine->host,
@@ -342,6 +355,8 @@ gboolean engine_carry_out(Engine *engine, const Plan *plan, const ApplyOptions *
         .progress_data = options->progress_data,
         .verify = verify,
         .verify_data = &applying,
+        .committed = options->committed != NULL ? tell_committed : NULL,
+        .committed_data = &committed,
     };
     TransactionResult transaction = {0};
     gint64 started = g_get_monotonic_time();
