@@ -9,6 +9,8 @@
 #define QUEUE_LIMIT (1024 * 1024)
 /* Bytes that one turn of the main loop reads, so that a busy peer leaves time to others. */
 #define TURN (256 * 1024)
+/* Messages that may wait: who sends pings and reads no pongs has to wait. */
+#define ANSWER_LIMIT 4096
 #define CLOSE_WAIT (5 * G_USEC_PER_SEC)
 
 struct WebSocket {
@@ -27,10 +29,20 @@ struct WebSocket {
     gboolean was_full;  /* `writable` is owed */
     gboolean is_closed; /* no handler is to be called any more */
     gboolean is_broken; /* the connection is of no use */
+    gboolean drains;    /* `drained` is owed */
+    gboolean hung_up;   /* the peer is gone, but what it sent may not have been read */
     gsize turn;         /* bytes read in this turn */
-    guint code;         /* of a close frame that came */
+    guint close_code;   /* of a close frame that is sent once the queue is empty; else 0 */
+    char *close_reason;
+    guint code; /* of a close frame that came */
     char *reason;
 };
+
+static gboolean takes_input(const WebSocket *socket)
+{
+    return !socket->is_closed && !socket->paused &&
+           wslay_event_get_queued_msg_count(socket->wslay) < ANSWER_LIMIT;
+}
 
 static ssize_t on_read(wslay_event_context_ptr wslay, uint8_t *buffer, size_t size, int flags,
                        void *user)
@@ -38,8 +50,8 @@ static ssize_t on_read(wslay_event_context_ptr wslay, uint8_t *buffer, size_t si
     WebSocket *socket = user;
     gssize got;
 
-    if (socket->is_closed || socket->paused || socket->turn >= TURN) {
-        socket->more = !socket->paused;
+    if (!takes_input(socket) || socket->turn >= TURN) {
+        socket->more = takes_input(socket);
         wslay_event_set_error(wslay, WSLAY_ERR_WOULDBLOCK);
         return -1;
     }
@@ -106,6 +118,9 @@ static void on_message(wslay_event_context_ptr wslay, const struct wslay_event_o
         g_free(socket->reason);
         socket->reason =
             g_utf8_make_valid((const char *)arg->msg + skip, (gssize)(arg->msg_length - skip));
+    } else if (arg->opcode == WSLAY_PONG) {
+        if (!socket->is_closed && socket->handlers.pong != NULL)
+            socket->handlers.pong(socket, socket->data);
     } else if (!wslay_is_ctrl_frame(arg->opcode) && !socket->is_closed) {
         g_autoptr(GByteArray) message = g_steal_pointer(&socket->message);
 
@@ -128,11 +143,20 @@ static void update(WebSocket *socket)
 
     if (socket->is_closed)
         return;
-    if (!socket->paused && wslay_event_want_read(socket->wslay))
+    if (takes_input(socket) && wslay_event_want_read(socket->wslay))
         wanted |= G_IO_IN;
     if (wslay_event_want_write(socket->wslay))
         wanted |= G_IO_OUT;
-    g_source_modify_unix_fd(&socket->source, socket->tag, wanted);
+    if (socket->hung_up && socket->paused) {
+        /* A descriptor that is watched for nothing still tells of its end, again and again. */
+        if (socket->tag != NULL)
+            g_source_remove_unix_fd(&socket->source, socket->tag);
+        socket->tag = NULL;
+    } else if (socket->tag == NULL) {
+        socket->tag = g_source_add_unix_fd(&socket->source, stream_fd(socket->stream), wanted);
+    } else {
+        g_source_modify_unix_fd(&socket->source, socket->tag, wanted);
+    }
     /* One that ends gets its time, once. */
     if ((wslay_event_get_close_sent(socket->wslay) ||
          !wslay_event_get_read_enabled(socket->wslay)) &&
@@ -145,7 +169,7 @@ static gboolean is_due(GSource *source)
     WebSocket *socket = (WebSocket *)source;
 
     return is_over(socket) ||
-           (!socket->paused && (socket->more || stream_has_pending(socket->stream)));
+           (takes_input(socket) && (socket->more || stream_has_pending(socket->stream)));
 }
 
 static gboolean on_prepare(GSource *source, gint *timeout)
@@ -154,9 +178,45 @@ static gboolean on_prepare(GSource *source, gint *timeout)
     return is_due(source);
 }
 
+static GIOCondition happened(WebSocket *socket)
+{
+    return socket->tag != NULL ? g_source_query_unix_fd(&socket->source, socket->tag) : 0;
+}
+
 static gboolean on_check(GSource *source)
 {
-    return g_source_query_unix_fd(source, ((WebSocket *)source)->tag) != 0 || is_due(source);
+    return happened((WebSocket *)source) != 0 || is_due(source);
+}
+
+/* Writes what can be written. wslay would send a close frame before messages that were queued
+ * earlier, so it gets it last. */
+static void write_some(WebSocket *socket)
+{
+    if (socket->is_broken || socket->is_closed)
+        return;
+    if (wslay_event_want_write(socket->wslay) && wslay_event_send(socket->wslay) != 0)
+        socket->is_broken = TRUE;
+    if (socket->close_code != 0 && !socket->is_broken && !wslay_event_want_write(socket->wslay)) {
+        wslay_event_queue_close(socket->wslay, (uint16_t)socket->close_code,
+                                (const uint8_t *)socket->close_reason,
+                                MIN(strlen(socket->close_reason), 123));
+        socket->close_code = 0;
+        write_some(socket);
+    }
+}
+
+static void tell_drained(WebSocket *socket)
+{
+    if (socket->was_full && websocket_queued(socket) <= socket->queue_limit / 2) {
+        socket->was_full = FALSE;
+        if (socket->handlers.writable != NULL)
+            socket->handlers.writable(socket, socket->data);
+    }
+    if (socket->drains && !socket->is_closed && !wslay_event_want_write(socket->wslay)) {
+        socket->drains = FALSE;
+        if (socket->handlers.drained != NULL)
+            socket->handlers.drained(socket, socket->data);
+    }
 }
 
 static void end(WebSocket *socket)
@@ -184,23 +244,22 @@ static gboolean on_dispatch(GSource *source, GSourceFunc unused, gpointer data)
 
     socket->turn = 0;
     socket->more = FALSE;
-    if (!socket->paused && wslay_event_want_read(socket->wslay) &&
+    socket->hung_up |= (happened(socket) & (G_IO_HUP | G_IO_ERR)) != 0;
+    if (takes_input(socket) && wslay_event_want_read(socket->wslay) &&
         wslay_event_recv(socket->wslay) != 0)
         socket->is_broken = TRUE;
-    if (!socket->is_closed && wslay_event_want_write(socket->wslay) &&
-        wslay_event_send(socket->wslay) != 0)
-        socket->is_broken = TRUE;
+    write_some(socket);
     if (socket->is_closed)
         return G_SOURCE_REMOVE;
-    if (is_over(socket) || (ready >= 0 && ready <= g_get_monotonic_time())) {
+    /* Once the peer is gone, nobody takes what is left. */
+    if (is_over(socket) || (socket->hung_up && !wslay_event_want_read(socket->wslay)) ||
+        (ready >= 0 && ready <= g_get_monotonic_time())) {
         end(socket);
         return G_SOURCE_REMOVE;
     }
-    if (socket->was_full && websocket_queued(socket) <= socket->queue_limit / 2) {
-        socket->was_full = FALSE;
-        if (socket->handlers.writable != NULL)
-            socket->handlers.writable(socket, socket->data);
-    }
+    tell_drained(socket);
+    if (socket->is_closed)
+        return G_SOURCE_REMOVE;
     update(socket);
     return G_SOURCE_CONTINUE;
 }
@@ -213,6 +272,7 @@ static void on_finalize(GSource *source)
     stream_free(socket->stream);
     g_byte_array_unref(socket->message);
     g_free(socket->reason);
+    g_free(socket->close_reason);
 }
 
 WebSocket *websocket_new(Stream *stream, gboolean is_client, GMainContext *context,
@@ -253,10 +313,11 @@ void websocket_free(WebSocket *socket)
 static gboolean queue(WebSocket *socket, guint8 opcode, const void *bytes, gsize size)
 {
     const struct wslay_event_msg message = {opcode, bytes, size};
-    gboolean ok = !socket->is_closed && !socket->is_broken &&
+    gboolean ok = !socket->is_closed && !socket->is_broken && socket->close_reason == NULL &&
                   wslay_event_queue_msg(socket->wslay, &message) == 0;
 
     socket->was_full |= websocket_is_full(socket);
+    socket->drains |= ok;
     update(socket);
     return ok;
 }
@@ -283,10 +344,11 @@ void websocket_ping(WebSocket *socket)
 
 void websocket_close(WebSocket *socket, guint code, const char *reason)
 {
-    if (socket->is_closed)
+    if (socket->is_closed || socket->close_reason != NULL)
         return;
-    wslay_event_queue_close(socket->wslay, (uint16_t)code, (const uint8_t *)reason,
-                            MIN(strlen(reason), 123));
+    socket->close_code = code;
+    socket->close_reason = g_strdup(reason);
+    write_some(socket);
     /* What is queued before may take its time, but not for ever. */
     if (g_source_get_ready_time(&socket->source) < 0)
         g_source_set_ready_time(&socket->source, g_get_monotonic_time() + CLOSE_WAIT);

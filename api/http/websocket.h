@@ -16,7 +16,14 @@ typedef struct {
     /* Once, and the last call. Code of the close frame that came, else of the one that was sent;
      * 1006 when the connection broke. May be NULL. */
     void (*closed)(WebSocket *socket, guint code, const char *reason, void *data);
+    /* All that was sent has left the queue. May be NULL. */
+    void (*drained)(WebSocket *socket, void *data);
+    /* A ping was answered. May be NULL. */
+    void (*pong)(WebSocket *socket, void *data);
 } WebSocketHandlers;
+
+#define WEBSOCKET_NORMAL 1000 /* codes of close frames (RFC 6455, 7.4.1) */
+#define WEBSOCKET_BROKEN 1006
 
 typedef struct {
     gsize message; /* longest message that is taken, in bytes; a longer one ends the connection with
