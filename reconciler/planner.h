@@ -27,6 +27,9 @@ typedef struct {
 Plan *planner_make(Host *host, const Snapshot *base, gint64 revision, Wanted *wanted,
                    const GPtrArray *examine, const PlanOptions *options, GError **error);
 
+/* Adds a reason why the plan cannot be applied. Takes `text` over. */
+void planner_block(Plan *plan, ErrorCode code, char *text);
+
 /* planner_model.c: the model after the plan: generated values, who is affected, checks. */
 gboolean planner_complete_model(Planner *planner, GPtrArray *ret_examine, GError **error);
 
