@@ -29,6 +29,7 @@ Test(status, each_error_has_the_exit_status_of_the_table)
         {ERR_UNAVAILABLE, 69},
         {ERR_PERMISSION, 77},
         {ERR_INTERRUPTED, 130},
+        {ERR_NOT_IMPLEMENTED, 1},
     };
 
     cr_assert_eq(G_N_ELEMENTS(table), ERR_MAX, "a code without a row here");
