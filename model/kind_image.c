@@ -49,6 +49,8 @@ static const Row fields[] = {
         .fields = source_rows),
     ROW("aliases", LIST, NULL, 0, NONE, 0, "IMG-002", "More names of the image, besides its own.",
         .merge_key = "name"),
+    ROW("alias_descriptions", MAP, NULL, 0, NONE, 0, "IMG-002",
+        "What is said of names of the image: NAME to text."),
     ROW("properties", MAP, NULL, 0, NONE, 0, "IMG-012",
         "Properties on top of those in the image's metadata."),
     ROW("public", FLAG, "false", 0, NONE, 0, "IMG-013", "Anyone may read it; stored only."),

@@ -15,6 +15,7 @@
 #include "file.h"
 #include "image/builtin.h"
 #include "image/digest.h"
+#include "image/offer.h"
 #include "image/shared.h"
 #include "image/source.h"
 #include "image/unpack.h"
@@ -284,8 +285,12 @@ static gboolean build_files(Host *host, const json_t *fact, const char *staged, 
     g_autofree char *fingerprint = NULL;
     g_autoptr(Digest) digest = digest_new();
 
-    if (!place_make_folder(folder, VOLUME_MODE, error) ||
-        !copy_part(digest, json_member_string(fact, "$file"), staged, error) ||
+    if (!place_make_folder(folder, VOLUME_MODE, error))
+        return FALSE;
+    /* An image without a source of its own: it was given to this process. */
+    if (strcmp(json_member_string(fact, "$file"), json_member_string(fact, "path")) == 0)
+        return image_offer_take(json_member_string(fact, "image"), staged, companion, error);
+    if (!copy_part(digest, json_member_string(fact, "$file"), staged, error) ||
         (rootfs != NULL && !copy_part(digest, rootfs, companion, error)))
         return FALSE;
     fingerprint = digest_finish(digest);

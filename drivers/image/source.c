@@ -10,6 +10,7 @@
 #include "image/metadata.h"
 #include "image/unpack.h"
 #include "json.h"
+#include "paths.h"
 
 #define STAT_KEY "$stat"
 
@@ -98,6 +99,24 @@ static json_t *inspect_files(const char *file, const char *rootfs, GError **erro
     return g_steal_pointer(&found);
 }
 
+gboolean image_source_inspect(const char *file, const char *rootfs, json_t *generated,
+                              GError **error)
+{
+    g_autoptr(json_t) found = inspect_files(file, rootfs, error);
+
+    return found != NULL && store("metadata.yaml", found, "", generated, error);
+}
+
+/* Berth's own copy is all there is of an image that was imported: named by its content, it never
+ * changes. */
+static gboolean is_own_copy(const Host *host, const char *file, const json_t *generated)
+{
+    const char *fingerprint = json_member_string(generated, "fingerprint");
+    g_autofree char *own = fingerprint != NULL ? path_image_files(host->dir, fingerprint) : NULL;
+
+    return own != NULL && g_strcmp0(own, file) == 0;
+}
+
 gboolean image_source_resolve(Host *host, const Object *image, json_t *generated, GError **error)
 {
     const json_t *source = json_object_get(image->spec, "source");
@@ -111,6 +130,8 @@ gboolean image_source_resolve(Host *host, const Object *image, json_t *generated
     if (builtin == NULL && file == NULL)
         return error_set(error, ERR_UNSUPPORTED,
                          "source: only `builtin` and `file` are supported by this build");
+    if (is_own_copy(host, file, generated))
+        return TRUE;
     if (builtin != NULL ? !add_stat(now, BUILTIN_BUSYBOX)
                         : !add_stat(now, file) || !add_stat(now, rootfs)) {
         if (known)

@@ -9,3 +9,7 @@
  * "$stat", by which the next call sees that nothing changed and reads no file again. A source file
  * that is gone is no mistake once it was imported: then `generated` stays as it is. */
 gboolean image_source_resolve(Host *host, const Object *image, json_t *generated, GError **error);
+
+/* The same of files that anybody names: `generated` gets what image_source_resolve would add. */
+gboolean image_source_inspect(const char *file, const char *rootfs, json_t *generated,
+                              GError **error);
