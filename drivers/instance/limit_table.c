@@ -137,8 +137,12 @@ gboolean limit_write(const Limit *limit, const Groups *groups, const char *cpus,
         enable(group, limit->controller);
     if (value == NULL && is(limit, "memory.swappiness"))
         value = inherited = host_swappiness();
-    if (value == NULL && is(limit, "cpuset"))
-        value = v2 ? "\n" : cpus;
+    if (value == NULL && is(limit, "cpuset")) {
+        /* Version 2 knows an empty set, but kernels before 6.6 take it only of an empty group. */
+        if (v2 && cgroup_write(group, file, "\n", NULL))
+            return TRUE;
+        value = cpus;
+    }
     if (value == NULL)
         value = v2 ? limit->v2_none : limit->v1_none;
     return cgroup_write(group, file, value, error);
