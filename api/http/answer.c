@@ -24,7 +24,7 @@ static const char *header_of(Headers headers, const char *name)
 }
 
 /* A name or value with a line break would be a header of somebody else's choice. */
-static void add_headers(struct MHD_Response *response, Headers headers)
+void answer_add_headers(struct MHD_Response *response, Headers headers)
 {
     for (; headers != NULL && headers[0] != NULL; headers += 2)
         if (is_printable(headers[0]) && is_printable(headers[1]))
@@ -47,7 +47,7 @@ struct MHD_Response *answer_new(Headers headers, GBytes *body)
             size, (void *)data, release_bytes, g_bytes_ref(body));
     else
         response = MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
-    add_headers(response, headers);
+    answer_add_headers(response, headers);
     return response;
 }
 
@@ -89,7 +89,7 @@ void request_answer_file(Request *request, guint status, Headers headers, int fd
         return;
     }
     response = MHD_create_response_from_fd_at_offset64(length, fd, first);
-    add_headers(response, headers);
+    answer_add_headers(response, headers);
     MHD_add_response_header(response, "Accept-Ranges", "bytes");
     if (result == RANGE_PART) {
         content_range =

@@ -86,3 +86,6 @@ void upgrade_release_all(struct MHD_Daemon *daemon);
 
 /* A response of `body` (may be NULL) with `headers` added. */
 struct MHD_Response *answer_new(Headers headers, GBytes *body);
+
+/* Adds header fields to a response, but for those with control characters. */
+void answer_add_headers(struct MHD_Response *response, Headers headers);

@@ -31,7 +31,7 @@ static void fd_end(gpointer self)
 
 Stream *stream_new(int fd)
 {
-    static const StreamClass class = {fd_read, fd_write, fd_end};
+    static const StreamClass class = {fd_read, fd_write, NULL, fd_end};
 
     return stream_new_class(&class, GINT_TO_POINTER(fd), fd);
 }
@@ -63,9 +63,10 @@ void stream_unread(Stream *stream, const void *data, gsize size)
         g_byte_array_prepend(stream->pending, data, (guint)size);
 }
 
-gboolean stream_has_pending(const Stream *stream)
+gboolean stream_has_pending(Stream *stream)
 {
-    return stream->pending->len > 0;
+    return stream->pending->len > 0 ||
+           (stream->class->has_pending != NULL && stream->class->has_pending(stream->self));
 }
 
 int stream_fd(const Stream *stream)

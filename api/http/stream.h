@@ -12,6 +12,8 @@ typedef struct {
      * when it would block. */
     gssize (*read)(gpointer self, void *data, gsize size);
     gssize (*write)(gpointer self, const void *data, gsize size);
+    /* Bytes wait in memory, which poll(2) does not show. May be NULL. */
+    gboolean (*has_pending)(gpointer self);
     void (*close)(gpointer self); /* frees self */
 } StreamClass;
 
@@ -24,7 +26,7 @@ void stream_free(Stream *stream);
 /* Bytes that were read from the connection before the stream was made come first. */
 void stream_unread(Stream *stream, const void *data, gsize size);
 /* Bytes are waiting that poll(2) does not show. */
-gboolean stream_has_pending(const Stream *stream);
+gboolean stream_has_pending(Stream *stream);
 
 int stream_fd(const Stream *stream);
 gssize stream_read(Stream *stream, void *data, gsize size);

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <glib-unix.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -263,6 +264,8 @@ int main(int argc, char **argv)
     g_autofree char *key_text = NULL;
     g_autoptr(GError) error = NULL;
 
+    /* A file that may not grow is an error of write(2), as in berthd. */
+    signal(SIGXFSZ, SIG_IGN);
     spool = argv[1];
     loop = g_main_loop_new(NULL, FALSE);
     listeners = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);

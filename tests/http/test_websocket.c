@@ -1,218 +1,271 @@
-/* Websockets, frame by frame, over a socket pair; the other end is written by hand. */
+/* Websockets of both roles, at the two ends of a socket pair; and a hostile end that writes frames
+ * by hand. */
 #include <criterion/criterion.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "http/websocket.h"
 
 typedef struct {
-    Websocket *socket;
-    GString *got; /* "[" and content and "]" of each message */
-    guint closed, drained, pongs;
-    gboolean frees; /* in `piece` */
+    WebSocket *socket;
+    GString *log; /* "t:TEXT;" "b:SIZE;" "w;" "c:CODE:REASON;" */
+    gsize received;
+    gboolean frees; /* itself, at the first message */
+    gboolean closed;
 } End;
 
-static void on_piece(Websocket *socket, const WebsocketPiece *piece, void *data)
+static void on_message(WebSocket *socket, gboolean is_text, const void *bytes, gsize size,
+                       void *data)
 {
     End *end = data;
 
-    if (piece->first)
-        g_string_append(end->got, piece->kind == WEBSOCKET_TEXT ? "t[" : "b[");
-    g_string_append_len(end->got, piece->data, (gssize)piece->length);
-    if (piece->last)
-        g_string_append_c(end->got, ']');
-    if (end->frees) {
-        websocket_free(socket);
-        end->socket = NULL;
-    }
+    end->received += size;
+    if (is_text)
+        g_string_append_printf(end->log, "t:%.*s;", (int)size, (const char *)bytes);
+    else
+        g_string_append_printf(end->log, "b:%zu;", size);
+    if (end->frees)
+        g_clear_pointer(&end->socket, websocket_free);
 }
 
-static void on_drained(Websocket *socket, void *data)
+static void on_writable(WebSocket *socket, void *data)
 {
-    ((End *)data)->drained++;
+    g_string_append(((End *)data)->log, "w;");
 }
 
-static void on_pong(Websocket *socket, void *data)
+static void on_closed(WebSocket *socket, guint code, const char *reason, void *data)
 {
-    ((End *)data)->pongs++;
+    End *end = data;
+
+    end->closed = TRUE;
+    g_string_append_printf(end->log, "c:%u:%s;", code, reason);
 }
 
-static void on_closed(Websocket *socket, void *data)
+static const WebSocketHandlers HANDLERS = {on_message, on_writable, on_closed};
+
+static void start(End *end, int fd, gboolean is_client)
 {
-    ((End *)data)->closed++;
+    const WebSocketLimits limits = {100000, 65536};
+
+    *end = (End){.log = g_string_new(NULL)};
+    end->socket = websocket_new(stream_new(fd), is_client, NULL, &limits, &HANDLERS, end);
 }
 
-static const WebsocketHandlers handlers = {on_piece, on_drained, on_pong, on_closed};
+static void stop(End *end)
+{
+    websocket_free(end->socket);
+    g_string_free(end->log, TRUE);
+}
 
-static int peer;
-static End end;
+static void pair(int fds[2])
+{
+    cr_assert(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
+}
 
-static void setup(void)
+static gboolean give_up(gpointer data)
+{
+    *(gboolean *)data = TRUE;
+    return G_SOURCE_REMOVE;
+}
+
+/* Runs the loop until the log of `end` has `text`, or for 2 s. */
+static void run_until(const End *end, const char *text)
+{
+    gboolean late = FALSE;
+    guint timer = g_timeout_add_seconds(2, give_up, &late);
+
+    while (!late && strstr(end->log->str, text) == NULL)
+        g_main_context_iteration(NULL, TRUE);
+    if (!late)
+        g_source_remove(timer);
+    cr_expect(!late, "no %s in %s", text, end->log->str);
+}
+
+static void run_for(guint ms)
+{
+    gboolean late = FALSE;
+
+    g_timeout_add(ms, give_up, &late);
+    while (!late)
+        g_main_context_iteration(NULL, TRUE);
+}
+
+Test(websocket, messages_and_close)
 {
     int fds[2];
+    End server;
+    End client;
 
-    cr_assert(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0);
-    peer = fds[1];
-    end = (End){.got = g_string_new(NULL)};
-    end.socket = websocket_new(stream_new(fds[0]), NULL, &handlers, &end);
+    pair(fds);
+    start(&server, fds[0], FALSE);
+    start(&client, fds[1], TRUE);
+    cr_expect(websocket_send(client.socket, TRUE, "hello", 5));
+    cr_expect(websocket_send(client.socket, FALSE, "", 0));
+    run_until(&server, "t:hello;b:0;");
+    websocket_ping(client.socket);
+    cr_expect(websocket_send(server.socket, TRUE, "back", 4));
+    run_until(&client, "t:back;");
+    websocket_close(client.socket, 1000, "done");
+    run_until(&server, "c:1000:done;");
+    run_until(&client, "c:1000:done;");
+    cr_expect(!websocket_send(client.socket, TRUE, "late", 4));
+    stop(&server);
+    stop(&client);
 }
 
-static void teardown(void)
+Test(websocket, may_be_freed_in_its_handler)
 {
-    websocket_free(end.socket);
-    g_string_free(end.got, TRUE);
-    if (peer >= 0)
-        close(peer);
+    int fds[2];
+    End server;
+    End client;
+
+    pair(fds);
+    start(&server, fds[0], FALSE);
+    start(&client, fds[1], TRUE);
+    server.frees = TRUE;
+    websocket_send(client.socket, TRUE, "a", 1);
+    websocket_send(client.socket, TRUE, "b", 1);
+    run_until(&server, "t:a;");
+    run_until(&client, "c:1006:;");
+    cr_expect_str_eq(server.log->str, "t:a;");
+    stop(&server);
+    stop(&client);
 }
 
-TestSuite(websocket, .init = setup, .fini = teardown, .timeout = 20);
-
-static void turn(void)
+/* A reader that does not read fills the queue, which says so, and says when there is room again. */
+Test(websocket, back_pressure)
 {
-    for (int i = 0; i < 50; i++)
-        g_main_context_iteration(NULL, FALSE);
-}
-
-/* One frame of a client: masked with zeros, unless `flags` says otherwise. */
-static void put(guint8 head, const char *text, gboolean masked)
-{
-    gsize length = strlen(text);
-    guint8 frame[200] = {head, (guint8)(length | (masked ? 0x80 : 0))};
-    gsize at = masked ? 6 : 2;
-
-    memcpy(frame + at, text, length);
-    cr_assert(write(peer, frame, at + length) == (ssize_t)(at + length));
-}
-
-static void expect(const char *bytes, gsize length)
-{
-    char buffer[300];
-
-    turn();
-    cr_assert_eq(recv(peer, buffer, sizeof buffer, MSG_DONTWAIT), (ssize_t)length);
-    cr_assert(memcmp(buffer, bytes, length) == 0);
-}
-
-Test(websocket, messages_come_in_pieces_and_empty_ones_too)
-{
-    put(0x81, "hello", TRUE);
-    put(0x02, "ab", TRUE);
-    put(0x00, "cd", TRUE);
-    put(0x80, "", TRUE);
-    put(0x81, "", TRUE);
-    turn();
-    cr_assert_str_eq(end.got->str, "t[hello]b[abcd]t[]");
-}
-
-Test(websocket, messages_go_out_and_the_queue_drains)
-{
-    websocket_send(end.socket, WEBSOCKET_BINARY, "xyz", 3);
-    websocket_send(end.socket, WEBSOCKET_TEXT, "", 0);
-    cr_assert_gt(websocket_queued(end.socket), 0);
-    expect("\x82\x03xyz\x81\x00", 7);
-    cr_assert_eq(end.drained, 1);
-    cr_assert_eq(websocket_queued(end.socket), 0);
-}
-
-Test(websocket, pings_are_answered_and_pongs_told)
-{
-    put(0x89, "p", TRUE);
-    expect("\x8a\x01p", 3);
-    websocket_ping(end.socket);
-    expect("\x89\x00", 2);
-    put(0x8a, "", TRUE);
-    turn();
-    cr_assert_eq(end.pongs, 1);
-}
-
-Test(websocket, a_close_is_answered_and_told_once)
-{
-    put(0x88, "", TRUE);
-    expect("\x88\x00", 2);
-    cr_assert_eq(end.closed, 1);
-    close(peer);
-    peer = -1;
-    turn();
-    cr_assert_eq(end.closed, 1);
-}
-
-Test(websocket, one_that_leaves_is_told)
-{
-    close(peer);
-    peer = -1;
-    turn();
-    cr_assert_eq(end.closed, 1);
-}
-
-Test(websocket, broken_protocol_ends_it)
-{
-    put(0x81, "not masked", FALSE);
-    expect("\x88\x02\x03\xea", 4);
-    cr_assert_eq(end.closed, 1);
-    cr_assert_str_eq(end.got->str, "");
-}
-
-Test(websocket, text_that_is_not_utf8_ends_it)
-{
-    put(0x81, "\xff\xfe", TRUE);
-    turn();
-    cr_assert_eq(end.closed, 1);
-}
-
-Test(websocket, who_pauses_reads_nothing_and_loses_nothing)
-{
-    websocket_pause(end.socket, TRUE);
-    put(0x81, "later", TRUE);
-    close(peer);
-    peer = -1;
-    turn();
-    cr_assert_str_eq(end.got->str, "");
-    cr_assert_eq(end.closed, 0);
-    websocket_pause(end.socket, FALSE);
-    turn();
-    cr_assert_str_eq(end.got->str, "t[later]");
-    cr_assert_eq(end.closed, 1);
-}
-
-Test(websocket, a_handler_may_free_it)
-{
-    end.frees = TRUE;
-    put(0x81, "a", TRUE);
-    put(0x81, "b", TRUE);
-    turn();
-    cr_assert_str_eq(end.got->str, "t[a");
-}
-
-Test(websocket, finishing_sends_what_is_queued_first)
-{
-    g_autofree char *much = g_strnfill(1 << 20, 'x');
-    char buffer[4096];
-    gsize got = 0;
-    ssize_t n;
-
-    websocket_send(end.socket, WEBSOCKET_BINARY, much, 1 << 20);
-    websocket_finish(end.socket);
-    end.socket = NULL;
-    for (int i = 0; i < 10000 && got < (1 << 20) + 14; i++) {
-        g_main_context_iteration(NULL, FALSE);
-        n = recv(peer, buffer, sizeof buffer, MSG_DONTWAIT);
-        got += (gsize)MAX(n, 0);
-    }
-    cr_assert_eq(got, (1 << 20) + 10 + 4);
-    put(0x88, "", TRUE);
-    turn();
-    cr_assert_eq(recv(peer, buffer, sizeof buffer, MSG_DONTWAIT), 0);
-}
-
-Test(websocket, who_pings_and_reads_nothing_has_to_wait)
-{
+    g_autofree char *bytes = g_malloc0(50000);
+    int fds[2];
+    End server;
+    End client;
     guint sent = 0;
-    static const guint8 ping[] = {0x89, 0x80, 0, 0, 0, 0};
 
-    while (send(peer, ping, sizeof ping, MSG_DONTWAIT) == sizeof ping && sent < 1000000) {
-        sent++;
-        g_main_context_iteration(NULL, FALSE);
+    pair(fds);
+    start(&server, fds[0], FALSE);
+    start(&client, fds[1], TRUE);
+    websocket_pause(client.socket, TRUE);
+    while (!websocket_is_full(server.socket)) {
+        cr_assert(websocket_send(server.socket, FALSE, bytes, 50000) && sent++ < 1000);
+        run_for(1);
     }
-    cr_assert_lt(sent, 1000000);
+    run_for(20);
+    cr_expect(g_str_equal(client.log->str, "") && g_str_equal(server.log->str, ""));
+    websocket_pause(client.socket, FALSE);
+    run_until(&server, "w;");
+    run_for(50);
+    cr_expect(client.received == sent * 50000, "%zu of %u", client.received, sent * 50000);
+    cr_expect(websocket_queued(server.socket) == 0);
+    stop(&server);
+    stop(&client);
+}
+
+/* Sends bytes to a server and expects how it ends. */
+static void expect_end(const void *bytes, gsize size, const char *wanted)
+{
+    int fds[2];
+    End server;
+
+    pair(fds);
+    start(&server, fds[0], FALSE);
+    cr_assert(send(fds[1], bytes, size, MSG_NOSIGNAL) == (gssize)size);
+    shutdown(fds[1], SHUT_WR);
+    run_until(&server, "c:");
+    cr_expect(strstr(server.log->str, wanted) != NULL, "%02x %02x: %s, not %s",
+              ((const guint8 *)bytes)[0], ((const guint8 *)bytes)[1], server.log->str, wanted);
+    close(fds[1]);
+    stop(&server);
+}
+
+#define MASK "\0\0\0\0"
+
+Test(websocket, hostile_frames)
+{
+    expect_end("\0", 0, "c:1006:");                        /* leaves */
+    expect_end("\x81\x05hello", 7, "c:1002:");             /* not masked */
+    expect_end("\xf1\x81" MASK "x", 7, "c:1002:");         /* reserved bits */
+    expect_end("\x83\x81" MASK "x", 7, "c:1002:");         /* reserved opcode */
+    expect_end("\x80\x81" MASK "x", 7, "c:1002:");         /* continues nothing */
+    expect_end("\x89\xfe\x00\x7e" MASK "x", 9, "c:1006:"); /* a ping of 126 bytes, cut */
+    expect_end("\x81\x81" MASK "\xff", 7, "c:1007:");      /* not UTF-8 */
+    expect_end("\x82\xff\x00\x00\x01\x00\x00\x00\x00\x00" MASK "x", 15, "c:1009:"); /* a terabyte */
+    expect_end("\x88\x81" MASK "x", 7, "c:1005:");   /* half a code */
+    expect_end("\x81\x85" MASK "hel", 9, "c:1006:"); /* cut */
+}
+
+/* Fragments of one byte cost one byte. */
+Test(websocket, fragments)
+{
+    int fds[2];
+    End server;
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+
+    g_byte_array_append(bytes, (const guint8 *)"\x02\x81" MASK "x", 7);
+    for (int i = 0; i < 5000; i++)
+        g_byte_array_append(bytes, (const guint8 *)"\x00\x81" MASK "x", 7);
+    g_byte_array_append(bytes, (const guint8 *)"\x89\x80" MASK, 6);
+    g_byte_array_append(bytes, (const guint8 *)"\x80\x81" MASK "x", 7);
+    pair(fds);
+    start(&server, fds[0], FALSE);
+    cr_assert(send(fds[1], bytes->data, bytes->len, 0) == (gssize)bytes->len);
+    run_until(&server, "b:5002;");
+    close(fds[1]);
+    stop(&server);
+}
+
+/* A peer that never answers a close frame is left after the wait. */
+Test(websocket, close_without_answer, .timeout = 15)
+{
+    int fds[2];
+    End server;
+
+    pair(fds);
+    start(&server, fds[0], FALSE);
+    websocket_close(server.socket, 1001, "going");
+    run_for(3000);
+    cr_expect(!server.closed);
+    run_for(3000);
+    cr_expect(server.closed);
+    cr_expect_str_eq(server.log->str, "c:1001:;");
+    close(fds[1]);
+    stop(&server);
+}
+
+/* The handshake of a client against answers of all sorts. */
+static gboolean try_handshake(const char *answer, char **ret_message)
+{
+    int fds[2];
+    g_autoptr(Stream) stream = NULL;
+    g_autoptr(GError) error = NULL;
+    gboolean ok;
+
+    pair(fds);
+    cr_assert(send(fds[1], answer, strlen(answer), 0) >= 0);
+    shutdown(fds[1], SHUT_WR);
+    stream = stream_new(fds[0]);
+    ok = websocket_connect(stream, "h", "/x", NULL, &error);
+    *ret_message = g_strdup(error != NULL ? error->message : "");
+    close(fds[1]);
+    return ok;
+}
+
+Test(websocket, client_handshake)
+{
+    static const char *const answers[][2] = {
+        {"", "closed the connection"},
+        {"HTTP/1.1 404 Not Found\r\n\r\n", "404 Not Found"},
+        {"HTTP/1.1 101 Ok\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+         "wrong\r\n\r\n",
+         "no websocket server"},
+        {"HTTP/1.1 101 Ok\r\n\r\n", "no websocket server"},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(answers); i++) {
+        g_autofree char *message = NULL;
+
+        cr_expect(!try_handshake(answers[i][0], &message));
+        cr_expect(strstr(message, answers[i][1]) != NULL, "%s", message);
+    }
 }
