@@ -138,7 +138,7 @@ gboolean limit_write(const Limit *limit, const Groups *groups, const char *cpus,
     if (value == NULL && is(limit, "memory.swappiness"))
         value = inherited = host_swappiness();
     if (value == NULL && is(limit, "cpuset")) {
-        /* Version 2 knows an empty set, but kernels before 6.6 take it only of an empty group. */
+        /* Version 2 knows an empty set, but Linux 6.1 takes it only of an empty group. */
         if (v2 && cgroup_write(group, file, "\n", NULL))
             return TRUE;
         value = cpus;
