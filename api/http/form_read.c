@@ -184,7 +184,7 @@ static gboolean read_field(FormPart *part, char *line, GError **error)
     if (g_ascii_strcasecmp(line, "Content-Type") == 0 && part->type == NULL) {
         part->type = g_strdup(value);
     } else if (g_ascii_strcasecmp(line, "Content-Disposition") == 0) {
-        if (part->name != NULL)
+        if (part->name != NULL || part->filename != NULL)
             return error_set(error, ERR_INVALID,
                              "a part of the body has two headers 'Content-Disposition'");
         part->name = read_parameter(value, "name", &broken);
