@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-static const Route *const TABLES[] = {ROUTES_SERVER,     ROUTES_BERTH, ROUTES_OBJECTS,
+static const Route *const TABLES[] = {ROUTES_IMAGE_ALIASES, ROUTES_IMAGES, ROUTES_SERVER,     ROUTES_BERTH, ROUTES_OBJECTS,
                                       ROUTES_OPERATIONS, ROUTES_FILES, ROUTES_LOGS,
                                       ROUTES_METADATA};
 

@@ -31,6 +31,7 @@ typedef struct {
 } Route;
 
 /* Tables end with method NULL. */
+extern const Route ROUTES_IMAGE_ALIASES[], ROUTES_IMAGES[];
 extern const Route ROUTES_SERVER[], ROUTES_BERTH[], ROUTES_OBJECTS[], ROUTES_OPERATIONS[],
     ROUTES_FILES[], ROUTES_LOGS[], ROUTES_METADATA[];
 

@@ -8,7 +8,10 @@
 
 char *wire_path(const Object *object)
 {
-    g_autofree char *escaped = g_uri_escape_string(object->id.name, NULL, FALSE);
+    const char *fingerprint = json_member_string(object->generated, "fingerprint");
+    gboolean image = object->id.kind == KIND_IMAGE && fingerprint != NULL;
+    g_autofree char *escaped =
+        g_uri_escape_string(image ? fingerprint : object->id.name, NULL, FALSE);
 
     return g_strdup_printf("%s/%s", object_kind(object)->api, escaped);
 }

@@ -1,0 +1,216 @@
+#include "image_upload.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "error.h"
+#include "file.h"
+#include "http/form.h"
+#include "image_import.h"
+
+typedef struct {
+    Daemon *daemon;
+    Request *request; /* holds the body */
+    Caller *caller;
+    char *project, *cause;
+    json_t *wanted;
+    char *filename; /* of the header, or of the root's part; NULL: none */
+} Upload;
+
+static void upload_free(gpointer data)
+{
+    Upload *upload = data;
+
+    request_unref(upload->request);
+    caller_unref(upload->caller);
+    g_free(upload->project);
+    g_free(upload->cause);
+    g_free(upload->filename);
+    json_decref(upload->wanted);
+    g_free(upload);
+}
+
+/* ---- headers ---- */
+
+/* Calls for each name and value of a URL query. */
+static gboolean each_pair(const char *text, const char *header, json_t *into,
+                          void (*each)(json_t *into, const char *name, const char *value),
+                          GError **error)
+{
+    GUriParamsIter iter;
+    char *name, *value;
+    GError *failure = NULL;
+
+    g_uri_params_iter_init(&iter, text, -1, "&", G_URI_PARAMS_WWW_FORM);
+    while (g_uri_params_iter_next(&iter, &name, &value, &failure)) {
+        each(into, name, value);
+        g_free(name);
+        g_free(value);
+    }
+    if (failure == NULL)
+        return TRUE;
+    error_set(error, ERR_INVALID, "the header %s is no URL query: %s", header, failure->message);
+    g_error_free(failure);
+    return FALSE;
+}
+
+static void add_property(json_t *into, const char *name, const char *value)
+{
+    json_object_set_new(into, name, json_string(value));
+}
+
+static void add_profile(json_t *into, const char *name, const char *value)
+{
+    if (strcmp(name, "profile") == 0 && *value != '\0')
+        json_array_append_new(into, json_string(value));
+}
+
+static void add_alias(json_t *into, const char *name, const char *value)
+{
+    if (strcmp(name, "alias") == 0)
+        json_array_append_new(into, json_pack("{s:s}", "name", value));
+}
+
+static json_t *read_headers(const Request *request, GError **error)
+{
+    const char *public = request_header(request, "X-LXD-public");
+    const char *properties = request_header(request, "X-LXD-properties");
+    const char *profiles = request_header(request, "X-LXD-profiles");
+    const char *aliases = request_header(request, "X-LXD-aliases");
+    g_autoptr(json_t) wanted = json_object();
+
+    json_object_set_new(
+        wanted, "public",
+        json_boolean(g_strcmp0(public, "true") == 0 || g_strcmp0(public, "1") == 0));
+    if (properties != NULL) {
+        json_object_set_new(wanted, "properties", json_object());
+        if (!each_pair(properties, "X-LXD-properties", json_object_get(wanted, "properties"),
+                       add_property, error))
+            return NULL;
+    }
+    if (profiles != NULL) {
+        json_object_set_new(wanted, "profiles", json_array());
+        if (!each_pair(profiles, "X-LXD-profiles", json_object_get(wanted, "profiles"), add_profile,
+                       error))
+            return NULL;
+    }
+    if (aliases != NULL) {
+        json_object_set_new(wanted, "aliases", json_array());
+        if (!each_pair(aliases, "X-LXD-aliases", json_object_get(wanted, "aliases"), add_alias,
+                       error))
+            return NULL;
+    }
+    return g_steal_pointer(&wanted);
+}
+
+/* ---- the body ---- */
+
+/* A part of the body as a file of its own, without a name. */
+static int part_file(const Daemon *daemon, int body, const FormPart *part, GError **error)
+{
+    g_auto(Fd) fd = open(daemon->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    loff_t from = (loff_t)part->offset;
+    guint64 left = part->length;
+
+    while (fd >= 0 && left > 0) {
+        ssize_t n = copy_file_range(body, &from, fd, NULL, MIN(left, 1u << 30), 0);
+
+        if (n <= 0) {
+            error_errno(error, n < 0 ? errno : EIO, "take the upload apart");
+            return -1;
+        }
+        left -= (guint64)n;
+    }
+    if (fd < 0)
+        error_errno(error, errno, "open a file in %s", daemon->dir);
+    return fd_steal(&fd);
+}
+
+/* The two files of a split image (IMG-040). */
+static gboolean take_apart(Upload *upload, int body, guint64 size, Fd *ret_file, Fd *ret_rootfs,
+                           GError **error)
+{
+    const char *type = request_header(upload->request, "Content-Type");
+    g_autoptr(GPtrArray) parts = form_read(body, size, type, error);
+    const FormPart *metadata, *rootfs;
+
+    if (parts == NULL)
+        return FALSE;
+    metadata = parts->len > 0 ? parts->pdata[0] : NULL;
+    rootfs = parts->len > 1 ? parts->pdata[1] : NULL;
+    if (metadata == NULL || strcmp(metadata->name, "metadata") != 0)
+        return error_set(error, ERR_INVALID, "Invalid multipart image");
+    if (rootfs == NULL || parts->len > 2 ||
+        (strcmp(rootfs->name, "rootfs") != 0 && strcmp(rootfs->name, "rootfs.img") != 0))
+        return error_set(error, ERR_INVALID,
+                         "Invalid multipart image: the second part, and the last, is the rootfs");
+    if (rootfs->filename != NULL) { /* IMG-008 */
+        g_free(upload->filename);
+        upload->filename = g_strdup(rootfs->filename);
+    }
+    *ret_file = part_file(upload->daemon, body, metadata, error);
+    if (*ret_file < 0)
+        return FALSE;
+    *ret_rootfs = part_file(upload->daemon, body, rootfs, error);
+    return *ret_rootfs >= 0;
+}
+
+static gboolean run(Operation *operation, void *data, GError **error)
+{
+    Upload *upload = data;
+    const char *type = request_header(upload->request, "Content-Type");
+    g_auto(Fd) file = -1, rootfs = -1;
+    json_t *result = NULL;
+    guint64 size = 0;
+    int body = request_body_fd(upload->request, &size);
+    ImageImport import = {
+        .daemon = upload->daemon,
+        .caller = upload->caller,
+        .project = upload->project,
+        .cause = upload->cause,
+        .file = body,
+        .rootfs = -1,
+        .expected = request_header(upload->request, "X-LXD-fingerprint"),
+        .wanted = upload->wanted,
+        .cancel = operation_cancel_flag(operation),
+    };
+
+    if (body < 0)
+        return error_set(error, ERR_INVALID, "the body of the request is empty: no image is there");
+    if (type != NULL && g_ascii_strncasecmp(type, "multipart/", strlen("multipart/")) == 0) {
+        if (!take_apart(upload, body, size, &file, &rootfs, error))
+            return FALSE;
+        import.file = file;
+        import.rootfs = rootfs;
+    }
+    import.filename = upload->filename;
+    if (!image_import(&import, &result, error))
+        return FALSE;
+    operation_set_metadata(operation, result);
+    return TRUE;
+}
+
+gboolean image_upload(Call *call, GError **error)
+{
+    g_autoptr(json_t) wanted = read_headers(call->request, error);
+    const char *filename = request_header(call->request, "X-LXD-filename");
+    Operation *operation;
+    Upload *upload;
+
+    if (wanted == NULL)
+        return FALSE;
+    upload = g_new0(Upload, 1);
+    *upload = (Upload){
+        .daemon = call->daemon,
+        .request = request_ref(call->request),
+        .caller = caller_ref(call->caller),
+        .project = g_strdup(call_project_for(call, KIND_IMAGE)),
+        .cause = g_strdup("api POST /1.0/images"),
+        .wanted = g_steal_pointer(&wanted),
+        .filename = g_strdup(filename),
+    };
+    operation = call_operation(call, OPERATION_TASK, "Downloading image");
+    operation_may_cancel(operation, NULL, NULL);
+    call_start(call, operation, run, upload, upload_free);
+    return TRUE;
+}
