@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "call.h"
+#include "context.h"
 #include "error.h"
 #include "lifecycle.h"
 
@@ -29,6 +30,7 @@ Daemon *daemon_new(const char *dir, GError **error)
     daemon->events = events_new(daemon->context);
     daemon->operations = operations_new(daemon->context, daemon->events);
     daemon->workers = g_thread_pool_new(work, NULL, WORKERS, FALSE, NULL);
+    daemon->background = context_workers();
     return g_steal_pointer(&daemon);
 }
 
@@ -39,6 +41,8 @@ void daemon_free(Daemon *daemon)
     http_server_free(daemon->http);
     if (daemon->workers != NULL)
         g_thread_pool_free(daemon->workers, FALSE, TRUE);
+    if (daemon->background != NULL)
+        g_thread_pool_free(daemon->background, FALSE, TRUE);
     operations_free(daemon->operations);
     engine_close(daemon->engine);
     events_free(daemon->events);

@@ -17,6 +17,7 @@ typedef struct {
     Events *events;
     Operations *operations;
     GThreadPool *workers; /* for requests that may wait */
+    GThreadPool *background; /* for what the context must not wait for; see context.h */
     HttpServer *http;
     char *certificate; /* the server's own, PEM */
     char *fingerprint;

@@ -4,6 +4,7 @@
 
 #include "answer.h"
 #include "error.h"
+#include "http/stream.h"
 #include "secret.h"
 #include "when.h"
 
@@ -523,5 +524,8 @@ char *operation_take_secret(Operation *operation, const char *secret, GError **e
 
 void operation_connected(Operation *operation, const char *name, Stream *stream)
 {
-    operation->on_connect(operation, name, stream, operation->connect_data);
+    if (operation->on_connect != NULL)
+        operation->on_connect(operation, name, stream, operation->connect_data);
+    else
+        stream_free(stream);
 }

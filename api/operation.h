@@ -86,6 +86,7 @@ void operation_add_stream(Operation *operation, const char *name);
 /* Called in the context when a client connected to stream `name`; takes the stream over. */
 typedef void (*OperationConnect)(Operation *operation, const char *name, Stream *stream,
                                  void *data);
+/* `connect` NULL: nobody may connect any more. */
 void operation_on_connect(Operation *operation, OperationConnect connect, void *data);
 /* The stream that a secret opens, once; NULL with the error (API-066). Newly allocated. */
 char *operation_take_secret(Operation *operation, const char *secret, GError **error);

@@ -14,15 +14,17 @@
 
 #define PIECE (1u << 20) /* bytes that splice moves at once */
 
-static const Object *find(Call *call, const char **ret_path, GError **error)
+/* The path is newly allocated. LXD's client sends some without the first slash. */
+static const Object *find(Call *call, char **ret_path, GError **error)
 {
     const Object *object = call_object(call, KIND_INSTANCE, call->words[0], error);
+    const char *path = request_query(call->request, "path");
 
-    *ret_path = request_query(call->request, "path");
-    if (object != NULL && (*ret_path == NULL || **ret_path == '\0')) {
+    if (object != NULL && (path == NULL || *path == '\0')) {
         error_set(error, ERR_INVALID, "Missing path argument");
         return NULL;
     }
+    *ret_path = object != NULL ? g_strconcat(*path == '/' ? "" : "/", path, NULL) : NULL;
     return object;
 }
 
@@ -110,7 +112,7 @@ static gboolean answer_content(Call *call, const FileInfo *info, Headers headers
 
 static gboolean show(Call *call, GError **error)
 {
-    const char *path;
+    g_autofree char *path = NULL;
     const Object *object = find(call, &path, error);
     gboolean head = strcmp(request_method(call->request), "HEAD") == 0;
     g_autoptr(FileInfo) info = NULL;
@@ -222,7 +224,7 @@ static gboolean put(Call *call, const Object *object, const char *path, const Up
 
 static gboolean upload(Call *call, GError **error)
 {
-    const char *path;
+    g_autofree char *path = NULL;
     const Object *object = find(call, &path, error);
     Upload wanted;
 
@@ -236,7 +238,7 @@ static gboolean upload(Call *call, GError **error)
 
 static gboolean delete (Call *call, GError **error)
 {
-    const char *path;
+    g_autofree char *path = NULL;
     const Object *object = find(call, &path, error);
 
     if (object == NULL || !transfer_delete(call->daemon->host, object, path, error))
