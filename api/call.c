@@ -92,6 +92,17 @@ static gboolean read_query(Call *call, GError **error)
     return TRUE;
 }
 
+/* A client that wants to be known is not served as a stranger (AUTH-07), and nobody speaks for a
+ * cluster (AUTH-08). */
+static gboolean is_honest(const Call *call)
+{
+    const char *agent = request_header(call->request, "User-Agent");
+
+    return (call->caller->trusted || call->caller->metrics ||
+            request_header(call->request, "X-LXD-authenticated") == NULL) &&
+           g_strcmp0(agent, "lxd-cluster-notifier") != 0;
+}
+
 static gboolean check_access(const Call *call, GError **error)
 {
     const Caller *caller = call->caller;
@@ -110,7 +121,7 @@ static gboolean check_access(const Call *call, GError **error)
         allowed = TRUE;
         break;
     }
-    if (!allowed)
+    if (!allowed || !is_honest(call))
         return error_set(error, ERR_PERMISSION, "not authorized");
     if (caller->trusted && snapshot_find(call->model, KIND_PROJECT, "", call->project) == NULL)
         return error_set(error, ERR_NOT_FOUND, "Project \"%s\" does not exist", call->project);

@@ -48,8 +48,7 @@ void daemon_free(Daemon *daemon)
     events_free(daemon->events);
     host_free(daemon->host);
     g_main_context_unref(daemon->context);
-    g_free(daemon->certificate);
-    g_free(daemon->fingerprint);
+    listeners_free(daemon->listeners);
     g_free(daemon->dir);
     g_free(daemon);
 }
@@ -67,6 +66,15 @@ static void tell(void *data, const Plan *plan)
     lifecycle_of_plan(teller->daemon->events, plan, teller->caller);
 }
 
+void daemon_follow_model(Daemon *daemon)
+{
+    g_autoptr(Snapshot) model = engine_ref_stored(daemon->engine);
+    g_autoptr(GError) error = NULL;
+
+    if (!listeners_follow(daemon->listeners, model, &error))
+        g_warning("core.https_address is not in force: %s", error->message);
+}
+
 gboolean daemon_transact(Daemon *daemon, const Caller *caller, const char *cause,
                          volatile gint *cancel, PlanFunction make, void *data, GError **error)
 {
@@ -75,5 +83,8 @@ gboolean daemon_transact(Daemon *daemon, const Caller *caller, const char *cause
         .cause = cause, .cancel = cancel, .committed = tell, .committed_data = &teller};
     g_auto(ApplyResult) result = {0};
 
-    return engine_transact(daemon->engine, make, data, &options, NULL, &result, error);
+    if (!engine_transact(daemon->engine, make, data, &options, NULL, &result, error))
+        return FALSE;
+    daemon_follow_model(daemon);
+    return TRUE;
 }

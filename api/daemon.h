@@ -5,6 +5,7 @@
 #include "engine.h"
 #include "events.h"
 #include "http/server.h"
+#include "listeners.h"
 #include "operation.h"
 
 typedef enum { DAEMON_STARTING, DAEMON_READY, DAEMON_STOPPING } DaemonPhase;
@@ -19,8 +20,7 @@ typedef struct {
     GThreadPool *workers; /* for requests that may wait */
     GThreadPool *background; /* for what the context must not wait for; see context.h */
     HttpServer *http;
-    char *certificate; /* the server's own, PEM */
-    char *fingerprint;
+    Listeners *listeners; /* for other machines */
     gint phase;     /* DaemonPhase; atomic */
     gint64 started; /* microseconds since the epoch */
 } Daemon;
@@ -30,6 +30,10 @@ Daemon *daemon_new(const char *dir, GError **error);
 /* Listeners, then requests under way, then operations, then the engine. */
 void daemon_free(Daemon *daemon);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Daemon, daemon_free)
+
+/* Has the daemon itself do what the committed model says of it: where it listens. What cannot be
+ * done is logged. */
+void daemon_follow_model(Daemon *daemon);
 
 /* Plans and carries out one change on behalf of `caller` (NULL: berth itself), and tells what was
  * done as lifecycle events in the order of commits. `cause` is for history. `cancel` may be NULL.

@@ -69,7 +69,8 @@ static Object *read_body(const Edit *edit, const char *name, const json_t *body,
     g_autoptr(json_t) named = json_copy((json_t *)body);
     Object *object;
 
-    json_object_set_new(named, "name", json_string(name));
+    if ((KINDS[edit->kind]->flags & KIND_SINGLETON) == 0)
+        json_object_set_new(named, "name", json_string(name));
     object = document_object_from_json(
         KINDS[edit->kind], edit->project[0] != '\0' ? edit->project : NULL, name, named, problems);
     if (!problems_to_error(problems, TRUE, error))
@@ -87,6 +88,19 @@ static Object *created(const Edit *edit, const Object *stored, GError **error)
     return read_body(edit, edit->name, edit->body, error);
 }
 
+/* The server's config keeps what other sources set (EN-43), unless a null takes it out. */
+static void unset_missing(Object *wanted, const Object *stored)
+{
+    json_t *config = json_object_get(wanted->spec, "config");
+    const char *key;
+    json_t *value;
+
+    json_object_foreach (json_object_get(stored->spec, "config"), key, value) {
+        if (json_object_get(config, key) == NULL)
+            json_object_set_new(config, key, json_null());
+    }
+}
+
 static Object *changed(const Edit *edit, const Object *stored, GError **error)
 {
     g_autoptr(json_t) body = edit->mode == EDIT_MERGE ? merged_body(stored, edit->body)
@@ -100,6 +114,8 @@ static Object *changed(const Edit *edit, const Object *stored, GError **error)
         return NULL;
     wanted = object_with(stored, read->spec, NULL);
     drop_echo(wanted, stored);
+    if ((object_kind(stored)->flags & KIND_SINGLETON) != 0)
+        unset_missing(wanted, stored);
     keep_own_fields(wanted, stored);
     return wanted;
 }
@@ -139,8 +155,11 @@ Plan *edit_plan(Engine *engine, void *data, GError **error)
     g_autoptr(GPtrArray) keys = g_ptr_array_new();
     /* An edit never restarts anything: what needs that is in force later (EN-22). */
     PlanOptions options = {.forbid_restart = TRUE};
+    g_autoptr(Object) empty = NULL;
     Object *wanted = NULL;
 
+    if (stored == NULL && (KINDS[edit->kind]->flags & KIND_SINGLETON) != 0)
+        stored = empty = wire_server(model);
     if (edit->mode != EDIT_CREATE) {
         if (stored == NULL) {
             error_set(error, ERR_NOT_FOUND, "%s not found", KINDS[edit->kind]->title);

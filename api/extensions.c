@@ -1,7 +1,14 @@
 #include "extensions.h"
 
-static const char *const EXTENSIONS[] = {"etag",    "patch",          "projects",
-                                         "network", "profile_usedby", "resource_limits"};
+static const char *const EXTENSIONS[] = {"etag",
+                                         "patch",
+                                         "projects",
+                                         "network",
+                                         "profile_usedby",
+                                         "resource_limits",
+                                         "certificate_project",
+                                         "certificate_update",
+                                         "certificate_token"};
 
 json_t *extensions_list(void)
 {

@@ -46,7 +46,9 @@ static gboolean listen_locally(Daemon *daemon, const Options *options, GError **
     if (!group_id(options->group, &gid, error))
         return FALSE;
     daemon->http = http_server_new(&handlers, &limits);
-    return http_server_add_unix(daemon->http, path, gid, error) != NULL;
+    daemon->listeners = listeners_new(daemon->http, daemon->dir, error);
+    return daemon->listeners != NULL &&
+           http_server_add_unix(daemon->http, path, gid, error) != NULL;
 }
 
 static gboolean on_stop(gpointer data)
@@ -70,6 +72,7 @@ static gboolean serve(const Options *options, GError **error)
         return FALSE;
     g_unix_signal_add(SIGTERM, on_stop, loop);
     g_unix_signal_add(SIGINT, on_stop, loop);
+    daemon_follow_model(daemon);
     g_atomic_int_set(&daemon->phase, DAEMON_READY);
     g_main_loop_run(loop);
     g_atomic_int_set(&daemon->phase, DAEMON_STOPPING);

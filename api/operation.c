@@ -119,7 +119,14 @@ Operation *operations_find(Operations *operations, const char *id)
 
 static json_t *json_of(const Operation *operation);
 
-json_t *operations_list(Operations *operations, const char *project, gboolean whole)
+gboolean operation_is_for(const Operation *operation, const Caller *caller)
+{
+    return caller == NULL || caller->admin ||
+           (operation->project != NULL && caller_may_use(caller, operation->project));
+}
+
+json_t *operations_list(Operations *operations, const char *project, const Caller *caller,
+                        gboolean whole)
 {
     g_autoptr(GMutexLocker) held = g_mutex_locker_new(&operations->mutex);
     json_t *list = json_object();
@@ -134,6 +141,8 @@ json_t *operations_list(Operations *operations, const char *project, gboolean wh
 
         if (project != NULL && operation->project != NULL &&
             strcmp(project, operation->project) != 0)
+            continue;
+        if (!operation_is_for(operation, caller))
             continue;
         if (of_status == NULL) {
             of_status = json_array();
@@ -274,10 +283,24 @@ json_t *operation_json(Operation *operation)
 }
 
 /* The mutex is held; it keeps the order of events that of the changes. */
+/* Whoever listens does not learn the secrets of tokens. */
+static void tell(const Operation *operation)
+{
+    json_t *shown = json_of(operation);
+    json_t *metadata = json_copy(json_object_get(shown, "metadata"));
+
+    if (operation->class == OPERATION_TOKEN && metadata != NULL) {
+        json_object_del(metadata, "secret");
+        json_object_set(shown, "metadata", metadata);
+    }
+    json_decref(metadata);
+    events_send(operation->all->events, EVENT_OPERATION, operation->project, shown);
+}
+
 static void changed(Operation *operation)
 {
     operation->updated = g_get_real_time();
-    events_send(operation->all->events, EVENT_OPERATION, operation->project, json_of(operation));
+    tell(operation);
 }
 
 void operation_add_resource(Operation *operation, const char *type, const char *url)
@@ -350,7 +373,7 @@ void operation_begin(Operation *operation)
     g_autoptr(GMutexLocker) held = g_mutex_locker_new(&operation->all->mutex);
 
     g_hash_table_insert(operation->all->by_id, operation->id, operation_ref(operation));
-    events_send(operation->all->events, EVENT_OPERATION, operation->project, json_of(operation));
+    tell(operation);
     operation->status = STATUS_RUNNING;
     changed(operation);
 }

@@ -34,9 +34,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Operations, operations_free)
 
 /* By id; NULL when there is none (any more). New reference. */
 Operation *operations_find(Operations *operations, const char *id);
-/* {"running": [...]} of the operations of a project (NULL: all): URLs, or with `whole` the objects
- * (API-060). */
-json_t *operations_list(Operations *operations, const char *project, gboolean whole);
+/* {"running": [...]} of the operations of a project (NULL: all) that are for `caller` (NULL: all):
+ * URLs, or with `whole` the objects (API-060). */
+json_t *operations_list(Operations *operations, const char *project, const Caller *caller,
+                        gboolean whole);
 /* How many are not final; tokens do not count. */
 guint operations_running(Operations *operations);
 /* Asks all that can be cancelled to stop. */
@@ -50,6 +51,9 @@ Operation *operation_ref(Operation *operation);
 void operation_unref(Operation *operation);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Operation, operation_unref)
 
+/* Whether a trusted caller may know of it: it is of a project of theirs; those of no project, such
+ * as tokens that let clients in, are for admins (AUTH-49). */
+gboolean operation_is_for(const Operation *operation, const Caller *caller);
 const char *operation_id(const Operation *operation);
 const char *operation_project(const Operation *operation);  /* may be NULL */
 const Caller *operation_caller(const Operation *operation); /* may be NULL */

@@ -9,8 +9,10 @@ static gboolean list(Call *call, GError **error)
 {
     const char *project = call->everywhere ? NULL : call->project;
 
-    answer_sync(call->request, 200,
-                operations_list(call->daemon->operations, project, call->recursion > 0), NULL);
+    answer_sync(
+        call->request, 200,
+        operations_list(call->daemon->operations, project, call->caller, call->recursion > 0),
+        NULL);
     return TRUE;
 }
 
@@ -19,8 +21,7 @@ static Operation *find(Call *call, GError **error)
     Operation *operation = operations_find(call->daemon->operations, call->words[0]);
 
     /* AUTH-49: nobody learns of projects that are not for them. */
-    if (operation != NULL && (operation_project(operation) == NULL ||
-                              caller_may_use(call->caller, operation_project(operation))))
+    if (operation != NULL && operation_is_for(operation, call->caller))
         return operation;
     operation_unref(operation);
     error_set(error, ERR_NOT_FOUND, "Operation not found");

@@ -7,6 +7,7 @@
 #include "call.h"
 #include "error.h"
 #include "extensions.h"
+#include "server_config.h"
 #include "wire.h"
 
 static gboolean versions(Call *call, GError **error)
@@ -65,13 +66,12 @@ static json_t *environment(Call *call, GError **error)
     if (host == NULL)
         return NULL;
     uname(&kernel);
-    found =
-        json_pack("{s:[], s:O, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "addresses",
-                  "architectures", json_object_get(host, "architectures"), "certificate",
-                  daemon->certificate != NULL ? daemon->certificate : "", "certificate_fingerprint",
-                  daemon->fingerprint != NULL ? daemon->fingerprint : "", "driver", "lxc",
-                  "driver_version", "5.0.2", "firewall", "nftables", "kernel", kernel.sysname,
-                  "kernel_architecture", kernel.machine, "kernel_version", kernel.release);
+    found = json_pack("{s:[], s:O, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "addresses",
+                      "architectures", json_object_get(host, "architectures"), "certificate",
+                      listeners_certificate(daemon->listeners), "certificate_fingerprint",
+                      listeners_fingerprint(daemon->listeners), "driver", "lxc", "driver_version",
+                      "5.0.2", "firewall", "nftables", "kernel", kernel.sysname,
+                      "kernel_architecture", kernel.machine, "kernel_version", kernel.release);
     json_object_update_new(
         found,
         json_pack("{s:{}, s:{}, s:o, s:o, s:s, s:s, s:b, s:s, s:s, s:i, s:s, s:o, s:s, s:o}",
@@ -86,7 +86,7 @@ static json_t *environment(Call *call, GError **error)
 
 static gboolean show(Call *call, GError **error)
 {
-    const Object *server = snapshot_find(call->model, KIND_SERVER, "", "");
+    g_autoptr(Object) server = wire_server(call->model);
     json_t *all = json_pack("{s:o, s:s, s:s, s:s, s:b, s:[s]}", "api_extensions", extensions_list(),
                             "api_status", "stable", "api_version", "1.0", "auth",
                             call->caller->trusted ? "trusted" : "untrusted", "public", FALSE,
@@ -105,11 +105,29 @@ static gboolean show(Call *call, GError **error)
     }
     json_object_set_new(all, "environment", about);
     /* AUTH-49 */
-    json_object_set_new(
-        all, "config", call->caller->admin && server != NULL ? wire_config(server) : json_object());
-    etag = server != NULL ? wire_etag(server) : NULL;
+    json_object_set_new(all, "config",
+                        call->caller->admin ? server_config_shown(server) : json_object());
+    etag = wire_etag(server);
     answer_sync(call->request, 200, all, etag);
     return TRUE;
+}
+
+static gboolean write_config(Call *call, gboolean merge, GError **error)
+{
+    if (!server_config_write(call, merge, error))
+        return FALSE;
+    answer_sync(call->request, 200, NULL, NULL);
+    return TRUE;
+}
+
+static gboolean replace(Call *call, GError **error)
+{
+    return write_config(call, FALSE, error);
+}
+
+static gboolean merge(Call *call, GError **error)
+{
+    return write_config(call, TRUE, error);
 }
 
 /* Answers once the API works and instances are started (OPS-93). */
@@ -124,6 +142,8 @@ static gboolean ready(Call *call, GError **error)
 const Route ROUTES_SERVER[] = {
     {"GET", "", ACCESS_OPEN, ROUTE_QUICK, versions},
     {"GET", "1.0", ACCESS_OPEN, 0, show},
+    {"PUT", "1.0", ACCESS_ADMIN, 0, replace},
+    {"PATCH", "1.0", ACCESS_ADMIN, 0, merge},
     {"GET", "internal/ready", ACCESS_ADMIN, ROUTE_QUICK, ready},
     {0},
 };

@@ -35,6 +35,7 @@ static gpointer take_over(gpointer data)
             continue;
         after = engine_ref_stored(watch->daemon->engine);
         lifecycle_of_models(watch->daemon->events, before, after);
+        daemon_follow_model(watch->daemon);
     }
     return NULL;
 }

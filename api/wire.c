@@ -51,6 +51,15 @@ json_t *wire_config(const Object *object)
     return config;
 }
 
+Object *wire_server(const Snapshot *model)
+{
+    const Object *stored = snapshot_find(model, KIND_SERVER, "", "");
+
+    return stored != NULL
+               ? object_ref(stored)
+               : object_new(KIND_SERVER, "", "", "", json_pack("{s:{}}", "config"), NULL);
+}
+
 char *wire_etag(const Object *object)
 {
     g_autoptr(json_t) edited = json_copy(object->spec);

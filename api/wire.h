@@ -13,6 +13,9 @@ char *wire_url(const Object *object);
  * users_index. New reference. */
 json_t *wire_object(Daemon *daemon, const Snapshot *model, const Object *object, GHashTable *users);
 
+/* The server's config, empty when nobody has set any. New reference. */
+Object *wire_server(const Snapshot *model);
+
 /* config as clients see and write it: what was set, and what was drawn. New reference. */
 json_t *wire_config(const Object *object);
 

@@ -113,8 +113,8 @@ static void keep_spellings(Object *copy, const Object *stored)
 }
 
 /* The server's config is the exception to 'the whole object': only listed keys change, and a key
- * that the same source set before and leaves out now is unset. Which source set what is remembered
- * in `generated` as "$set:SOURCE". */
+ * that the same source set before and leaves out now is unset; a null takes it out whoever set it.
+ * Which source set what is remembered in `generated` as "$set:SOURCE". */
 static void merge_server(Object *object, const Object *stored)
 {
     json_t *config = json_object_get(object->spec, "config");
@@ -126,7 +126,8 @@ static void merge_server(Object *object, const Object *stored)
     json_t *value;
 
     for (guint i = 0; i < keys->len; i++)
-        json_array_append_new(listed, json_string(keys->pdata[i]));
+        if (!json_is_null(json_object_get(config, keys->pdata[i])))
+            json_array_append_new(listed, json_string(keys->pdata[i]));
     json_object_foreach (json_object_get(stored->spec, "config"), key, value) {
         gboolean dropped = FALSE;
         json_t *item;
@@ -137,6 +138,9 @@ static void merge_server(Object *object, const Object *stored)
         if (!dropped && json_object_get(config, key) == NULL)
             json_object_set(config, key, value);
     }
+    for (guint i = 0; i < keys->len; i++)
+        if (json_is_null(json_object_get(config, keys->pdata[i])))
+            json_object_del(config, keys->pdata[i]);
     json_object_set_new(object->generated, slot, listed);
 }
 

@@ -1,0 +1,61 @@
+#include "password.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <string.h>
+
+#define SALT 32
+#define HASH 64
+#define DIGITS ((gsize)2 * (SALT + HASH))
+
+/* One at a time: each takes 16 MiB and some ten milliseconds, and strangers may ask for it. */
+static void stretch(const char *password, const guint8 salt[SALT], guint8 ret_hash[HASH])
+{
+    static GMutex mutex;
+    int done;
+
+    g_mutex_lock(&mutex);
+    done = EVP_PBE_scrypt(password, strlen(password), salt, SALT, 16384, 8, 1, 64u << 20, ret_hash,
+                          HASH);
+    g_mutex_unlock(&mutex);
+    g_assert(done == 1);
+}
+
+char *password_hash(const char *password)
+{
+    guint8 bytes[SALT + HASH];
+    GString *text = g_string_sized_new(DIGITS);
+
+    g_assert(RAND_bytes(bytes, SALT) == 1);
+    stretch(password, bytes, bytes + SALT);
+    for (guint i = 0; i < sizeof bytes; i++)
+        g_string_append_printf(text, "%02x", bytes[i]);
+    return g_string_free(text, FALSE);
+}
+
+static gboolean is_hash(const char *text)
+{
+    return strlen(text) == DIGITS && strspn(text, "0123456789abcdef") == DIGITS;
+}
+
+static gboolean matches_plain(const char *stored, const char *password)
+{
+    g_autofree char *a = g_compute_checksum_for_string(G_CHECKSUM_SHA256, stored, -1);
+    g_autofree char *b = g_compute_checksum_for_string(G_CHECKSUM_SHA256, password, -1);
+
+    return CRYPTO_memcmp(a, b, strlen(a)) == 0; /* of equal length whatever the passwords' */
+}
+
+gboolean password_matches(const char *stored, const char *password)
+{
+    guint8 bytes[SALT + HASH], hash[HASH];
+
+    if (!is_hash(stored))
+        return matches_plain(stored, password);
+    for (guint i = 0; i < sizeof bytes; i++)
+        bytes[i] = (guint8)(g_ascii_xdigit_value(stored[2 * i]) << 4 |
+                            g_ascii_xdigit_value(stored[2 * i + 1]));
+    stretch(password, bytes, hash);
+    return CRYPTO_memcmp(hash, bytes + SALT, HASH) == 0;
+}
