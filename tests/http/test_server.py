@@ -558,7 +558,7 @@ def test_two_thousand_idle_connections():
         assert time.monotonic() - started < 10
         for s in clients:
             s.close()
-        eventually("all are gone", lambda: peer.json("/counts")["fds"] <= before)
+        eventually("all are gone", lambda: peer.json("/counts")["fds"] <= before, seconds=30)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 

@@ -3,9 +3,11 @@
 #include <criterion/criterion.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "file.h"
+#include "http/server.h"
 #include "http/websocket.h"
 
 typedef struct {
@@ -268,4 +270,86 @@ Test(websocket, client_handshake)
         cr_expect(!try_handshake(answers[i][0], &message));
         cr_expect(strstr(message, answers[i][1]) != NULL, "%s", message);
     }
+}
+
+static void take_stream(Stream *stream, void *data)
+{
+    g_async_queue_push(data, stream);
+}
+
+/* Answers what is no handshake with 400 and the reason. */
+static void on_request(Request *request, void *data)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GBytes) body = NULL;
+
+    if (websocket_upgrade(request, take_stream, data, &error))
+        return;
+    body = g_bytes_new(error->message, strlen(error->message));
+    request_answer(request, 400, NULL, body);
+}
+
+static int connect_to(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    g_strlcpy(address.sun_path, path, sizeof address.sun_path);
+    cr_assert(connect(fd, (struct sockaddr *)&address, sizeof address) == 0);
+    return fd;
+}
+
+/* What a server says to a handshake with these header fields. */
+static void expect_answer(const char *path, const char *fields, const char *wanted)
+{
+    g_autofree char *text = g_strdup_printf("GET / HTTP/1.1\r\nHost: x\r\n%s\r\n", fields);
+    g_auto(Fd) fd = connect_to(path);
+    char answer[2048] = "";
+
+    cr_assert(send(fd, text, strlen(text), 0) == (gssize)strlen(text));
+    cr_assert(recv(fd, answer, sizeof answer - 1, 0) > 0);
+    cr_expect(strstr(answer, wanted) != NULL, "%s\ngives\n%s\nwithout %s", text, answer, wanted);
+}
+
+#define ASK "Connection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n"
+#define VERSION "Sec-WebSocket-Version: 13\r\n"
+#define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+
+Test(websocket, handshake_between_client_and_server)
+{
+    g_autofree char *folder = g_dir_make_tmp("berth-websocket-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(folder, "s", NULL);
+    g_autoptr(GAsyncQueue) streams = g_async_queue_new();
+    const HttpHandlers handlers = {NULL, on_request, streams};
+    HttpServer *http = http_server_new(&handlers, NULL);
+    g_autoptr(GError) error = NULL;
+    Stream *stream;
+    End server = {.log = g_string_new(NULL)};
+    End client = {.log = g_string_new(NULL)};
+
+    cr_assert(http_server_add_unix(http, path, (gid_t)-1, &error) != NULL);
+    stream = stream_new(connect_to(path));
+    cr_assert(websocket_connect(stream, "host", "/1.0/events", NULL, &error), "%s",
+              error != NULL ? error->message : "");
+    client.socket = websocket_new(stream, TRUE, NULL, NULL, &HANDLERS, &client);
+    server.socket =
+        websocket_new(g_async_queue_pop(streams), FALSE, NULL, NULL, &HANDLERS, &server);
+    websocket_send(client.socket, TRUE, "up", 2);
+    run_until(&server, "t:up;");
+    websocket_send(server.socket, TRUE, "down", 4);
+    run_until(&client, "t:down;");
+    websocket_close(server.socket, 1000, "");
+    run_until(&client, "c:1000:;");
+    stop(&server);
+    stop(&client);
+
+    /* The example of RFC 6455, 1.3. */
+    expect_answer(path, ASK VERSION KEY, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    stream_free(g_async_queue_pop(streams));
+    expect_answer(path, VERSION KEY, "400 Bad Request");
+    expect_answer(path, ASK KEY, "version 13");
+    expect_answer(path, ASK VERSION, "Sec-WebSocket-Key");
+    expect_answer(path, ASK VERSION "Sec-WebSocket-Key: short\r\n", "Sec-WebSocket-Key");
+    http_server_free(http);
+    file_remove_tree(folder, NULL);
 }
