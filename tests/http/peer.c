@@ -205,10 +205,11 @@ static BodyPolicy on_header(Request *request, void *data)
 
 static void on_request(Request *request, void *data)
 {
+    g_autoptr(GBytes) small = g_bytes_new_static("{\"type\":\"sync\"}", 15);
     static const char *const hostile[] = {"X-One", "1\r\nX-Two: 2", NULL};
 
     if (is(request, "small"))
-        request_answer(request, 200, JSON, g_bytes_new_static("{\"type\":\"sync\"}", 15));
+        request_answer(request, 200, JSON, small);
     else if (is(request, "later"))
         g_timeout_add((guint)atoi(request_query(request, "ms")), answer_later,
                       request_ref(request));
