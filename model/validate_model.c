@@ -160,6 +160,15 @@ static gboolean is_remote(const Object *object, const Reference *reference)
     return reference->kind == KIND_IMAGE && json_string_at(object->spec, "source/server") != NULL;
 }
 
+/* An instance that was made over the API needs its image no more (IMG-025). One of a state file does:
+ * whoever applies the file elsewhere makes it anew. */
+static gboolean is_made(const Object *object, const Reference *reference)
+{
+    return reference->kind == KIND_IMAGE && g_strcmp0(object->owner, "api") == 0 &&
+           json_member_string(object->generated, "volatile.base_image") != NULL &&
+           g_strcmp0(json_member_string(object->generated, "$image"), reference->name) == 0;
+}
+
 static void check_references(Model *model, const Object *object)
 {
     g_autoptr(GArray) references = refs_of_spec(object);
@@ -167,7 +176,7 @@ static void check_references(Model *model, const Object *object)
     for (guint i = 0; i < references->len; i++) {
         const Reference *reference = &g_array_index(references, Reference, i);
 
-        if (!is_remote(object, reference) &&
+        if (!is_remote(object, reference) && !is_made(object, reference) &&
             !exists(model, object, reference->kind, reference->name))
             report_missing(model, object, reference->path, reference->kind, reference->name);
     }
