@@ -4,7 +4,7 @@
 
 static const Route *const TABLES[] = {ROUTES_IMAGE_ALIASES, ROUTES_IMAGES, ROUTES_SERVER,     ROUTES_BERTH, ROUTES_OBJECTS,
                                       ROUTES_OPERATIONS, ROUTES_FILES, ROUTES_LOGS,
-                                      ROUTES_METADATA, ROUTES_EXEC, ROUTES_CONSOLE, ROUTES_STREAMS, ROUTES_CERTIFICATES};
+                                      ROUTES_METADATA, ROUTES_EXEC, ROUTES_CONSOLE, ROUTES_STREAMS, ROUTES_CERTIFICATES, ROUTES_HOST, ROUTES_NETWORKS};
 
 /* Whether a path fits the segments: literal parts are equal, '*' takes one. */
 static gboolean fits(const char *path, const char *const *segments, const char *ret_words[4])

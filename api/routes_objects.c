@@ -7,6 +7,7 @@
 #include "document.h"
 #include "edit.h"
 #include "error.h"
+#include "host_network.h"
 #include "wire.h"
 
 /* The kind that a route is about: its first segment. */
@@ -40,7 +41,31 @@ static gboolean list(Call *call, GError **error)
             json_array_append_new(found, json_string(url));
         }
     }
+    if (kind->id == KIND_NETWORK && strcmp(project, "default") == 0 && call->caller->admin) {
+        g_autoptr(json_t) host = host_networks(call->model, call->recursion > 0, error);
+
+        if (host == NULL) {
+            json_decref(found);
+            return FALSE;
+        }
+        json_array_extend(found, host);
+    }
     answer_sync(call->request, 200, found, NULL);
+    return TRUE;
+}
+
+/* An interface of the host may be asked for like a network. */
+static gboolean show_host_network(Call *call)
+{
+    json_t *found = call->caller->admin && strcmp(call->project, "default") == 0
+                        ? host_network(call->words[0])
+                        : NULL;
+    g_autofree char *etag = NULL;
+
+    if (found == NULL)
+        return FALSE;
+    etag = json_digest(found);
+    answer_sync(call->request, 200, found, etag);
     return TRUE;
 }
 
@@ -50,6 +75,10 @@ static gboolean show(Call *call, GError **error)
     g_autoptr(GHashTable) users = NULL;
     g_autofree char *etag = NULL;
 
+    if (object == NULL && kind_of(call)->id == KIND_NETWORK && show_host_network(call)) {
+        g_clear_error(error);
+        return TRUE;
+    }
     if (object == NULL)
         return FALSE;
     users = users_index(call->daemon, call->model);

@@ -1,10 +1,7 @@
 /* The server itself (API-101..104). */
-#include <string.h>
-#include <sys/utsname.h>
-#include <unistd.h>
-
 #include "answer.h"
 #include "call.h"
+#include "environment.h"
 #include "error.h"
 #include "extensions.h"
 #include "server_config.h"
@@ -14,74 +11,6 @@ static gboolean versions(Call *call, GError **error)
 {
     answer_sync(call->request, 200, json_pack("[s]", "/1.0"), NULL);
     return TRUE;
-}
-
-/* /etc/os-release: NAME and VERSION_ID. */
-static json_t *os_release(const char *name)
-{
-    g_autofree char *text = g_get_os_info(name);
-
-    return json_string(text != NULL ? text : "");
-}
-
-static json_t *storage_drivers(const json_t *host)
-{
-    const json_t *drivers = json_object_get(host, "storage_drivers");
-    json_t *list = json_array();
-    size_t i;
-    json_t *name;
-
-    json_array_foreach (drivers, i, name)
-        json_array_append_new(
-            list, json_pack("{s:O, s:s, s:b}", "Name", name, "Version", "1", "Remote", FALSE));
-    return list;
-}
-
-static json_t *used_storage(const Snapshot *model)
-{
-    g_autoptr(GPtrArray) names = g_ptr_array_new();
-    g_autofree char *text = NULL;
-
-    for (guint i = 0; i < snapshot_size(model); i++) {
-        const Object *object = snapshot_at(model, i);
-        const char *driver =
-            object->id.kind == KIND_POOL ? json_member_string(object->spec, "driver") : NULL;
-
-        if (driver != NULL && !g_ptr_array_find_with_equal_func(names, driver, g_str_equal, NULL))
-            g_ptr_array_add(names, (gpointer)driver);
-    }
-    g_ptr_array_add(names, NULL);
-    text = g_strjoinv(" | ", (char **)names->pdata);
-    return json_string(text);
-}
-
-/* API-637. */
-static json_t *environment(Call *call, GError **error)
-{
-    Daemon *daemon = call->daemon;
-    g_autoptr(json_t) host = host_facts(daemon->host, error);
-    struct utsname kernel;
-    json_t *found;
-
-    if (host == NULL)
-        return NULL;
-    uname(&kernel);
-    found = json_pack("{s:[], s:O, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "addresses",
-                      "architectures", json_object_get(host, "architectures"), "certificate",
-                      listeners_certificate(daemon->listeners), "certificate_fingerprint",
-                      listeners_fingerprint(daemon->listeners), "driver", "lxc", "driver_version",
-                      "5.0.2", "firewall", "nftables", "kernel", kernel.sysname,
-                      "kernel_architecture", kernel.machine, "kernel_version", kernel.release);
-    json_object_update_new(
-        found,
-        json_pack("{s:{}, s:{}, s:o, s:o, s:s, s:s, s:b, s:s, s:s, s:i, s:s, s:o, s:s, s:o}",
-                  "kernel_features", "lxc_features", "os_name", os_release(G_OS_INFO_KEY_NAME),
-                  "os_version", os_release(G_OS_INFO_KEY_VERSION_ID), "project", call->project,
-                  "server", "berth", "server_clustered", FALSE, "server_event_mode", "full-mesh",
-                  "server_name", kernel.nodename, "server_pid", (int)getpid(), "server_version",
-                  BERTH_VERSION, "storage", used_storage(call->model), "storage_version", "1",
-                  "storage_supported_drivers", storage_drivers(host)));
-    return found;
 }
 
 static gboolean show(Call *call, GError **error)
@@ -98,7 +27,7 @@ static gboolean show(Call *call, GError **error)
         answer_sync(call->request, 200, all, NULL);
         return TRUE;
     }
-    about = environment(call, error);
+    about = environment_shown(call, error);
     if (about == NULL) {
         json_decref(all);
         return FALSE;

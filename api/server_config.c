@@ -67,7 +67,7 @@ static json_t *edited_body(const json_t *body, const Object *server, gboolean me
     json_t *value;
 
     json_object_foreach ((json_t *)body, key, value) {
-        if (strcmp(key, "config") == 0 && json_is_object(value))
+        if (strcmp(key, "config") == 0 && (json_is_object(value) || json_is_null(value)))
             continue;
         if (strcmp(key, "config") == 0 || merge) {
             error_set(error, ERR_INVALID, "%s: the body is {\"config\": {KEY: VALUE}}", key);
