@@ -8,6 +8,17 @@
 
 #define BODY_LIMIT (4u << 20) /* JSON bodies; a preseed of a thousand instances is below 1 MiB */
 
+Call *call_copy(const Call *call)
+{
+    Call *copy = g_memdup2(call, sizeof *call);
+
+    request_ref(call->request);
+    caller_ref(call->caller);
+    snapshot_ref(call->model);
+    copy->project = g_strdup(call->project);
+    return copy;
+}
+
 void call_free(Call *call)
 {
     if (call == NULL)
@@ -151,10 +162,12 @@ void call_dispatch(Daemon *daemon, Request *request)
 {
     g_autoptr(Call) call = g_new0(Call, 1);
     g_autoptr(GError) error = NULL;
+    gboolean known;
 
     call->daemon = daemon;
     call->request = request_ref(request);
     call->route = route_of(request, call->words, &error);
+    call->collection = path_of(request, &known)[0];
     call->caller = authenticate(daemon, request);
     call->model = engine_ref_stored(daemon->engine);
     if (call->route == NULL || !read_query(call, &error) || !check_access(call, &error) ||
@@ -210,9 +223,22 @@ const char *call_project_for(const Call *call, KindId kind)
     return snapshot_project_for(call->model, kind, call->project);
 }
 
+gboolean call_shows(const Call *call, const Object *object)
+{
+    const char *type = json_member_string(object->spec, "type");
+    gboolean machine = g_strcmp0(type, "virtual-machine") == 0;
+
+    return object->id.kind != KIND_INSTANCE || g_strcmp0(call->collection, "instances") == 0 ||
+           !route_is_instances(call->collection) ||
+           machine == (strcmp(call->collection, "virtual-machines") == 0);
+}
+
 const Object *call_object(const Call *call, KindId kind, const char *name, GError **error)
 {
     const Object *object = snapshot_find(call->model, kind, call_project_for(call, kind), name);
+
+    if (object != NULL && !call_shows(call, object))
+        object = NULL;
 
     if (object == NULL) {
         g_autofree char *title = g_strdup(KINDS[kind]->title);

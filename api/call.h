@@ -14,9 +14,12 @@ struct Call {
     char *project;        /* that the request names (API-077) */
     gboolean everywhere;  /* all-projects (API-079) */
     guint recursion;      /* 0, 1 or 2 (API-040..042) */
+    const char *collection; /* the first segment: "instances", or "containers" (API-009) */
     const char *words[4]; /* what stands for the '*' of the route's path */
 };
 
+/* The same call for an operation that goes on after the handler has returned. */
+Call *call_copy(const Call *call);
 void call_free(Call *call);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Call, call_free)
 
@@ -37,6 +40,9 @@ gboolean call_matches(const Call *call, const char *etag, GError **error);
 /* The project whose objects of `kind` are meant: default, when the project does not have the
  * feature (PJ-02). */
 const char *call_project_for(const Call *call, KindId kind);
+/* Whether the collection that is asked for has the object: containers and virtual-machines are parts
+ * of instances (API-009). */
+gboolean call_shows(const Call *call, const Object *object);
 /* An object of the call's project by name; NULL with ERR_NOT_FOUND. Borrowed from call->model. */
 const Object *call_object(const Call *call, KindId kind, const char *name, GError **error);
 

@@ -5,6 +5,7 @@
 #include "document.h"
 #include "error.h"
 #include "wire.h"
+#include "wire_instance.h"
 
 /* API-059: given members replace, maps merge by key, an empty text takes a config key out. */
 static json_t *merged_body(const Object *stored, const json_t *patch)
@@ -88,6 +89,35 @@ static Object *created(const Edit *edit, const Object *stored, GError **error)
     return read_body(edit, edit->name, edit->body, error);
 }
 
+/* A PUT leaves what nothing but a new object can change, such as the source of an instance, when it
+ * does not name it. */
+static json_t *replacing_body(const Object *stored, const json_t *put)
+{
+    json_t *whole = json_copy((json_t *)put);
+
+    for (const Row *row = object_kind(stored)->fields; row != NULL && row->key != NULL; row++) {
+        json_t *had = json_object_get(stored->spec, row->key);
+
+        if (row->label >= LABEL_REBUILD && had != NULL && json_object_get(put, row->key) == NULL)
+            json_object_set(whole, row->key, had);
+    }
+    return whole;
+}
+
+/* What is shown of an instance's fields that nobody set is no wish either. */
+static void drop_shown(Object *wanted, const Object *stored)
+{
+    g_autoptr(json_t) shown = wire_instance_fields(stored);
+    const char *field;
+    json_t *value;
+
+    json_object_foreach (shown, field, value) {
+        if (json_object_get(stored->spec, field) == NULL &&
+            json_equal(json_object_get(wanted->spec, field), value))
+            json_object_del(wanted->spec, field);
+    }
+}
+
 /* The server's config keeps what other sources set (EN-43), unless a null takes it out. */
 static void unset_missing(Object *wanted, const Object *stored)
 {
@@ -104,7 +134,7 @@ static void unset_missing(Object *wanted, const Object *stored)
 static Object *changed(const Edit *edit, const Object *stored, GError **error)
 {
     g_autoptr(json_t) body = edit->mode == EDIT_MERGE ? merged_body(stored, edit->body)
-                                                      : json_incref((json_t *)edit->body);
+                                                      : replacing_body(stored, edit->body);
     g_autoptr(Object) read = NULL;
     Object *wanted;
 
@@ -114,6 +144,8 @@ static Object *changed(const Edit *edit, const Object *stored, GError **error)
         return NULL;
     wanted = object_with(stored, read->spec, NULL);
     drop_echo(wanted, stored);
+    if (edit->kind == KIND_INSTANCE)
+        drop_shown(wanted, stored);
     if ((object_kind(stored)->flags & KIND_SINGLETON) != 0)
         unset_missing(wanted, stored);
     keep_own_fields(wanted, stored);

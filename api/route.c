@@ -2,14 +2,27 @@
 
 #include <string.h>
 
-static const Route *const TABLES[] = {ROUTES_IMAGE_ALIASES, ROUTES_IMAGES, ROUTES_SERVER,     ROUTES_BERTH, ROUTES_OBJECTS,
-                                      ROUTES_OPERATIONS, ROUTES_FILES, ROUTES_LOGS,
-                                      ROUTES_METADATA, ROUTES_EXEC, ROUTES_CONSOLE, ROUTES_STREAMS, ROUTES_CERTIFICATES, ROUTES_HOST, ROUTES_NETWORKS};
+static const Route *const TABLES[] = {ROUTES_IMAGE_ALIASES, ROUTES_IMAGES, ROUTES_SERVER,     ROUTES_BERTH,       ROUTES_OBJECTS,
+                                      ROUTES_OPERATIONS, ROUTES_INSTANCES, ROUTES_INSTANCE_STATE, ROUTES_FILES,       ROUTES_LOGS,
+                                      ROUTES_METADATA, ROUTES_EXEC, ROUTES_CONSOLE, ROUTES_STREAMS,   ROUTES_CERTIFICATES, ROUTES_HOST, ROUTES_NETWORKS};
+
+/* API-009: one table for instances of all types. */
+gboolean route_is_instances(const char *segment)
+{
+    return strcmp(segment, "instances") == 0 || strcmp(segment, "containers") == 0 ||
+           strcmp(segment, "virtual-machines") == 0;
+}
 
 /* Whether a path fits the segments: literal parts are equal, '*' takes one. */
 static gboolean fits(const char *path, const char *const *segments, const char *ret_words[4])
 {
     guint words = 0;
+
+    if (g_str_has_prefix(path, "instances") && *segments != NULL && route_is_instances(*segments)) {
+        path += strlen("instances");
+        path += *path == '/' ? 1 : 0;
+        segments++;
+    }
 
     for (; *path != '\0'; segments++) {
         gsize length = strcspn(path, "/");

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "answer.h"
 #include "error.h"
 #include "listeners.h"
 #include "secret.h"

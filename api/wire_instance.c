@@ -1,9 +1,13 @@
 #include "wire_instance.h"
 
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "expand.h"
+#include "instance/cgroup.h"
+#include "instance/record.h"
 #include "instance/status.h"
+#include "instance/usage.h"
 #include "when.h"
 #include "wire.h"
 
@@ -53,6 +57,26 @@ static json_t *text_or(const Object *object, const char *field, const char *fall
     return json_string(text != NULL ? text : fallback);
 }
 
+/* As LXD names it, which is as the kernel does on the architectures of today. */
+static const char *architecture(void)
+{
+    static struct utsname kernel;
+
+    if (kernel.machine[0] == '\0')
+        uname(&kernel);
+    return kernel.machine;
+}
+
+json_t *wire_instance_fields(const Object *object)
+{
+    return json_pack("{s:o, s:o, s:o, s:b, s:o, s:b}", "description",
+                     text_or(object, "description", ""), "architecture",
+                     text_or(object, "architecture", architecture()), "type",
+                     text_or(object, "type", "container"), "ephemeral",
+                     json_is_true(json_object_get(object->spec, "ephemeral")), "profiles",
+                     profiles_of(object), "stateful", FALSE);
+}
+
 json_t *wire_instance(Daemon *daemon, const Snapshot *model, const Object *object)
 {
     StatusCode status = status_of(daemon, object);
@@ -60,17 +84,50 @@ json_t *wire_instance(Daemon *daemon, const Snapshot *model, const Object *objec
     g_autofree char *used =
         when_seconds(json_integer_value(json_object_get(object->generated, "$last_used")));
     g_auto(Expanded) expanded = {0};
+    json_t *wire = wire_instance_fields(object);
 
     expand_instance(model, object, &expanded);
-    return json_pack(
-        "{s:s, s:o, s:o, s:o, s:o, s:O, s:b, s:o, s:O, s:o, s:b, s:s, s:s, s:s, s:s, s:i, s:s, "
-        "s:o}",
-        "name", object->id.name, "description", text_or(object, "description", ""), "architecture",
-        text_or(object, "architecture", "x86_64"), "type", text_or(object, "type", "container"),
-        "config", wire_config(object), "devices", json_object_get(object->spec, "devices"),
-        "ephemeral", json_is_true(json_object_get(object->spec, "ephemeral")), "profiles",
-        profiles_of(object), "expanded_devices", expanded.devices, "expanded_config",
-        without_own(expanded.config), "stateful", FALSE, "created_at", created, "last_used_at",
-        used, "location", "none", "status", status_text(status), "status_code", (int)status,
-        "project", object->id.project, "restore", json_string(""));
+    json_object_update_new(
+        wire,
+        json_pack("{s:s, s:o, s:O, s:O, s:o, s:s, s:s, s:s, s:s, s:i, s:s, s:s}", "name",
+                  object->id.name, "config", wire_config(object), "devices",
+                  json_object_get(object->spec, "devices"), "expanded_devices", expanded.devices,
+                  "expanded_config", without_own(expanded.config), "created_at", created,
+                  "last_used_at", used, "location", "none", "status", status_text(status),
+                  "status_code", (int)status, "project", object->id.project, "restore", ""));
+    return wire;
+}
+
+/* What a running instance uses; NULL when it ended meanwhile. */
+static json_t *usage_of(Daemon *daemon, const char *name)
+{
+    g_autoptr(json_t) record = record_read(daemon->dir, name, NULL);
+    g_autofree char *group = cgroup_name(daemon->dir, name, "");
+    pid_t init = record_init(record);
+    g_autoptr(GError) gone = NULL;
+
+    return init > 0 ? usage_state(init, group, &gone) : NULL;
+}
+
+json_t *wire_instance_state(Daemon *daemon, const Object *object)
+{
+    g_autofree char *name = disk_name(object->id.project, object->id.name);
+    json_t *state = usage_of(daemon, name);
+    StatusCode status = state != NULL ? status_of(daemon, object) : STATUS_STOPPED;
+
+    if (state == NULL)
+        state = usage_stopped();
+    json_object_set_new(state, "status", json_string(status_text(status)));
+    json_object_set_new(state, "status_code", json_integer(status));
+    return state;
+}
+
+json_t *wire_instance_full(Daemon *daemon, const Snapshot *model, const Object *object)
+{
+    json_t *wire = wire_instance(daemon, model, object);
+
+    json_object_set_new(wire, "state", wire_instance_state(daemon, object));
+    json_object_set_new(wire, "snapshots", json_array());
+    json_object_set_new(wire, "backups", json_array());
+    return wire;
 }

@@ -3,5 +3,12 @@
 
 #include "daemon.h"
 
+/* What is shown of the fields that clients write: what is set, else what that means. New reference.
+ */
+json_t *wire_instance_fields(const Object *object);
 /* The object without state and snapshots (recursion=1). New reference. */
 json_t *wire_instance(Daemon *daemon, const Snapshot *model, const Object *object);
+/* How it runs, API-548. New reference. */
+json_t *wire_instance_state(Daemon *daemon, const Object *object);
+/* The object with state, snapshots and backups (recursion=2; API-042, API-043). New reference. */
+json_t *wire_instance_full(Daemon *daemon, const Snapshot *model, const Object *object);

@@ -161,7 +161,8 @@ Plan *engine_plan_power(Engine *engine, const char *key, const Power *power, GEr
         json_object_set_new(json_object_get(actions, key), "timeout", json_integer(power->timeout));
     wanted = wanted_new();
     wanted_put(wanted, engine->stored, stored, NULL);
-    remember_power(wanted->put->pdata[0], power->state);
+    if (!power->brief)
+        remember_power(wanted->put->pdata[0], power->state);
     return engine_plan_wanted(engine, wanted, NULL, &options, error);
 }
 

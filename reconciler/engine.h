@@ -53,6 +53,8 @@ typedef struct {
     gboolean force;    /* a stop kills at once */
     gint64 timeout; /* seconds for a clean stop, after which it fails and the instance runs on; -1:
                        as long as it takes; POWER_TIMEOUT_OF_INSTANCE: boot.host_shutdown_timeout */
+    gboolean brief; /* a stop for the time that the host is down: what the instance is to come back
+                       to stays as it was (OPS-85) */
 } Power;
 
 /* Plan that brings an instance to a power state. What it makes is no generation. */

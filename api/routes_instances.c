@@ -1,0 +1,283 @@
+/* Instances: list, show, make, replace, merge, rename, delete (API-149..156). */
+#include <string.h>
+
+#include "answer.h"
+#include "call.h"
+#include "edit.h"
+#include "error.h"
+#include "filter.h"
+#include "instance/status.h"
+#include "instance_new.h"
+#include "wire.h"
+#include "wire_instance.h"
+
+/* ---- reading ---- */
+
+/* The URL below the collection that was asked for (API-009). */
+static char *url_of(const Call *call, const Object *object)
+{
+    g_autofree char *url = wire_url(object);
+
+    return g_strdup_printf("/1.0/%s%s", call->collection, url + strlen("/1.0/instances"));
+}
+
+static json_t *wire_at(Call *call, const Object *object)
+{
+    return call->recursion > 1 ? wire_instance_full(call->daemon, call->model, object)
+                               : wire_instance(call->daemon, call->model, object);
+}
+
+/* One project's; sorted by name, as the model is. */
+static void add_project(Call *call, const Filter *filter, const char *project, json_t *found)
+{
+    guint first, count;
+
+    snapshot_range(call->model, KIND_INSTANCE, project, &first, &count);
+    for (guint i = first; i < first + count; i++) {
+        const Object *object = snapshot_at(call->model, i);
+        g_autoptr(json_t) wire = NULL;
+
+        if (!call_shows(call, object))
+            continue;
+        if (filter != NULL || call->recursion > 0) {
+            wire = wire_at(call, object);
+            if (!filter_matches(filter, wire))
+                continue;
+        }
+        if (call->recursion > 0) {
+            json_array_append(found, wire);
+        } else {
+            g_autofree char *url = url_of(call, object);
+
+            json_array_append_new(found, json_string(url));
+        }
+    }
+}
+
+static gboolean list(Call *call, GError **error)
+{
+    const char *text = request_query(call->request, "filter");
+    g_autoptr(Filter) filter = NULL;
+    json_t *found;
+    guint first, count;
+
+    if (text != NULL && *text != '\0' && (filter = filter_parse(text, error)) == NULL)
+        return FALSE;
+    found = json_array();
+    if (call->everywhere) {
+        snapshot_range(call->model, KIND_PROJECT, "", &first, &count);
+        for (guint i = first; i < first + count; i++) {
+            const char *project = snapshot_at(call->model, i)->id.name;
+
+            if (caller_may_use(call->caller, project))
+                add_project(call, filter, project, found);
+        }
+    } else {
+        add_project(call, filter, call->project, found);
+    }
+    answer_sync(call->request, 200, found, NULL);
+    return TRUE;
+}
+
+static gboolean show(Call *call, GError **error)
+{
+    const Object *object = call_object(call, KIND_INSTANCE, call->words[0], error);
+    g_autofree char *etag = NULL;
+
+    if (object == NULL)
+        return FALSE;
+    etag = wire_etag(object);
+    answer_sync(call->request, 200,
+                call->recursion > 0 ? wire_instance_full(call->daemon, call->model, object)
+                                    : wire_instance(call->daemon, call->model, object),
+                etag);
+    return TRUE;
+}
+
+/* ---- operations ---- */
+
+/* A change that goes on after its request is answered. */
+typedef struct {
+    Call *call; /* kept for project, If-Match and cause */
+    EditMode mode;
+    char *name;
+    json_t *body;
+    NewName *taken;
+} Change;
+
+static void change_free(gpointer data)
+{
+    Change *change = data;
+
+    new_name_free(change->taken);
+    call_free(change->call);
+    g_free(change->name);
+    json_decref(change->body);
+    g_free(change);
+}
+
+static Edit edit_of(const Change *change)
+{
+    return (Edit){change->call,          change->mode, KIND_INSTANCE,
+                  change->call->project, change->name, change->body};
+}
+
+static gboolean carry_out(Operation *operation, void *data, GError **error)
+{
+    Change *change = data;
+    Edit edit = edit_of(change);
+    g_autofree char *cause = g_strdup_printf("api %s %s", request_method(change->call->request),
+                                             request_path(change->call->request));
+
+    return daemon_transact(change->call->daemon, change->call->caller, cause,
+                           operation_cancel_flag(operation), edit_plan, &edit, error);
+}
+
+/* Answers with an operation that carries `change` out, which is taken over. With a dry run the plan
+ * is the answer. */
+static gboolean begin(Call *call, const char *title, Change *change, GError **error)
+{
+    Operation *operation;
+    g_autofree char *url = NULL;
+    g_autofree char *path = NULL;
+
+    if (call_is_dry_run(call)) {
+        Edit edit = edit_of(change);
+        gboolean done = call_transact(call, edit_plan, &edit, error);
+
+        change_free(change);
+        return done;
+    }
+    operation = call_operation(call, OPERATION_TASK, title);
+    path = g_strdup_printf("instances/%s", change->name);
+    url = call_url(call, path);
+    operation_add_resource(operation, "instances", url);
+    if (change->mode == EDIT_CREATE)
+        operation_may_cancel(operation, NULL, NULL);
+    call_start(call, operation, carry_out, change, change_free);
+    return TRUE;
+}
+
+static Change *change_new(Call *call, EditMode mode, const char *name, json_t *body)
+{
+    Change *change = g_new0(Change, 1);
+
+    *change = (Change){call_copy(call), mode, g_strdup(name), body, NULL};
+    return change;
+}
+
+static gboolean make(Call *call, GError **error)
+{
+    g_autoptr(json_t) asked = call_body(call, error);
+    g_autoptr(json_t) body = asked != NULL ? instance_new_body(call, asked, error) : NULL;
+    NewName *taken =
+        body != NULL ? new_name_take(call, json_object_get(asked, "name"), error) : NULL;
+    Change *change;
+
+    if (taken == NULL)
+        return FALSE;
+    change = change_new(call, EDIT_CREATE, new_name_text(taken), json_incref(body));
+    change->taken = taken;
+    if (!instance_new_check(call, change->name, body, error)) {
+        change_free(change);
+        return FALSE;
+    }
+    return begin(call, "Creating instance", change, error);
+}
+
+static gboolean check_etag(Call *call, const Object *object, GError **error)
+{
+    g_autofree char *etag = wire_etag(object);
+
+    return call_matches(call, etag, error);
+}
+
+static gboolean replace(Call *call, GError **error)
+{
+    const Object *object = call_object(call, KIND_INSTANCE, call->words[0], error);
+    g_autoptr(json_t) body = object != NULL ? call_body(call, error) : NULL;
+
+    /* Told at once; looked at again in the transaction. */
+    if (body == NULL || !check_etag(call, object, error))
+        return FALSE;
+    return begin(call, "Updating instance",
+                 change_new(call, EDIT_REPLACE, object->id.name, json_incref(body)), error);
+}
+
+static gboolean merge(Call *call, GError **error)
+{
+    const Object *object = call_object(call, KIND_INSTANCE, call->words[0], error);
+    g_autoptr(json_t) body = object != NULL ? call_body(call, error) : NULL;
+
+    if (body == NULL || !edit_run(call, EDIT_MERGE, KIND_INSTANCE, object->id.name, body, error))
+        return FALSE;
+    answer_sync(call->request, 200, NULL, NULL);
+    return TRUE;
+}
+
+static gboolean runs(Call *call, const Object *object)
+{
+    g_autofree char *disk = disk_name(object->id.project, object->id.name);
+
+    return instance_status(call->daemon->dir, disk) != INSTANCE_STOPPED;
+}
+
+/* What of an InstancePost (API-540) is more than a new name. */
+static gboolean check_move(const json_t *body, GError **error)
+{
+    static const char *const others[] = {"migration", "pool", "project", "live", "target", NULL};
+
+    for (const char *const *field = others; *field != NULL; field++) {
+        const json_t *value = json_object_get(body, *field);
+        const char *text = json_string_value(value);
+
+        if (value != NULL && !json_is_null(value) && !json_is_false(value) &&
+            (text == NULL || *text != '\0'))
+            return error_set(error, ERR_UNSUPPORTED,
+                             "%s: moving an instance to another server, pool or project is not "
+                             "supported by this build; it can be renamed",
+                             *field);
+    }
+    return TRUE;
+}
+
+static gboolean move(Call *call, GError **error)
+{
+    const Object *object = call_object(call, KIND_INSTANCE, call->words[0], error);
+    g_autoptr(json_t) body = object != NULL ? call_body(call, error) : NULL;
+    const char *name = json_member_string(body, "name");
+
+    if (body == NULL || !check_move(body, error))
+        return FALSE;
+    if (name == NULL || *name == '\0')
+        return error_set(error, ERR_INVALID, "No name provided");
+    if (runs(call, object))
+        return error_set(error, ERR_INVALID, "Renaming of running instance not allowed");
+    if (snapshot_find(call->model, KIND_INSTANCE, call->project, name) != NULL)
+        return error_set(error, ERR_EXISTS, "Name \"%s\" already in use", name);
+    return begin(call, "Renaming instance",
+                 change_new(call, EDIT_RENAME, object->id.name, json_incref(body)), error);
+}
+
+static gboolean delete (Call *call, GError **error)
+{
+    const Object *object = call_object(call, KIND_INSTANCE, call->words[0], error);
+
+    if (object == NULL)
+        return FALSE;
+    if (runs(call, object))
+        return error_set(error, ERR_INVALID, "Instance is running");
+    return begin(call, "Deleting instance", change_new(call, EDIT_DELETE, object->id.name, NULL),
+                 error);
+}
+
+const Route ROUTES_INSTANCES[] = {
+    {"GET", "instances", ACCESS_PROJECT, 0, list},
+    {"POST", "instances", ACCESS_PROJECT, 0, make},
+    {"GET", "instances/*", ACCESS_PROJECT, 0, show},
+    {"PUT", "instances/*", ACCESS_PROJECT, 0, replace},
+    {"PATCH", "instances/*", ACCESS_PROJECT, 0, merge},
+    {"POST", "instances/*", ACCESS_PROJECT, 0, move},
+    {"DELETE", "instances/*", ACCESS_PROJECT, 0, delete},
+    {0},
+};
