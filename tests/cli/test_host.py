@@ -48,37 +48,12 @@ def instances(*names):
     return "instances:\n" + "".join(instance(name) for name in names)
 
 
-def wait_for(function, what, seconds=20):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if function():
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"{what}: not within {seconds} s")
-
-
-def states(berth):
-    return {item["name"]: item["observed"].get("running", {}).get("state", "stopped")
-            for item in json.loads(berth.run("get", "instance", "--format", "json").expect(0).out)}
-
-
-def apply(berth, text, *args):
-    berth.write("berth.yaml", text)
-    return berth.run("apply", "-y", *args)
-
-
-def down(berth, before):
-    """takes everything down and compares with the start"""
-    berth.run("destroy", "--all", "-y").expect(0)
-    host.same(before, host.fingerprint(berth.state, NAME), ignore=("files",))
-
-
 def test_up_and_down(berth):
     """file to running containers that find each other by name, and back to nothing"""
     before = host.fingerprint(berth.state, NAME)
-    apply(berth, BASE + instances("a", "b")).expect(0)
-    tap.equal(states(berth), {f"{NAME}-a": "running", f"{NAME}-b": "running"})
-    wait_for(lambda: berth.run("exec", f"{NAME}-a", "--", "ping", "-c", "1", "-W", "1", f"{NAME}-b").status == 0,
+    host.apply(berth, BASE + instances("a", "b")).expect(0)
+    tap.equal(host.states(berth), {f"{NAME}-a": "running", f"{NAME}-b": "running"})
+    host.wait_for(lambda: berth.run("exec", f"{NAME}-a", "--", "ping", "-c", "1", "-W", "1", f"{NAME}-b").status == 0,
              "ping by name")
     tap.contains(berth.run("get", "instance").expect(0).out, "10.77.1.")
     tap.contains(berth.run("apply", "-y").expect(0).out, "Nothing to do")
@@ -86,7 +61,7 @@ def test_up_and_down(berth):
     berth.write("dump.yaml", berth.run("dump").expect(0).out)
     berth.run("plan", "-f", "dump.yaml", "--adopt", "--detailed-exitcode", "--set", "x").expect(2)
     berth.run("plan", "-f", "dump.yaml", "--set", berth.path("berth.yaml"), "--detailed-exitcode").expect(0)
-    down(berth, before)
+    host.down(berth, before)
 
 
 # System calls that change something. SQLite sets the owner of its write-ahead files, which are no host state (LAW-2).
@@ -100,7 +75,7 @@ def test_second_apply_writes_nothing(berth):
     if shutil.which("strace") is None:
         raise tap.Skip("strace is not installed")
     before = host.fingerprint(berth.state, NAME)
-    apply(berth, BASE + instances("a", "b")).expect(0)
+    host.apply(berth, BASE + instances("a", "b")).expect(0)
     up = host.fingerprint(berth.state, NAME)
     log = berth.path("strace.log")
     subprocess.run(["strace", "-f", "-o", log, berth.program, "apply", "-y"], cwd=berth.work, check=True,
@@ -130,13 +105,13 @@ def test_second_apply_writes_nothing(berth):
         raise AssertionError(f"only {calls} calls in the trace")
     tap.equal(programs, 1, "programs started")
     host.same(up, host.fingerprint(berth.state, NAME))
-    down(berth, before)
+    host.down(berth, before)
 
 
 def test_exec(berth):
     """exec passes input, output and exit status, with and without a terminal"""
     before = host.fingerprint(berth.state, NAME)
-    apply(berth, BASE + instances("x")).expect(0)
+    host.apply(berth, BASE + instances("x")).expect(0)
     name = f"{NAME}-x"
     tap.equal(berth.run("exec", name, "--", "sh", "-c", "exit 42").status, 42)
     result = berth.run("exec", name, "--", "sh", "-c", "cat; echo err >&2", stdin="through\n").expect(0)
@@ -158,46 +133,46 @@ def test_exec(berth):
     tap.equal(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 7, "no terminal with one")
     tap.equal(berth.run("exec", name, "--", "/no/such/program").status, 127)
     tap.contains(berth.run("exec", f"{NAME}-none", "--", "true").expect(1).err, f"{NAME}-none")
-    apply(berth, BASE + instances("x").replace("running", "stopped")).expect(0)
+    host.apply(berth, BASE + instances("x").replace("running", "stopped")).expect(0)
     tap.contains(berth.run("exec", name, "--", "true").expect(65).err, "Instance is not running")
-    down(berth, before)
+    host.down(berth, before)
 
 
 def test_drift(berth):
     """what somebody else changed is drift (exit 2); apply repairs it"""
     before = host.fingerprint(berth.state, NAME)
-    apply(berth, BASE + instances("a")).expect(0)
+    host.apply(berth, BASE + instances("a")).expect(0)
     subprocess.run(["ip", "addr", "flush", "dev", BRIDGE, "scope", "global"], check=True)
     tap.contains(berth.run("drift").expect(2).out, BRIDGE)
     tap.contains(berth.run("drift", "--format", "json", f"network/{BRIDGE}").expect(2).out, "address")
     berth.run("drift", "pool/pool").expect(0)
     berth.run("apply", "-y").expect(0)
     berth.run("drift").expect(0)
-    down(berth, before)
+    host.down(berth, before)
 
 
 def test_failure_is_undone(berth):
     """an apply that fails leaves the host as before, exit 3"""
     before = host.fingerprint(berth.state, NAME)
-    apply(berth, BASE + instances("a")).expect(0)
+    host.apply(berth, BASE + instances("a")).expect(0)
     up = host.fingerprint(berth.state, NAME)
     broken = BASE.replace("dns.domain: test.lan", "dns.domain: test.lan\n    raw.dnsmasq: no-such-option")
-    result = apply(berth, broken + instances("a", "b")).expect(3)
+    result = host.apply(berth, broken + instances("a", "b")).expect(3)
     tap.contains(result.err, BRIDGE)
     host.same(up, host.fingerprint(berth.state, NAME))
     berth.run("drift").expect(0)
-    tap.equal(states(berth), {f"{NAME}-a": "running"})
-    down(berth, before)
+    tap.equal(host.states(berth), {f"{NAME}-a": "running"})
+    host.down(berth, before)
 
 
 def test_keep_going(berth):
     """--keep-going keeps what does not depend on the failure, exit 5"""
     before = host.fingerprint(berth.state, NAME)
     text = BASE + instances("good") + instance("bad", "  devices: {data: {type: disk, source: /no/such/path, path: /mnt}}\n")
-    result = apply(berth, text, "--keep-going").expect(5)
+    result = host.apply(berth, text, "--keep-going").expect(5)
     tap.contains(result.err, f"{NAME}-bad")
-    tap.equal(states(berth), {f"{NAME}-good": "running"})
-    down(berth, before)
+    tap.equal(host.states(berth), {f"{NAME}-good": "running"})
+    host.down(berth, before)
 
 
 def interrupt(berth, number):
@@ -220,7 +195,7 @@ def test_interrupt(berth):
         host.same(before, host.fingerprint(berth.state, NAME), ignore=("files",))
         tap.equal(json.loads(berth.run("history", "--format", "json").out), [])
     berth.run("apply", "-y").expect(0)
-    down(berth, before)
+    host.down(berth, before)
 
 
 def test_killed(berth):
@@ -229,42 +204,42 @@ def test_killed(berth):
     status, _ = interrupt(berth, signal.SIGKILL)
     tap.equal(status, -signal.SIGKILL)
     berth.run("apply", "-y").expect(0)
-    tap.equal(set(states(berth).values()), {"running"})
+    tap.equal(set(host.states(berth).values()), {"running"})
     berth.run("drift").expect(0)
-    down(berth, before)
+    host.down(berth, before)
 
 
 def test_undelete(berth):
     """deleted data can be brought back as long as it is parked (EN-31)"""
     before = host.fingerprint(berth.state, NAME)
     name = f"{NAME}-x"
-    apply(berth, BASE + instances("x")).expect(0)
+    host.apply(berth, BASE + instances("x")).expect(0)
     berth.run("exec", name, "--", "sh", "-c", "echo kept > /root/file || echo kept > /file").expect(0)
     berth.run("destroy", "-y", "--only", f"instance/{name}", "--park-for", "1h").expect(0)
     tap.contains(berth.run("parked").expect(0).out, name)
-    tap.equal(states(berth), {})
+    tap.equal(host.states(berth), {})
     berth.run("undelete", f"instance/{name}", "-y").expect(0)
     tap.contains(berth.run("exec", name, "--", "sh", "-c", "cat /root/file /file 2>/dev/null; true").expect(0).out, "kept")
     berth.run("destroy", "-y", "--only", f"instance/{name}", "--park-for", "1h").expect(0)
     berth.run("purge", f"instance/{name}").expect(0)
     tap.equal(json.loads(berth.run("parked", "--format", "json").out), [])
     berth.run("undelete", f"instance/{name}", "-y").expect(1)
-    down(berth, before)
+    host.down(berth, before)
 
 
 def test_pending_restart(berth):
     """a restart that is not allowed is stored, pending, exit 10; then allowed"""
     before = host.fingerprint(berth.state, NAME)
     name = f"{NAME}-a"
-    apply(berth, BASE + instances("a")).expect(0)
+    host.apply(berth, BASE + instances("a")).expect(0)
     changed = BASE + "instances:\n" + instance("a", "  config: {security.nesting: true}\n")
-    tap.contains(apply(berth, changed, "--allow-restart", "none").expect(10).err, name)
+    tap.contains(host.apply(berth, changed, "--allow-restart", "none").expect(10).err, name)
     tap.contains(berth.run("status").expect(0).out, "RestartPending")
     berth.run("plan", "--allow-restart", "none").expect(0)
-    apply(berth, changed).expect(0)
+    host.apply(berth, changed).expect(0)
     tap.absent(berth.run("status").expect(0).out, "RestartPending")
-    tap.equal(states(berth), {name: "running"})
-    down(berth, before)
+    tap.equal(host.states(berth), {name: "running"})
+    host.down(berth, before)
 
 
 def other_image(path):
@@ -285,9 +260,9 @@ def test_rebuild(berth):
     base = BASE.replace("profiles:\n", "- name: other\n  source: ./other.tar.gz\nprofiles:\n")
     text = base + instances("a").replace("running", "stopped")
     root = os.path.join(berth.state, "containers", name, "rootfs", "other")
-    apply(berth, text).expect(0)
+    host.apply(berth, text).expect(0)
     changed = text.replace("  image: busybox", "  image: other")
-    tap.contains(apply(berth, changed).expect(10).err, name)
+    tap.contains(host.apply(berth, changed).expect(10).err, name)
     tap.equal(os.path.exists(root), False, "rebuilt")
     tap.contains(berth.run("plan", "--out", "plan.json").expect(0).out, "rebuild")
     tap.contains(berth.run("apply", "-y", "plan.json").expect(8).err, "--allow-replace")
@@ -296,22 +271,22 @@ def test_rebuild(berth):
     tap.contains(berth.run("apply", "-y").expect(0).out, "Nothing to do")
     berth.run("rollback", "-y", "2", "--allow-replace", "all").expect(0)
     tap.equal(os.path.exists(root), False, "not rolled back")
-    down(berth, before)
+    host.down(berth, before)
 
 
 def test_timeout(berth):
     """--timeout undoes an apply that takes longer, exit 3"""
     before = host.fingerprint(berth.state, NAME)
     name = f"{NAME}-a"
-    apply(berth, BASE + "instances:\n" + instance("a", "  config: {boot.host_shutdown_timeout: 4}\n")).expect(0)
+    host.apply(berth, BASE + "instances:\n" + instance("a", "  config: {boot.host_shutdown_timeout: 4}\n")).expect(0)
     with open(os.path.join(berth.state, "run", f"{name}.json"), encoding="utf-8") as file:
         init = json.load(file)["init"]
     os.kill(init[0] if isinstance(init, list) else init, signal.SIGSTOP)
     result = berth.run("destroy", "-y", "--timeout", "1s").expect(3)
     tap.contains(result.err, "undone")
-    tap.equal(states(berth), {name: "running"})
+    tap.equal(host.states(berth), {name: "running"})
     berth.run("drift").expect(0)
-    down(berth, before)
+    host.down(berth, before)
 
 
 def test_in_the_way(berth):
@@ -320,7 +295,7 @@ def test_in_the_way(berth):
     subprocess.run(["ip", "link", "add", BRIDGE, "type", "bridge"], check=True)
     try:
         foreign = host.fingerprint(berth.state, NAME)
-        result = apply(berth, BASE)
+        result = host.apply(berth, BASE)
         if result.status not in (1, 3):
             raise AssertionError(f"exit {result.status}: {result.err}")
         tap.contains(result.err, BRIDGE)
@@ -333,24 +308,24 @@ def test_in_the_way(berth):
 def test_progress(berth):
     """--format jsonl: a JSON line for each change of a step on stderr, the result on stdout (EN-34)"""
     before = host.fingerprint(berth.state, NAME)
-    result = apply(berth, BASE + instances("a"), "--format", "jsonl").expect(0)
+    result = host.apply(berth, BASE + instances("a"), "--format", "jsonl").expect(0)
     lines = [json.loads(line) for line in result.err.splitlines()]
     done = [line for line in lines if line["state"] == "done"]
     tap.equal(done[-1]["done"], done[-1]["total"])
     if any(not re.match(r"[a-z]+/", line["object"]) or not line["text"] for line in lines):
         raise AssertionError(lines)
     tap.equal(json.loads(result.out)["steps"], done[-1]["total"])
-    down(berth, before)
+    host.down(berth, before)
 
 
 def test_protected_instance(berth):
     """security.protection.delete refuses a delete, exit 8"""
     before = host.fingerprint(berth.state, NAME)
-    apply(berth, BASE + "instances:\n" + instance("a", "  config: {security.protection.delete: true}\n")).expect(0)
+    host.apply(berth, BASE + "instances:\n" + instance("a", "  config: {security.protection.delete: true}\n")).expect(0)
     tap.contains(berth.run("destroy", "-y").expect(8).err, "security.protection.delete")
-    tap.equal(states(berth), {f"{NAME}-a": "running"})
-    apply(berth, BASE + instances("a")).expect(0)
-    down(berth, before)
+    tap.equal(host.states(berth), {f"{NAME}-a": "running"})
+    host.apply(berth, BASE + instances("a")).expect(0)
+    host.down(berth, before)
 
 
 host.main(globals())

@@ -220,3 +220,28 @@ def same(before, after, ignore=()):
             lost = [item for item in before[part] if item not in after[part]]
             new = [item for item in after[part] if item not in before[part]]
         raise AssertionError(f"{part}: gone {lost!r}, new {new!r}")
+
+
+def wait_for(function, what, seconds=20):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if function():
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{what}: not within {seconds} s")
+
+
+def states(berth):
+    return {item["name"]: item["observed"].get("running", {}).get("state", "stopped")
+            for item in json.loads(berth.run("get", "instance", "--format", "json").expect(0).out)}
+
+
+def apply(berth, text, *args):
+    berth.write("berth.yaml", text)
+    return berth.run("apply", "-y", *args)
+
+
+def down(berth, before):
+    """takes everything down and compares with the start"""
+    berth.run("destroy", "--all", "-y").expect(0)
+    same(before, fingerprint(berth.state, NAME), ignore=("files",))

@@ -1,0 +1,135 @@
+#!/usr/bin/python3
+"""The command with containers that run a whole distribution: Debian with systemd as init."""
+import json
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import debian  # noqa: E402
+import host  # noqa: E402
+import tap  # noqa: E402
+
+NAME = host.NAME
+BRIDGE = f"br{NAME}"
+A, B = f"{NAME}-a", f"{NAME}-b"
+METADATA, ROOT = "BERTH_TEST_METADATA", "BERTH_TEST_ROOT"
+MEMORY, PROCESSES = 256 << 20, 300
+
+
+def base():
+    return f"""\
+storage_pools:
+- name: pool
+  driver: dir
+networks:
+- name: {BRIDGE}
+  config:
+    ipv4.address: 10.77.1.1/24
+    ipv6.address: none
+    dns.domain: test.lan
+images:
+- name: debian
+  source: {{file: {os.environ[METADATA]}, rootfs: {os.environ[ROOT]}}}
+profiles:
+- name: small
+  config: {{limits.memory: {MEMORY >> 20}MiB, limits.processes: "{PROCESSES}"}}
+  devices:
+    root: {{type: disk, path: /, pool: pool}}
+    eth0: {{type: nic, network: {BRIDGE}}}
+"""
+
+
+def instances(*names, state="running", extra=""):
+    return "instances:\n" + "".join(f"- name: {name}\n  image: debian\n  profiles: [small]\n  state: {state}\n{extra}"
+                                    for name in names)
+
+
+def inside(berth, name, *argv):
+    return berth.run("exec", name, "--", *argv)
+
+
+def has_booted(berth, name):
+    """systemd has started what it wants to"""
+    return inside(berth, name, "systemctl", "is-system-running").out.strip() in ("running", "degraded")
+
+
+def init_of(berth, name):
+    with open(os.path.join(berth.state, "run", f"{name}.json"), encoding="utf-8") as file:
+        return json.load(file).get("init")
+
+
+def limit(name, *files):
+    """a limit of a container as the kernel has it, in v1 or v2"""
+    for group in host.cgroups(name):
+        for file in files:
+            path = os.path.join(group, file)
+            if os.path.exists(path) and group.endswith(name):
+                with open(path, encoding="utf-8") as value:
+                    return int(value.read())
+    raise AssertionError(f"no {files} for {name}")
+
+
+def limits_are_in_force(name):
+    tap.equal(limit(name, "memory.limit_in_bytes", "memory.max"), MEMORY)
+    tap.equal(limit(name, "pids.max"), PROCESSES)
+
+
+def test_life(berth):
+    """systemd boots without a failed unit, gets its address, finds the other by name, and stops when it is asked to"""
+    before = host.fingerprint(berth.state, NAME)
+    host.apply(berth, base() + instances(A, B)).expect(0)
+    for name in (A, B):
+        host.wait_for(lambda: has_booted(berth, name), f"boot of {name}", 60)
+        tap.equal(inside(berth, name, "systemctl", "--failed", "--plain", "--no-legend").expect(0).out, "", "failed units")
+        limits_are_in_force(name)
+    host.wait_for(lambda: inside(berth, A, "ping", "-c1", "-W1", B).status == 0, "ping by name")
+    tap.contains(berth.run("get", "instance").expect(0).out, "10.77.1.")
+    tap.equal(inside(berth, A, "sh", "-c", "exit 42").status, 42)
+    tap.equal(inside(berth, A, "hostname").expect(0).out, f"{A}\n")
+    tap.contains(host.apply(berth, base() + instances(A, B)).expect(0).out, "Nothing to do")
+    berth.run("drift").expect(0)
+    began = time.monotonic()
+    host.apply(berth, base() + instances(A, B, state="stopped")).expect(0)
+    took = time.monotonic() - began
+    if took > 20:
+        raise AssertionError(f"the stop took {took:.0f} s: systemd was killed, not asked")
+    journal = os.path.join(berth.state, "logs", A, "console.log")
+    with open(journal, encoding="utf-8", errors="replace") as file:
+        tap.contains(file.read(), "Reached target")
+    host.down(berth, before)
+
+
+def test_reboot_and_poweroff(berth):
+    """reboot inside ends running with its limits, poweroff inside ends stopped, and a new apply starts it"""
+    before = host.fingerprint(berth.state, NAME)
+    host.apply(berth, base() + instances(A)).expect(0)
+    host.wait_for(lambda: has_booted(berth, A), "boot", 60)
+    first = init_of(berth, A)
+    inside(berth, A, "systemctl", "reboot")
+    host.wait_for(lambda: host.states(berth) == {A: "running"} and init_of(berth, A) not in (None, first), "reboot", 60)
+    host.wait_for(lambda: has_booted(berth, A), "boot after the reboot", 60)
+    limits_are_in_force(A)
+    host.wait_for(lambda: inside(berth, A, "ping", "-c1", "-W1", "10.77.1.1").status == 0, "ping after the reboot")
+    berth.run("drift").expect(0)
+    inside(berth, A, "systemctl", "poweroff")
+    host.wait_for(lambda: host.states(berth) == {A: "stopped"}, "poweroff", 60)
+    berth.run("drift").expect(2)
+    berth.run("apply", "-y").expect(0)
+    tap.equal(host.states(berth), {A: "running"})
+    host.down(berth, before)
+
+
+def prepare():
+    """The image is made outside of the tests, which have no way to the archive."""
+    if os.environ.get(host.INSIDE) or os.geteuid() != 0:
+        return
+    try:
+        os.environ[METADATA], os.environ[ROOT] = debian.image(os.environ["BERTH_TEST_CACHE"])
+    except tap.Skip as reason:
+        print(f"1..0 # SKIP {reason}")
+        sys.exit(0)
+
+
+prepare()
+host.main(globals())
