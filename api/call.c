@@ -154,8 +154,11 @@ void call_run(Call *call)
 {
     g_autoptr(GError) error = NULL;
 
-    if (!call->route->handle(call, &error))
-        answer_error(call->request, error);
+    if (call->route->handle(call, &error))
+        return;
+    g_debug("%s %s: %s", request_method(call->request), request_path(call->request),
+            error->message);
+    answer_error(call->request, error);
 }
 
 void call_dispatch(Daemon *daemon, Request *request)
@@ -170,6 +173,8 @@ void call_dispatch(Daemon *daemon, Request *request)
     call->collection = path_of(request, &known)[0];
     call->caller = authenticate(daemon, request);
     call->model = engine_ref_stored(daemon->engine);
+    g_debug("%s %s from %s (%s)", request_method(request), request_path(request),
+            call->caller->username, call->caller->address);
     if (call->route == NULL || !read_query(call, &error) || !check_access(call, &error) ||
         !check_phase(call, &error)) {
         answer_error(request, error);

@@ -6,6 +6,7 @@
 #include "context.h"
 #include "error.h"
 #include "lifecycle.h"
+#include "log.h"
 
 #define WORKERS 64 /* requests that wait at a time: for locks of each other, mostly */
 
@@ -28,6 +29,7 @@ Daemon *daemon_new(const char *dir, GError **error)
     if (daemon->engine == NULL)
         return NULL;
     daemon->events = events_new(daemon->context);
+    log_to_events(daemon->events);
     daemon->operations = operations_new(daemon->context, daemon->events);
     daemon->workers = g_thread_pool_new(work, NULL, WORKERS, FALSE, NULL);
     daemon->background = context_workers();
@@ -45,6 +47,7 @@ void daemon_free(Daemon *daemon)
         g_thread_pool_free(daemon->background, FALSE, TRUE);
     operations_free(daemon->operations);
     engine_close(daemon->engine);
+    log_to_events(NULL);
     events_free(daemon->events);
     host_free(daemon->host);
     g_main_context_unref(daemon->context);

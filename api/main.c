@@ -9,6 +9,8 @@
 
 #include "call.h"
 #include "error.h"
+#include "housekeeping.h"
+#include "log.h"
 #include "store_watch.h"
 
 typedef struct {
@@ -57,6 +59,13 @@ static gboolean on_stop(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
+static GLogLevelFlags log_level(const Options *options)
+{
+    if (options->debug)
+        return G_LOG_LEVEL_DEBUG;
+    return options->verbose ? G_LOG_LEVEL_INFO : G_LOG_LEVEL_WARNING;
+}
+
 static gboolean serve(const Options *options, GError **error)
 {
     const char *dir = g_getenv("BERTH_DIR");
@@ -64,6 +73,8 @@ static gboolean serve(const Options *options, GError **error)
     g_autoptr(StoreWatch) watch = NULL;
     g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
 
+    if (!log_start(options->logfile, log_level(options), error))
+        return FALSE;
     daemon = daemon_new(dir != NULL ? dir : "/var/lib/berth", error);
     if (daemon == NULL || !listen_locally(daemon, options, error))
         return FALSE;
@@ -73,6 +84,7 @@ static gboolean serve(const Options *options, GError **error)
     g_unix_signal_add(SIGTERM, on_stop, loop);
     g_unix_signal_add(SIGINT, on_stop, loop);
     daemon_follow_model(daemon);
+    housekeeping_start(daemon);
     g_atomic_int_set(&daemon->phase, DAEMON_READY);
     g_main_loop_run(loop);
     g_atomic_int_set(&daemon->phase, DAEMON_STOPPING);
