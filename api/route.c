@@ -40,6 +40,13 @@ static gboolean fits(const char *path, const char *const *segments, const char *
     return *segments == NULL;
 }
 
+void route_each(void (*each)(const Route *route, void *data), void *data)
+{
+    for (guint t = 0; t < G_N_ELEMENTS(TABLES); t++)
+        for (const Route *route = TABLES[t]; route->method != NULL; route++)
+            each(route, data);
+}
+
 RouteResult route_find(const char *method, const char *const *segments, const Route **ret_route,
                        const char *ret_words[4])
 {

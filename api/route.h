@@ -40,6 +40,9 @@ extern const Route ROUTES_SERVER[], ROUTES_BERTH[], ROUTES_OBJECTS[], ROUTES_OPE
 /* Whether the first segment of a path names the collection of instances, or of one type of them. */
 gboolean route_is_instances(const char *segment);
 
+/* Calls for each route there is. */
+void route_each(void (*each)(const Route *route, void *data), void *data);
+
 typedef enum { ROUTE_FOUND, ROUTE_NO_PATH, ROUTE_NO_METHOD } RouteResult;
 
 /* Finds the route of a path's segments (without "1.0"). `ret_words` gets what stands for each '*';

@@ -18,6 +18,25 @@ static const Kind *kind_of(const Call *call)
     return kind_by_name(collection);
 }
 
+/* AUTH-49: what is used in projects that are not for the caller stays out of sight. */
+static json_t *shown_to(const Call *call, const Object *object, GHashTable *users)
+{
+    json_t *wire = wire_object(call->daemon, call->model, object, users);
+    json_t *urls = json_object_get(wire, "used_by");
+
+    for (size_t i = json_array_size(urls); i-- > 0 && !call->caller->admin;) {
+        const char *url = json_string_value(json_array_get(urls, i));
+        const char *project = strstr(url, "?project=");
+        g_autofree char *name = project != NULL
+                                    ? g_uri_unescape_string(project + strlen("?project="), NULL)
+                                    : g_strdup("default");
+
+        if (name == NULL || !caller_may_use(call->caller, name))
+            json_array_remove(urls, i);
+    }
+    return wire;
+}
+
 static gboolean list(Call *call, GError **error)
 {
     const Kind *kind = kind_of(call);
@@ -34,7 +53,7 @@ static gboolean list(Call *call, GError **error)
         if (kind->id == KIND_PROJECT && !caller_may_use(call->caller, object->id.name))
             continue; /* AUTH-49 */
         if (call->recursion > 0) {
-            json_array_append_new(found, wire_object(call->daemon, call->model, object, users));
+            json_array_append_new(found, shown_to(call, object, users));
         } else {
             g_autofree char *url = wire_url(object);
 
@@ -81,9 +100,11 @@ static gboolean show(Call *call, GError **error)
     }
     if (object == NULL)
         return FALSE;
+    if (object->id.kind == KIND_PROJECT && !caller_may_use(call->caller, object->id.name))
+        return error_set(error, ERR_NOT_FOUND, "Project not found");
     users = users_index(call->daemon, call->model);
     etag = wire_etag(object);
-    answer_sync(call->request, 200, wire_object(call->daemon, call->model, object, users), etag);
+    answer_sync(call->request, 200, shown_to(call, object, users), etag);
     return TRUE;
 }
 
