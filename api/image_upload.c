@@ -1,12 +1,11 @@
 #include "image_upload.h"
 
-#include <fcntl.h>
 #include <string.h>
 
 #include "error.h"
 #include "file.h"
-#include "http/form.h"
 #include "image_import.h"
+#include "image_parts.h"
 
 typedef struct {
     Daemon *daemon;
@@ -14,7 +13,7 @@ typedef struct {
     Caller *caller;
     char *project, *cause;
     json_t *wanted;
-    char *filename; /* of the header, or of the root's part; NULL: none */
+    char *filename; /* of the header; NULL: none */
 } Upload;
 
 static void upload_free(gpointer data)
@@ -105,61 +104,12 @@ static json_t *read_headers(const Request *request, GError **error)
 
 /* ---- the body ---- */
 
-/* A part of the body as a file of its own, without a name. */
-static int part_file(const Daemon *daemon, int body, const FormPart *part, GError **error)
-{
-    g_auto(Fd) fd = open(daemon->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    loff_t from = (loff_t)part->offset;
-    guint64 left = part->length;
-
-    while (fd >= 0 && left > 0) {
-        ssize_t n = copy_file_range(body, &from, fd, NULL, MIN(left, 1u << 30), 0);
-
-        if (n <= 0) {
-            error_errno(error, n < 0 ? errno : EIO, "take the upload apart");
-            return -1;
-        }
-        left -= (guint64)n;
-    }
-    if (fd < 0)
-        error_errno(error, errno, "open a file in %s", daemon->dir);
-    return fd_steal(&fd);
-}
-
-/* The two files of a split image (IMG-040). */
-static gboolean take_apart(Upload *upload, int body, guint64 size, Fd *ret_file, Fd *ret_rootfs,
-                           GError **error)
-{
-    const char *type = request_header(upload->request, "Content-Type");
-    g_autoptr(GPtrArray) parts = form_read(body, size, type, error);
-    const FormPart *metadata, *rootfs;
-
-    if (parts == NULL)
-        return FALSE;
-    metadata = parts->len > 0 ? parts->pdata[0] : NULL;
-    rootfs = parts->len > 1 ? parts->pdata[1] : NULL;
-    if (metadata == NULL || strcmp(metadata->name, "metadata") != 0)
-        return error_set(error, ERR_INVALID, "Invalid multipart image");
-    if (rootfs == NULL || parts->len > 2 ||
-        (strcmp(rootfs->name, "rootfs") != 0 && strcmp(rootfs->name, "rootfs.img") != 0))
-        return error_set(error, ERR_INVALID,
-                         "Invalid multipart image: the second part, and the last, is the rootfs");
-    if (rootfs->filename != NULL) { /* IMG-008 */
-        g_free(upload->filename);
-        upload->filename = g_strdup(rootfs->filename);
-    }
-    *ret_file = part_file(upload->daemon, body, metadata, error);
-    if (*ret_file < 0)
-        return FALSE;
-    *ret_rootfs = part_file(upload->daemon, body, rootfs, error);
-    return *ret_rootfs >= 0;
-}
-
 static gboolean run(Operation *operation, void *data, GError **error)
 {
     Upload *upload = data;
     const char *type = request_header(upload->request, "Content-Type");
     g_auto(Fd) file = -1, rootfs = -1;
+    g_autofree char *named = NULL;
     json_t *result = NULL;
     guint64 size = 0;
     int body = request_body_fd(upload->request, &size);
@@ -177,13 +127,13 @@ static gboolean run(Operation *operation, void *data, GError **error)
 
     if (body < 0)
         return error_set(error, ERR_INVALID, "the body of the request is empty: no image is there");
-    if (type != NULL && g_ascii_strncasecmp(type, "multipart/", strlen("multipart/")) == 0) {
-        if (!take_apart(upload, body, size, &file, &rootfs, error))
+    if (image_parts_are(type)) {
+        if (!image_parts_take(upload->daemon->dir, body, size, type, &file, &rootfs, &named, error))
             return FALSE;
         import.file = file;
         import.rootfs = rootfs;
     }
-    import.filename = upload->filename;
+    import.filename = named != NULL ? named : upload->filename; /* IMG-008 */
     if (!image_import(&import, &result, error))
         return FALSE;
     operation_set_metadata(operation, result);

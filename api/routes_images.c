@@ -10,6 +10,7 @@
 #include "image_export.h"
 #include "image_import.h"
 #include "image_list.h"
+#include "image_remote.h"
 #include "image_secret.h"
 #include "image_upload.h"
 
@@ -116,9 +117,7 @@ static gboolean make(Call *call, GError **error)
     if (body == NULL)
         return image_upload(call, error);
     if (g_strcmp0(type, "image") == 0 || g_strcmp0(type, "url") == 0)
-        return error_set(error, ERR_UNSUPPORTED,
-                         "source: copying an image from a server is not supported by this build; "
-                         "import its files, or copy with --mode=relay");
+        return image_remote_make(call, body, error);
     if (type != NULL && (g_str_equal(type, "instance") || g_str_equal(type, "snapshot") ||
                          g_str_equal(type, "container") || g_str_equal(type, "virtual-machine")))
         return error_set(error, ERR_UNSUPPORTED,
@@ -278,23 +277,6 @@ static gboolean delete (Call *call, GError **error)
     return TRUE;
 }
 
-/* IMG-028: no image has a server that it came from. */
-static gboolean run_refresh(Operation *operation, void *data, GError **error)
-{
-    return error_set(error, ERR_INVALID, "The image has no update source");
-}
-
-static gboolean refresh(Call *call, GError **error)
-{
-    const Object *image = image_find(call, call->words[0], error);
-
-    if (image == NULL)
-        return FALSE;
-    call_start(call, call_operation(call, OPERATION_TASK, "Refreshing image"), run_refresh, NULL,
-               NULL);
-    return TRUE;
-}
-
 static gboolean push(Call *call, GError **error)
 {
     return error_set(error, ERR_UNSUPPORTED,
@@ -311,7 +293,7 @@ const Route ROUTES_IMAGES[] = {
     {"DELETE", "images/*", ACCESS_PROJECT, 0, delete},
     {"GET", "images/*/export", ACCESS_OPEN, 0, export_image},
     {"POST", "images/*/export", ACCESS_PROJECT, 0, push},
-    {"POST", "images/*/refresh", ACCESS_PROJECT, 0, refresh},
+    {"POST", "images/*/refresh", ACCESS_PROJECT, 0, image_remote_refresh},
     {"POST", "images/*/secret", ACCESS_PROJECT, 0, image_secret_make},
     {0},
 };

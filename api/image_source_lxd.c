@@ -1,0 +1,79 @@
+#include "image_source.h"
+
+#include <string.h>
+
+#include "error.h"
+
+void image_found_clear(ImageFound *found)
+{
+    g_free(found->fingerprint);
+    g_free(found->filename);
+    g_free(found->paths[0]);
+    g_free(found->paths[1]);
+    json_decref(found->properties);
+}
+
+/* "?project=P&secret=S" of what is given, or "". */
+static char *query_of(const json_t *source)
+{
+    static const char *const members[] = {"project", "secret"};
+    GString *query = g_string_new(NULL);
+
+    for (guint i = 0; i < G_N_ELEMENTS(members); i++) {
+        const char *text = json_member_string(source, members[i]);
+        g_autofree char *escaped =
+            text != NULL && *text != '\0' ? g_uri_escape_string(text, NULL, FALSE) : NULL;
+
+        if (escaped != NULL)
+            g_string_append_printf(query, "%c%s=%s", query->len == 0 ? '?' : '&', members[i],
+                                   escaped);
+    }
+    return g_string_free(query, FALSE);
+}
+
+/* What an alias means there; NULL when it is none. */
+static char *target_of(const FetchServer *server, const char *alias, const char *query)
+{
+    g_autofree char *escaped = g_uri_escape_string(alias, NULL, FALSE);
+    g_autofree char *path = g_strdup_printf("/1.0/images/aliases/%s%s", escaped, query);
+    g_autoptr(json_t) answer = fetch_json(server, path, NULL);
+
+    return g_strdup(json_string_at(answer, "metadata/target"));
+}
+
+static gboolean is_hex(const char *text)
+{
+    return strspn(text, "0123456789abcdef") == strlen(text);
+}
+
+gboolean image_source_lxd(const FetchServer *server, const json_t *source, ImageFound *ret,
+                          GError **error)
+{
+    const char *alias = json_member_string(source, "alias");
+    const char *print = json_member_string(source, "fingerprint");
+    gboolean named = print == NULL || *print == '\0';
+    g_autofree char *query = query_of(source);
+    g_autofree char *target = named && alias != NULL ? target_of(server, alias, query) : NULL;
+    const char *wanted = !named ? print : target != NULL ? target : alias;
+    g_autofree char *escaped = NULL;
+    g_autofree char *path = NULL;
+    g_autoptr(json_t) answer = NULL;
+    const json_t *image;
+
+    if (wanted == NULL || *wanted == '\0')
+        return error_set(error, ERR_INVALID, "source: names neither an alias nor a fingerprint");
+    escaped = g_uri_escape_string(wanted, NULL, FALSE);
+    path = g_strdup_printf("/1.0/images/%s%s", escaped, query);
+    answer = fetch_json(server, path, error);
+    if (answer == NULL)
+        return FALSE;
+    image = json_object_get(answer, "metadata");
+    print = json_member_string(image, "fingerprint");
+    if (print == NULL || strlen(print) != 64 || !is_hex(print))
+        return error_set(error, ERR_FAILED, "%s shows an image without a fingerprint", server->url);
+    ret->fingerprint = g_strdup(print);
+    ret->filename = g_strdup(json_member_string(image, "filename"));
+    ret->properties = json_incref(json_object_get(image, "properties"));
+    ret->paths[0] = g_strdup_printf("/1.0/images/%s/export%s", print, query);
+    return TRUE;
+}
