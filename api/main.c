@@ -11,6 +11,7 @@
 #include "error.h"
 #include "housekeeping.h"
 #include "log.h"
+#include "service.h"
 #include "store_watch.h"
 
 typedef struct {
@@ -38,19 +39,40 @@ static gboolean group_id(const char *name, gid_t *ret_gid, GError **error)
            error_set(error, ERR_USAGE, "there is no group \"%s\"", name);
 }
 
+/* Sockets that the service manager listens on already. `ret_local` says whether one of them is for
+ * local clients. */
+static gboolean listen_inherited(Daemon *daemon, gboolean *ret_local, GError **error)
+{
+    g_autoptr(GArray) sockets = service_sockets();
+
+    *ret_local = FALSE;
+    for (guint i = 0; i < sockets->len; i++) {
+        int fd = g_array_index(sockets, int, i);
+        gboolean local = service_is_unix_socket(fd);
+
+        if (local ? http_server_add_fd(daemon->http, fd, NULL, error) == NULL
+                  : !listeners_take(daemon->listeners, fd, error))
+            return FALSE;
+        *ret_local = *ret_local || local;
+    }
+    return TRUE;
+}
+
 static gboolean listen_locally(Daemon *daemon, const Options *options, GError **error)
 {
     g_autofree char *path = g_build_filename(daemon->dir, "unix.socket", NULL);
     HttpHandlers handlers = {on_header, on_request, daemon};
     HttpLimits limits = {.spool = daemon->dir};
+    gboolean inherited;
     gid_t gid;
 
     if (!group_id(options->group, &gid, error))
         return FALSE;
     daemon->http = http_server_new(&handlers, &limits);
     daemon->listeners = listeners_new(daemon->http, daemon->dir, error);
-    return daemon->listeners != NULL &&
-           http_server_add_unix(daemon->http, path, gid, error) != NULL;
+    if (daemon->listeners == NULL || !listen_inherited(daemon, &inherited, error))
+        return FALSE;
+    return inherited || http_server_add_unix(daemon->http, path, gid, error) != NULL;
 }
 
 static gboolean on_stop(gpointer data)
@@ -86,8 +108,10 @@ static gboolean serve(const Options *options, GError **error)
     daemon_follow_model(daemon);
     housekeeping_start(daemon);
     g_atomic_int_set(&daemon->phase, DAEMON_READY);
+    service_notify("READY=1");
     g_main_loop_run(loop);
     g_atomic_int_set(&daemon->phase, DAEMON_STOPPING);
+    service_notify("STOPPING=1");
     return TRUE;
 }
 
