@@ -164,7 +164,9 @@ const Row INSTANCE_CONFIG[] = {
         "Length of an isolated range; 65536 when unset.", BOUNDS(1, G_MAXUINT32)),
     /* I-148 lets the rules change at once, but the mounts that nesting needs can only be made at a
        start. */
-    ROW("security.nesting", BOOL, "false", C, RESTART, 0, "I-148", "Containers may run inside."),
+    ROW("security.nesting", BOOL, "false", C, NEXT_START, 0, "I-148",
+        "Containers may run inside. Mounts and AppArmor profile of one that runs stay until it "
+        "starts again."),
     ROW("security.privileged", BOOL, "false", C, RESTART, 0, "I-149",
         "No user namespace: root inside is root on the host."),
     ROW("security.protection.delete", BOOL, "false", 0, LIVE, 0, "I-150",

@@ -118,12 +118,11 @@ static const char *halt_signal(const json_t *raw)
 }
 
 static char *config_digest(const json_t *items, const json_t *raw, const char *seccomp,
-                           gboolean privileged, gboolean nesting, gboolean compat,
-                           const char *image)
+                           gboolean privileged, gboolean compat, const char *image)
 {
-    g_autoptr(json_t) all = json_pack("{sO sO? ss? sb sb sb ss?}", "items", items, "raw", raw,
-                                      "seccomp", seccomp, "privileged", privileged, "nesting",
-                                      nesting, "deny_compat", compat, "image", image);
+    g_autoptr(json_t) all =
+        json_pack("{sO sO? ss? sb sb ss?}", "items", items, "raw", raw, "seccomp", seccomp,
+                  "privileged", privileged, "deny_compat", compat, "image", image);
 
     return json_digest(all);
 }
@@ -160,8 +159,7 @@ json_t *running_expect(const Context *context, const Object *object, const Expan
     cgroup = disks != NULL ? limits_expect(config, context->host, error) : NULL;
     if (cgroup == NULL)
         return NULL;
-    digest = config_digest(items, raw, seccomp, config_is_privileged(config),
-                           is_on(config, "security.nesting"), compat,
+    digest = config_digest(items, raw, seccomp, config_is_privileged(config), compat,
                            json_member_string(config, "volatile.base_image"));
     return json_pack("{ss ss sO sO sO ss sO so sO* ss* sI ss* sb sb sb}", "state", "running",
                      "config", digest, "nics", nics, "disks", disks, "cgroup", cgroup, "$name",

@@ -232,7 +232,7 @@ def test_pending_restart(berth):
     before = host.fingerprint(berth.state, NAME)
     name = f"{NAME}-a"
     host.apply(berth, BASE + instances("a")).expect(0)
-    changed = BASE + "instances:\n" + instance("a", "  config: {security.nesting: true}\n")
+    changed = BASE + "instances:\n" + instance("a", "  config: {security.syscalls.deny_compat: true}\n")
     tap.contains(host.apply(berth, changed, "--allow-restart", "none").expect(10).err, name)
     tap.contains(berth.run("status").expect(0).out, "RestartPending")
     berth.run("plan", "--allow-restart", "none").expect(0)

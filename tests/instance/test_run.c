@@ -482,11 +482,22 @@ Test(run, privileged)
     scene_must(scene, c); /* SEC-24: back again */
 }
 
+/* I-148: taken while it runs, in force from the next start on. */
 Test(run, nesting)
 {
     SCENE();
-    const Object *c = running(scene, "{'security.nesting': 'true'}");
+    const Object *c = running(scene, "{}");
+    pid_t init;
 
+    scene_must(scene, c);
+    init = scene_init(scene, "c1");
+    c = running(scene, "{'security.nesting': 'true'}");
+    scene_must(scene, c);
+    cr_expect_eq(scene_init(scene, "c1"), init, "it was restarted");
+    cr_expect(scene_is_converged(scene, c));
+    cr_expect_neq(scene_run(scene, c, "test -e /dev/.lxc/proc", NULL), 0);
+    scene_must(scene, scene_instance(scene, "c1", "{'security.nesting': 'true'}", "{}",
+                                     "{'state': 'stopped'}"));
     scene_must(scene, c);
     cr_expect_eq(
         scene_run(scene, c, "test -f /dev/.lxc/proc/uptime && test -d /dev/.lxc/sys/class", NULL),
