@@ -8,6 +8,7 @@
 #include "edit.h"
 #include "error.h"
 #include "host_network.h"
+#include "limits_check.h"
 #include "wire.h"
 
 /* The kind that a route is about: its first segment. */
@@ -178,6 +179,19 @@ static gboolean rename_object(Call *call, GError **error)
     return TRUE;
 }
 
+static gboolean project_state(Call *call, GError **error)
+{
+    const Object *project = call_object(call, KIND_PROJECT, call->words[0], error);
+
+    if (project == NULL)
+        return FALSE;
+    if (!caller_may_use(call->caller, project->id.name))
+        return error_set(error, ERR_NOT_FOUND, "Project not found");
+    answer_sync(call->request, 200,
+                json_pack("{s:o}", "resources", limits_usage(call->model, project)), NULL);
+    return TRUE;
+}
+
 const Route ROUTES_OBJECTS[] = {
     {"GET", "profiles", ACCESS_PROJECT, 0, list},
     {"POST", "profiles", ACCESS_PROJECT, 0, make},
@@ -196,6 +210,7 @@ const Route ROUTES_OBJECTS[] = {
     {"GET", "projects", ACCESS_TRUSTED, 0, list},
     {"POST", "projects", ACCESS_ADMIN, 0, make},
     {"GET", "projects/*", ACCESS_TRUSTED, 0, show},
+    {"GET", "projects/*/state", ACCESS_TRUSTED, 0, project_state},
     {"PUT", "projects/*", ACCESS_ADMIN, 0, replace},
     {"PATCH", "projects/*", ACCESS_ADMIN, 0, merge},
     {"POST", "projects/*", ACCESS_ADMIN, 0, rename_object},

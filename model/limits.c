@@ -214,3 +214,59 @@ void limits_check(const Snapshot *snapshot, const char *project, Problems *probl
     for (Sum sum = 0; sum < SUM_MAX; sum++)
         check_sum(&usage, sum);
 }
+
+/* ---- what is used ---- */
+
+/* A count or size of a sum; 0 when it is no plain number. */
+static gint64 amount_of(Sum sum, const char *text)
+{
+    gint64 amount = 0;
+
+    if (text == NULL ||
+        (SUMS[sum].bytes ? !units_parse_bytes(text, &amount, NULL)
+                         : !g_ascii_string_to_signed(text, 10, 0, G_MAXINT64, &amount, NULL)))
+        return 0;
+    return amount;
+}
+
+static void set_usage(json_t *all, const Object *project, const char *name, gboolean bytes,
+                      gint64 used)
+{
+    g_autofree char *key = g_strdup_printf("limits.%s", name);
+    const char *text = object_config(project, key);
+    gint64 limit = -1;
+
+    if (text != NULL && !(bytes ? units_parse_bytes(text, &limit, NULL)
+                                : g_ascii_string_to_signed(text, 10, 0, G_MAXINT64, &limit, NULL)))
+        limit = -1;
+    json_object_set_new(
+        all, name, json_pack("{s:I, s:I}", "Limit", (json_int_t)limit, "Usage", (json_int_t)used));
+}
+
+json_t *limits_usage(const Snapshot *snapshot, const Object *project)
+{
+    gint64 total[SUM_MAX] = {0};
+    guint first, count, networks, machines = 0;
+    json_t *all = json_object();
+
+    snapshot_range(snapshot, KIND_NETWORK, project->id.name, &first, &networks);
+    snapshot_range(snapshot, KIND_INSTANCE, project->id.name, &first, &count);
+    for (guint i = first; i < first + count; i++) {
+        const Object *instance = snapshot_at(snapshot, i);
+        g_auto(Expanded) expanded = {0};
+
+        machines += is_machine(instance);
+        expand_instance(snapshot, instance, &expanded);
+        for (Sum sum = 0; sum < SUM_MAX; sum++)
+            if (__builtin_add_overflow(total[sum], amount_of(sum, part_of(sum, &expanded)),
+                                       &total[sum]))
+                total[sum] = G_MAXINT64;
+    }
+    for (Sum sum = 0; sum < SUM_MAX; sum++)
+        set_usage(all, project, SUMS[sum].key + strlen("limits."), SUMS[sum].bytes, total[sum]);
+    set_usage(all, project, "containers", FALSE, count - machines);
+    set_usage(all, project, "virtual-machines", FALSE, machines);
+    set_usage(all, project, "instances", FALSE, count);
+    set_usage(all, project, "networks", FALSE, networks);
+    return all;
+}

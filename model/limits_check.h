@@ -9,6 +9,10 @@
  * project that is not in the snapshot has no limits. */
 void limits_check(const Snapshot *snapshot, const char *project, Problems *problems);
 
+/* What a project uses of what it can limit (PJ-09): {"cpu": {"Limit": N, "Usage": N}, ...} with the
+ * sizes and counts that are configured; Limit -1 is none. New reference. */
+json_t *limits_usage(const Snapshot *snapshot, const Object *project);
+
 /* The second half of it, in restrictions.c: `object` (an instance or a profile of the project)
  * against its restricted.* keys. `config` and `devices` are the effective ones. */
 void restrictions_check(const Object *project, const Object *object, const json_t *config,

@@ -152,6 +152,12 @@ def test_host(berth):
         usage = os.statvfs(os.path.join(berth.state, "storage-pools", "p"))
         tap.equal(space["total"], usage.f_blocks * usage.f_frsize)
         daemon.ask("GET", "/1.0/storage-pools/q/resources").expect(404)
+        daemon.ask("POST", "/1.0/projects", {"name": "q", "config": {"limits.memory": "2GiB", "limits.networks": "3"}}).expect(201)
+        used = daemon.ask("GET", "/1.0/projects/q/state").expect(200).metadata["resources"]
+        tap.equal(sorted(used), ["containers", "cpu", "disk", "instances", "memory", "networks", "processes", "virtual-machines"])
+        tap.equal((used["memory"], used["cpu"], used["networks"]),
+                  ({"Limit": 2 << 30, "Usage": 0}, {"Limit": -1, "Usage": 0}, {"Limit": 3, "Usage": 0}))
+        tap.contains(daemon.lxc("project", "info", "q").expect(0).out, "2.00GiB")
         tap.equal(daemon.ask("GET", "/1.0/cluster").expect(200).metadata, {"server_name": "", "enabled": False, "member_config": []})
         page = daemon.ask("GET", "/1.0/metrics").expect(200)
         tap.equal((page.bytes, page.headers["Content-Type"]), (b"# EOF\n", "text/plain"))
