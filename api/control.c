@@ -29,7 +29,7 @@ static void on_closed(WebSocket *socket, guint code, const char *reason, void *d
     if (control->closing)
         g_free(control);
     else
-        control->handlers->gone(control, code != WEBSOCKET_BROKEN, control->data);
+        control->handlers->gone(control, websocket_is_farewell(code), control->data);
 }
 
 Control *control_new(Stream *stream, GMainContext *context, const ControlHandlers *handlers,

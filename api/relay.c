@@ -195,7 +195,7 @@ static void on_closed(WebSocket *socket, guint code, const char *reason, void *d
     relay->input_ended = TRUE;
     if (relay->input->len == 0)
         end_input(relay);
-    relay->handlers->gone(relay, code != WEBSOCKET_BROKEN, relay->data);
+    relay->handlers->gone(relay, websocket_is_farewell(code), relay->data);
 }
 
 Relay *relay_new(Stream *stream, GMainContext *context, int from, int to,

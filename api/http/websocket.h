@@ -25,6 +25,12 @@ typedef struct {
 #define WEBSOCKET_NORMAL 1000 /* codes of close frames (RFC 6455, 7.4.1) */
 #define WEBSOCKET_BROKEN 1006
 
+/* Whether a code says that the peer ended it as it should: done, going away, or no reason given. */
+static inline gboolean websocket_is_farewell(guint code)
+{
+    return code == WEBSOCKET_NORMAL || code == 1001 || code == 1005;
+}
+
 typedef struct {
     gsize message; /* longest message that is taken, in bytes; a longer one ends the connection with
                       1009; 0: 16 MiB */

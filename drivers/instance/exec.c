@@ -15,6 +15,7 @@
 
 #define USUAL_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define START_TIMEOUT_MS 30000
+#define REAP_TIMEOUT_MS 1000
 
 struct Exec {
     LxcCall call;
@@ -188,8 +189,11 @@ void exec_free(Exec *exec)
 {
     if (exec == NULL)
         return;
-    if (!exec->over)
+    if (!exec->over) {
         syscall(SYS_pidfd_send_signal, exec->pidfd, SIGKILL, NULL, 0);
+        /* The helper is the parent: what it does not reap keeps init from ending. */
+        lxc_call_wait(&exec->call, REAP_TIMEOUT_MS, NULL);
+    }
     lxc_call_end(&exec->call);
     close(exec->pidfd);
     if (exec->terminal >= 0)
