@@ -1,0 +1,269 @@
+#!/usr/bin/python3
+"""Images between servers: copies by Debian's lxc and by HTTP, what strangers may do, simplestreams and files of a web server, refresh."""
+import copy
+import http.server
+import json
+import os
+import ssl
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import host  # noqa: E402
+import tap  # noqa: E402
+from daemon import Daemon  # noqa: E402
+from image_archive import METADATA, archive, digest, form, prints, stored, unified, upload  # noqa: E402
+
+ADDRESS = "127.0.0.1:8443"
+
+
+class Second:
+    """Another server in the same namespaces."""
+
+    def __init__(self, berth):
+        self.berth = copy.copy(berth)
+        self.berth.state = berth.path("second")
+
+    def __enter__(self):
+        self.daemon = Daemon(self.berth)
+        return self.daemon.__enter__()
+
+    def __exit__(self, *reason):
+        return self.daemon.__exit__(*reason)
+
+
+def certificate(berth):
+    key, cert = berth.path("web.key"), berth.path("web.crt")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out",
+                    cert, "-days", "2", "-subj", "/CN=web", "-addext", "subjectAltName=IP:127.0.0.1"], check=True, stderr=subprocess.DEVNULL)
+    return key, cert
+
+
+class Web:
+    """An HTTPS server of {path: bytes, or (bytes, {header: value})}, and the certificate by which it is known."""
+
+    def __init__(self, berth, pages):
+        self.pages = pages
+        self.asked = []
+        key, cert = certificate(berth)
+        with open(cert, encoding="ascii") as file:
+            self.certificate = file.read()
+        web = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                web.asked.append((self.command, self.path, dict(self.headers)))
+                page = web.pages.get(self.path)
+                content, headers = page if isinstance(page, tuple) else (page, {})
+                self.send_response(200 if content is not None else 404)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(content or b"")))
+                self.end_headers()
+                if self.command == "GET":
+                    self.wfile.write(content or b"")
+
+            do_HEAD = do_GET
+
+            def log_message(self, *unused):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert, key)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.url = f"https://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def source(self, **more):
+        return {"type": "image", "server": self.url, "certificate": self.certificate, **more}
+
+
+def make(daemon, source, **more):
+    return daemon.wait(daemon.ask("POST", "/1.0/images", {"source": source, **more}, {"Content-Type": "application/json"}))
+
+
+def listen(daemon):
+    daemon.ask("PATCH", "/1.0", {"config": {"core.https_address": ADDRESS}}).expect(200)
+    return daemon.ask("GET", "/1.0").expect(200).metadata["environment"]["certificate"]
+
+
+def stranger(path, data=None):
+    """Status and body for somebody without a certificate."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    request = urllib.request.Request(f"https://{ADDRESS}{path}", data=data)
+    try:
+        with urllib.request.urlopen(request, context=context, timeout=30) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def test_strangers(berth):
+    """a client without rights sees public images, and a private one by its secret; it writes nothing (AUTH-05, IMG-029, IMG-105)"""
+    public, private = unified("public"), unified("private")
+    with Daemon(berth) as daemon:
+        upload(daemon, public, {"X-LXD-public": "1", "X-LXD-aliases": "alias=open"})
+        upload(daemon, private, {"X-LXD-aliases": "alias=closed"})
+        listen(daemon)
+        status, body = stranger("/1.0/images?recursion=1")
+        tap.equal((status, [image["fingerprint"] for image in json.loads(body)["metadata"]]), (200, [digest(public)]))
+        tap.equal(stranger(f"/1.0/images/{digest(public)}/export"), (200, public))
+        tap.equal(stranger("/1.0/images/aliases/open")[0], 200)
+        for path in (f"/1.0/images/{digest(private)}", f"/1.0/images/{digest(private)}/export", "/1.0/images/aliases/closed",
+                     f"/1.0/images/{digest(private)}?secret=", f"/1.0/images/{digest(private)}?secret={'0' * 64}"):
+            tap.equal(stranger(path)[0], 404, path)
+        tap.equal(stranger("/1.0/images/aliases")[0], 403)
+        tap.equal(stranger("/1.0/images", b"x" * 100)[0], 403)
+        token = daemon.ask("POST", f"/1.0/images/{digest(private)}/secret").expect(202).metadata["metadata"]["secret"]
+        tap.equal(stranger(f"/1.0/images/{digest(public)[:8]}?secret={token}")[0], 200)
+        tap.equal(stranger(f"/1.0/images/{digest(private)}?secret={token}")[0], 200)
+        tap.equal(stranger(f"/1.0/images/{digest(private)}/export?secret={token}"), (200, private))
+
+
+def test_copy_by_lxc(berth):
+    """lxc copies an image from one server to another, by pull and by relay, with its aliases and properties (IMG-048)"""
+    whole, metadata, root = unified("whole"), archive({"metadata.yaml": METADATA}), archive({"etc": None})
+    body, headers = form([("metadata", "m.tar.gz", metadata), ("rootfs", "r.tar.gz", root)])
+    with Daemon(berth) as daemon, Second(berth) as second:
+        upload(daemon, whole, {"X-LXD-aliases": "alias=whole", "X-LXD-properties": "own=1"})
+        upload(daemon, body, {**headers, "X-LXD-aliases": "alias=split"})
+        listen(daemon)
+        daemon.lxc("remote", "add", "second", f"unix:{second.socket}").expect(0)
+        daemon.lxc("image", "copy", "split", "second:", "--mode", "relay", "--copy-aliases").expect(0)
+        daemon.lxc("image", "copy", "whole", "second:", "--alias", "again", "--public").expect(0)
+        tap.equal(sorted(prints(second)), sorted([digest(whole), digest(metadata, root)]))
+        tap.equal(stored(berth), stored(second.berth))
+        image = second.ask("GET", "/1.0/images/aliases/again").expect(200).metadata["target"]
+        image = second.ask("GET", f"/1.0/images/{image}").expect(200).metadata
+        tap.equal((image["fingerprint"], image["public"], image["properties"]["own"]), (digest(whole), True, "1"))
+        tap.equal(second.ask("GET", "/1.0/images/aliases/split").expect(200).metadata["target"], digest(metadata, root))
+
+
+def test_pull(berth):
+    """a pull needs the server's own key, an https address and an image that is there; else nothing is left (IMG-037)"""
+    whole = unified()
+    with Daemon(berth) as daemon, Second(berth) as second:
+        upload(daemon, whole, {"X-LXD-aliases": "alias=w", "X-LXD-public": "1"})
+        pem = listen(daemon)
+        key, other = certificate(berth)
+        assert os.path.exists(key)
+        with open(other, encoding="ascii") as file:
+            other = file.read()
+        source = {"type": "image", "server": f"https://{ADDRESS}", "alias": "w", "certificate": pem}
+        for wrong in ({"certificate": other}, {"certificate": ""}, {"alias": "none"}, {"fingerprint": "0" * 64},
+                      {"server": "https://127.0.0.1:1"}):
+            failed = make(second, {**source, **wrong})
+            assert failed["status_code"] == 400 and failed["err"], f"{wrong}: {failed}"
+        for wrong in ({"server": "http://127.0.0.1:8443"}, {"server": ""}, {"mode": "push"}, {"protocol": "ftp"}):
+            second.ask("POST", "/1.0/images", {"source": {**source, **wrong}}, {"Content-Type": "application/json"}).expect(400)
+        tap.equal((prints(second), stored(second.berth)), ([], []))
+        done = make(second, source, aliases=[{"name": "mine", "description": "d"}], auto_update=True)
+        tap.equal((done["status_code"], done["err"]), (200, ""))
+        image = second.ask("GET", f"/1.0/images/{digest(whole)}").expect(200).metadata
+        tap.equal((image["aliases"], image["auto_update"]), ([{"name": "mine", "description": "d"}], True))
+        tap.equal({**image["update_source"], "certificate": ""},
+                  {"alias": "w", "server": f"https://{ADDRESS}", "protocol": "lxd", "certificate": "", "image_type": ""})
+
+
+def test_refresh(berth):
+    """a refresh fetches what the alias means now, moves the aliases and drops the old image (IMG-091)"""
+    old, new = unified("old"), unified("new")
+    with Daemon(berth) as daemon, Second(berth) as second:
+        upload(daemon, old, {"X-LXD-aliases": "alias=w"})
+        tap.contains(daemon.wait(daemon.ask("POST", f"/1.0/images/{digest(old)}/refresh"))["err"], "no update source")
+        source = {"type": "image", "server": f"unix:{daemon.socket}", "alias": "w"}
+        done = make(second, source, aliases=[{"name": "mine"}], public=True, auto_update=True)
+        tap.equal((done["status_code"], done["err"]), (200, ""))
+        same = second.wait(second.ask("POST", f"/1.0/images/{digest(old)}/refresh"))
+        tap.equal((same["status_code"], same["metadata"]["refreshed"]), (200, False))
+        daemon.done("DELETE", f"/1.0/images/{digest(old)}")
+        upload(daemon, new, {"X-LXD-aliases": "alias=w"})
+        newer = second.wait(second.ask("POST", f"/1.0/images/{digest(old)}/refresh"))
+        tap.equal((newer["err"], newer["metadata"]["refreshed"]), ("", True))
+        tap.equal((prints(second), stored(second.berth)), ([digest(new)], [digest(new)]))
+        image = second.ask("GET", f"/1.0/images/{digest(new)}").expect(200).metadata
+        tap.equal((image["aliases"][0]["name"], image["public"], image["auto_update"], image["update_source"]["alias"]),
+                  ("mine", True, True, "w"))
+        second.lxc("image", "refresh", "mine").expect(0)
+
+
+def streams(metadata, root, serial="20260101_00:00"):
+    """The tree of a simplestreams server with one image of two files."""
+    item = {"ftype": "lxd.tar.xz", "path": "images/m.tar.xz", "sha256": digest(metadata), "size": len(metadata),
+            "combined_rootxz_sha256": digest(metadata, root)}
+    items = {"lxd.tar.xz": item, "root.tar.xz": {"ftype": "root.tar.xz", "path": "images/r.tar.xz", "size": len(root)}}
+    product = {"aliases": "tiny/1,tiny", "arch": "amd64", "os": "Tiny", "release": "one", "release_title": "1", "version": "1",
+               "variant": "default", "versions": {serial: {"items": items}, "20250101": {"items": {}}, "junk": {"items": items}}}
+    other = {**product, "arch": "s390x", "versions": {}}
+    return {
+        "/streams/v1/index.json": json.dumps({"format": "index:1.0", "index": {
+            "images": {"datatype": "image-downloads", "path": "streams/v1/images.json", "products": ["p"]},
+            "none": {"datatype": "image-ids", "path": "streams/v1/none.json", "products": ["p"]}}}).encode(),
+        "/streams/v1/images.json": json.dumps({"products": {"tiny:amd64": product, "tiny:s390x": other}}).encode(),
+        "/images/m.tar.xz": metadata, "/images/r.tar.xz": root}
+
+
+def test_simplestreams(berth):
+    """an image of a simplestreams server comes by alias, by alias with architecture and by fingerprint (IMG-038, IMG-039)"""
+    metadata, root = archive({"metadata.yaml": METADATA}, "w:xz"), archive({"etc": None}, "w:xz")
+    web = Web(berth, streams(metadata, root))
+    with Daemon(berth) as daemon:
+        for chosen in ({"alias": "tiny"}, {"alias": "tiny/1/amd64"}, {"fingerprint": digest(metadata, root)}):
+            done = make(daemon, web.source(protocol="simplestreams", **chosen), aliases=[{"name": "t"}])
+            tap.equal((done["status_code"], done["err"]), (200, ""))
+            image = daemon.ask("GET", f"/1.0/images/{digest(metadata, root)}").expect(200).metadata
+            tap.equal((image["properties"]["os"], image["properties"]["description"], image["properties"]["type"]),
+                      ("Tiny", "Tiny 1 amd64 (20260101_00:00)", "root.tar.xz"))
+            tap.equal("update_source" in image, "alias" in chosen)
+            tap.contains(done["metadata"]["download_progress"], "100%")
+            daemon.done("DELETE", f"/1.0/images/{digest(metadata, root)}")
+        for chosen in ({"alias": "none"}, {"fingerprint": "0" * 64}):
+            tap.contains(make(daemon, web.source(protocol="simplestreams", **chosen))["err"], "has no image")
+        web.pages["/images/r.tar.xz"] = root + b"x"
+        tap.contains(make(daemon, web.source(protocol="simplestreams", alias="tiny"))["err"], "fingerprints don't match")
+        del web.pages["/images/r.tar.xz"]
+        tap.contains(make(daemon, web.source(protocol="simplestreams", alias="tiny"))["err"], "404")
+        web.pages["/streams/v1/images.json"] = b"{" * 1000
+        tap.contains(make(daemon, web.source(protocol="simplestreams", alias="tiny"))["err"], "no JSON")
+        tap.equal((prints(daemon), stored(berth)), ([], []))
+
+
+def test_url(berth):
+    """a whole image comes from a plain web server that says its hash; one without a known authority behind it is refused, as is one
+    that is not https (IMG-042..045)"""
+    whole = unified()
+    web = Web(berth, {})
+    web.pages["/x"] = (b"", {"LXD-Image-Hash": digest(whole), "LXD-Image-URL": f"{web.url}/x.tar.gz"})
+    with Daemon(berth) as daemon:
+        failed = make(daemon, {"type": "url", "url": f"{web.url}/x"})
+        tap.equal(failed["status_code"], 400)
+        tap.contains(failed["err"], "certificate")
+        answer = daemon.ask("POST", "/1.0/images", {"source": {"type": "url", "url": "http://127.0.0.1/"}},
+                            {"Content-Type": "application/json"}).expect(400)
+        tap.contains(answer.json["error"], "https")
+        tap.equal(web.asked, [])
+        # From here on the authority is known, to this namespace alone.
+        subprocess.run(["mount", "--bind", berth.path("web.crt"), os.path.realpath("/etc/ssl/certs/ca-certificates.crt")], check=True)
+        tap.contains(make(daemon, {"type": "url", "url": f"{web.url}/x"})["err"], "404")
+        web.pages["/x.tar.gz"] = whole[:-1]
+        tap.contains(make(daemon, {"type": "url", "url": f"{web.url}/x"})["err"], "image")
+        web.pages["/x.tar.gz"] = unified("another")
+        tap.contains(make(daemon, {"type": "url", "url": f"{web.url}/x"})["err"], "fingerprints don't match")
+        tap.equal((prints(daemon), stored(berth)), ([], []))
+        web.pages["/x.tar.gz"] = whole
+        done = make(daemon, {"type": "url", "url": f"{web.url}/x"}, aliases=[{"name": "web"}])
+        tap.equal((done["status_code"], done["err"], done["metadata"]["fingerprint"]), (200, "", digest(whole)))
+        command, _, headers = web.asked[0]
+        tap.equal((command, headers["LXD-Server-Architectures"].split(",")[0]), ("HEAD", "x86_64"))
+        assert headers["LXD-Server-Version"]
+        del web.pages["/x"]
+        web.pages["/y"] = b""
+        tap.contains(make(daemon, {"type": "url", "url": f"{web.url}/y"})["err"], "Missing LXD-Image-Hash header")
+
+
+host.main(globals())
