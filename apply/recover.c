@@ -20,20 +20,26 @@ static gboolean undo_transaction(Store *store, Host *host, const OpenTransaction
 {
     g_autofree char *boot = host_boot_id(host);
     gboolean rebooted = strcmp(boot, open->boot) != 0;
+    g_autoptr(GPtrArray) again = g_ptr_array_new();
     gsize before = failures->len;
 
     for (guint i = open->steps->len; i > 0; i--) {
-        const PlanStep *step = open->steps->pdata[i - 1];
-        g_autoptr(GError) failure = NULL;
+        PlanStep *step = open->steps->pdata[i - 1];
 
         if (!g_ptr_array_find_with_equal_func(keys, step->object, g_str_equal, NULL))
             g_ptr_array_add(keys, g_strdup(step->object));
-        if (!undo_step(host, step, open->tx, rebooted, &failure)) {
-            g_autofree char *label = object_key_label(step->step.key);
+        if (!undo_step(host, step, open->tx, rebooted, NULL))
+            g_ptr_array_add(again, step);
+    }
+    /* What an undo needs may be undone only after it (transaction.c). */
+    for (guint i = again->len; i > 0; i--) {
+        const PlanStep *step = again->pdata[i - 1];
+        g_autoptr(GError) failure = NULL;
+        g_autofree char *label = object_key_label(step->step.key);
 
+        if (!undo_step(host, step, open->tx, rebooted, &failure))
             g_string_append_printf(failures, "\n  %s: undo of %s: %s", label, step->step.name,
                                    failure->message);
-        }
     }
     return failures->len == before;
 }

@@ -105,30 +105,47 @@ gboolean transaction_do(Transaction *t, guint position, GError **error)
     return done && journal_note(t->request->store, t->tx, position, STEP_DONE, error);
 }
 
+static gboolean undo_one(Transaction *t, guint position, GError **error)
+{
+    const PlanStep *plan_step = plan_step_at(t, position);
+    const Step *step = t->steps->pdata[position];
+
+    if (!plan_step_undo(t->request->host, plan_step, step, error))
+        return FALSE;
+    report(t, position, STEP_UNDONE);
+    if (plan_step->row->irreversible != NULL && step->from != NULL)
+        g_ptr_array_add(t->result.restarted, object_key_label(plan_step->object));
+    return TRUE;
+}
+
 /* Undoes the begun steps for which `wanted` says so (NULL: all), newest first; failures are added
- * to `failures`. */
+ * to `failures`. A change may need the same thing in both directions (a server its address), which
+ * is undone only after it: what fails is tried once more when all the rest is undone. */
 static void undo_begun(Transaction *t, GHashTable *keys, GString *failures)
 {
+    g_autoptr(GArray) again = g_array_new(FALSE, FALSE, sizeof(guint));
+
     for (guint i = t->begun->len; i > 0; i--) {
         guint position = g_array_index(t->begun, guint, i - 1);
-        const PlanStep *plan_step = plan_step_at(t, position);
-        const Step *step = t->steps->pdata[position];
-        g_autoptr(GError) failure = NULL;
-        gboolean undone;
 
-        if ((keys != NULL && !g_hash_table_contains(keys, plan_step->object)) ||
+        if ((keys != NULL && !g_hash_table_contains(keys, plan_step_at(t, position)->object)) ||
             t->states[position] == STEP_UNDONE)
             continue;
-        undone = plan_step_undo(t->request->host, plan_step, step, &failure);
-        report(t, position, undone ? STEP_UNDONE : STEP_UNDO_FAILED);
-        if (!undone) {
-            g_autofree char *label = object_key_label(step->key);
+        if (!undo_one(t, position, NULL))
+            g_array_append_val(again, position);
+    }
+    for (guint i = again->len; i > 0; i--) {
+        guint position = g_array_index(again, guint, i - 1);
+        const Step *step = t->steps->pdata[position];
+        g_autoptr(GError) failure = NULL;
+        g_autofree char *label = NULL;
 
-            g_string_append_printf(failures, "\n  %s: undo of %s (%s): %s", label, step->name,
-                                   step->path, failure->message);
-        } else if (plan_step->row->irreversible != NULL && step->from != NULL) {
-            g_ptr_array_add(t->result.restarted, object_key_label(plan_step->object));
-        }
+        if (undo_one(t, position, &failure))
+            continue;
+        report(t, position, STEP_UNDO_FAILED);
+        label = object_key_label(step->key);
+        g_string_append_printf(failures, "\n  %s: undo of %s (%s): %s", label, step->name,
+                               step->path, failure->message);
     }
 }
 

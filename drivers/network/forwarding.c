@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "error.h"
-#include "expect.h"
 #include "file.h"
 #include "instance/record.h"
 #include "link.h"
@@ -18,18 +17,6 @@ static gboolean is_on(const char *key)
     g_autofree char *value = net_sysctl(key, NULL);
 
     return value != NULL && strcmp(value, "0") != 0;
-}
-
-json_t *forwarding_observe(const Object *network)
-{
-    g_autoptr(json_t) wanted = network_forwarding(network);
-    json_t *found = json_object();
-
-    if (json_object_get(wanted, "ipv4") != NULL && is_on(IPV4))
-        json_object_set_new(found, "ipv4", json_true());
-    if (json_object_get(wanted, "ipv6") != NULL && is_on(IPV6))
-        json_object_set_new(found, "ipv6", json_true());
-    return found;
 }
 
 /* Interfaces that take router advertisements only as long as the host does not forward; also "all"
@@ -154,6 +141,28 @@ static gboolean write_needs(const char *name, guint needs, GError **error)
     return net_sysctl_set(key, value, error);
 }
 
+/* What one bridge needs, as it was last written. */
+static guint own_needs(const char *name)
+{
+    g_autofree char *key = g_strdup_printf("ipv4/conf/%s/tag", name);
+    g_autofree char *value = net_sysctl(key, NULL);
+
+    return value != NULL ? (guint)g_ascii_strtoull(value, NULL, 10) : 0;
+}
+
+/* A family that is on for another network's sake is not this one's. */
+json_t *forwarding_observe(const Object *network)
+{
+    guint needs = own_needs(network->id.name);
+    json_t *found = json_object();
+
+    if ((needs & NEEDS_IPV4) != 0 && is_on(IPV4))
+        json_object_set_new(found, "ipv4", json_true());
+    if ((needs & NEEDS_IPV6) != 0 && is_on(IPV6))
+        json_object_set_new(found, "ipv6", json_true());
+    return found;
+}
+
 /* What all bridges of ours need together. */
 static gboolean read_needs(guint *ret, GError **error)
 {
@@ -164,15 +173,11 @@ static gboolean read_needs(guint *ret, GError **error)
     *ret = 0;
     for (guint i = 0; i < links->len; i++) {
         const Link *link = g_ptr_array_index(links, i);
-        g_autofree char *key = g_strdup_printf("ipv4/conf/%s/tag", link->name);
-        g_autofree char *value = NULL;
 
         if (link->alias == NULL || !g_str_has_prefix(link->alias, "berth:network/") ||
             g_strcmp0(link->kind, "bridge") != 0)
             continue;
-        value = net_sysctl(key, NULL);
-        if (value != NULL)
-            *ret |= (guint)g_ascii_strtoull(value, NULL, 10);
+        *ret |= own_needs(link->name);
     }
     return TRUE;
 }

@@ -90,6 +90,15 @@ static gboolean put_routes_back(const char *name, const GPtrArray *routes, guint
     return TRUE;
 }
 
+/* A link whose IPv6 is off takes no such address. Undo puts addresses back before the switch. */
+static gboolean allow_family(const char *name, const char *cidr, GError **error)
+{
+    g_autofree char *path = g_strdup_printf("ipv6/conf/%s/disable_ipv6", name);
+    g_autofree char *off = strchr(cidr, ':') != NULL ? net_sysctl(path, NULL) : NULL;
+
+    return g_strcmp0(off, "1") != 0 || net_sysctl_set(path, "0", error);
+}
+
 /* Losing its last IPv4 address takes a link's routes away, those of NICs among them: they are put
  * back (NET-BR-25). */
 static gboolean change_addresses(const char *name, const json_t *wanted, GError **error)
@@ -111,7 +120,8 @@ static gboolean change_addresses(const char *name, const json_t *wanted, GError 
             return FALSE;
     }
     json_array_foreach (wanted, at, item)
-        if (!link_add_address(name, json_string_value(item), error))
+        if (!allow_family(name, json_string_value(item), error) ||
+            !link_add_address(name, json_string_value(item), error))
             return FALSE;
     return put_routes_back(name, fixed, LINK_ROUTE_STATIC, error) &&
            put_routes_back(name, nics, LINK_ROUTE_BOOT, error);

@@ -40,8 +40,21 @@ def run_inside(test):
         sys.exit(SKIPPED)
     except Exception:  # a test may fail in any way
         traceback.print_exc(file=sys.stdout)
+        thaw()
         sys.exit(1)
+    thaw()
     sys.exit(0)
+
+
+def thaw():
+    """A frozen container cannot die, and its PID namespace would wait for it for ever."""
+    for path in cgroups(NAME):
+        for name, value in (("freezer.state", "THAWED"), ("cgroup.freeze", "0")):
+            try:
+                with open(os.path.join(path, name), "w", encoding="ascii") as file:
+                    file.write(value)
+            except OSError:
+                pass
 
 
 def sweep_cgroups():
