@@ -20,6 +20,13 @@ typedef struct {
     gboolean verbose, debug, version;
 } Options;
 
+static void options_clear(Options *options)
+{
+    g_free(options->group);
+    g_free(options->logfile);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
+
 static BodyPolicy on_header(Request *request, void *data)
 {
     return call_body_policy(data, request);
@@ -117,7 +124,7 @@ static gboolean serve(const Options *options, GError **error)
 
 int main(int argc, char **argv)
 {
-    Options options = {0};
+    g_auto(Options) options = {0};
     const GOptionEntry entries[] = {
         {"group", 0, 0, G_OPTION_ARG_STRING, &options.group, "Group that may use the unix socket",
          "GROUP"},
