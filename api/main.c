@@ -9,6 +9,7 @@
 
 #include "call.h"
 #include "error.h"
+#include "host_life.h"
 #include "housekeeping.h"
 #include "log.h"
 #include "service.h"
@@ -101,6 +102,7 @@ static gboolean serve(const Options *options, GError **error)
     g_autoptr(Daemon) daemon = NULL;
     g_autoptr(StoreWatch) watch = NULL;
     g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
+    g_autoptr(HostLife) life = NULL;
 
     if (!log_start(options->logfile, log_level(options), error))
         return FALSE;
@@ -114,8 +116,9 @@ static gboolean serve(const Options *options, GError **error)
     g_unix_signal_add(SIGINT, on_stop, loop);
     daemon_follow_model(daemon);
     housekeeping_start(daemon);
-    g_atomic_int_set(&daemon->phase, DAEMON_READY);
-    service_notify("READY=1");
+    life = host_life_new(daemon, error);
+    if (life == NULL)
+        return FALSE;
     g_main_loop_run(loop);
     g_atomic_int_set(&daemon->phase, DAEMON_STOPPING);
     service_notify("STOPPING=1");

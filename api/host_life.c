@@ -1,0 +1,116 @@
+#include "host_life.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "answer.h"
+#include "call.h"
+#include "ended_watch.h"
+#include "error.h"
+#include "host_power.h"
+#include "service.h"
+
+struct HostLife {
+    Daemon *daemon;
+    EndedWatch *ended;
+    GThread *up;   /* the start */
+    GThread *down; /* the end, once SIGPWR came */
+    int fd;
+    guint source;
+};
+
+static int power_fd = -1;
+
+/* GLib has no source for SIGPWR; a handler goes with exec, which a blocked signal would not. */
+static void on_power(int number)
+{
+    const guint64 one = 1;
+    int kept = errno;
+
+    if (write(power_fd, &one, sizeof one) < 0)
+        errno = kept;
+}
+
+static gpointer come_up(gpointer data)
+{
+    Daemon *daemon = data;
+
+    host_power_up(daemon);
+    if (g_atomic_int_compare_and_exchange(&daemon->phase, DAEMON_STARTING, DAEMON_READY))
+        service_notify("READY=1");
+    return NULL;
+}
+
+/* The end is that of SIGTERM. */
+static gpointer go_down(gpointer data)
+{
+    host_power_down(data, FALSE);
+    kill(getpid(), SIGTERM);
+    return NULL;
+}
+
+static gboolean on_host_down(int fd, GIOCondition condition, gpointer data)
+{
+    HostLife *life = data;
+    guint64 count;
+
+    if (read(fd, &count, sizeof count) > 0 && life->down == NULL)
+        life->down = g_thread_new("down", go_down, life->daemon);
+    return G_SOURCE_CONTINUE;
+}
+
+HostLife *host_life_new(Daemon *daemon, GError **error)
+{
+    g_autoptr(HostLife) life = g_new0(HostLife, 1);
+    const struct sigaction action = {.sa_handler = on_power, .sa_flags = SA_RESTART};
+
+    life->daemon = daemon;
+    life->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (life->fd < 0) {
+        error_errno(error, errno, "eventfd");
+        return NULL;
+    }
+    power_fd = life->fd;
+    sigaction(SIGPWR, &action, NULL);
+    life->source = g_unix_fd_add(life->fd, G_IO_IN, on_host_down, life);
+    life->ended = ended_watch_new(daemon, error);
+    if (life->ended == NULL)
+        return NULL;
+    life->up = g_thread_new("up", come_up, daemon);
+    return g_steal_pointer(&life);
+}
+
+void host_life_free(HostLife *life)
+{
+    if (life == NULL)
+        return;
+    signal(SIGPWR, SIG_IGN);
+    if (life->source != 0)
+        g_source_remove(life->source);
+    if (life->up != NULL)
+        g_thread_join(life->up);
+    if (life->down != NULL)
+        g_thread_join(life->down);
+    ended_watch_free(life->ended);
+    if (life->fd >= 0)
+        close(life->fd);
+    g_free(life);
+}
+
+/* `lxd shutdown` (OPS-92): answers when all is stopped; then the daemon ends. */
+static gboolean shut_down(Call *call, GError **error)
+{
+    host_power_down(call->daemon, g_strcmp0(request_query(call->request, "force"), "true") == 0 ||
+                                      g_strcmp0(request_query(call->request, "force"), "1") == 0);
+    answer_sync(call->request, 200, NULL, NULL);
+    kill(getpid(), SIGTERM);
+    return TRUE;
+}
+
+const Route ROUTES_HOST_LIFE[] = {
+    {"PUT", "internal/shutdown", ACCESS_ADMIN, 0, shut_down},
+    {0},
+};

@@ -1,0 +1,191 @@
+#include "host_power.h"
+
+#include <string.h>
+
+#include "expand.h"
+#include "instance/status.h"
+#include "instance_power.h"
+#include "type.h"
+
+#define TRIES 3
+#define TRY_SECONDS 5
+#define OPERATIONS_SECONDS 300 /* core.shutdown_timeout's default */
+
+/* An instance that is to be started or stopped. */
+typedef struct {
+    char *key;
+    gint64 priority;
+    gint64 delay; /* seconds after its start */
+} Turn;
+
+static void turn_free(gpointer data)
+{
+    Turn *turn = data;
+
+    g_free(turn->key);
+    g_free(turn);
+}
+
+/* Highest first, then by key, which is by name. */
+static int compare_turns(gconstpointer a, gconstpointer b)
+{
+    const Turn *first = *(const Turn *const *)a, *second = *(const Turn *const *)b;
+
+    if (first->priority != second->priority)
+        return first->priority > second->priority ? -1 : 1;
+    return strcmp(first->key, second->key);
+}
+
+static gint64 number_of(const json_t *config, const char *key)
+{
+    const char *text = json_member_string(config, key);
+
+    return text != NULL ? g_ascii_strtoll(text, NULL, 10) : 0;
+}
+
+static gboolean runs(Daemon *daemon, const Object *object)
+{
+    g_autofree char *name = disk_name(object->id.project, object->id.name);
+
+    return instance_status(daemon->dir, name) != INSTANCE_STOPPED;
+}
+
+/* OPS-83; a declared state decides before both (EN-07). */
+static gboolean is_to_run(const Object *object, const json_t *config)
+{
+    const char *declared = json_member_string(object->spec, "state");
+    const char *autostart = json_member_string(config, "boot.autostart");
+
+    if (declared != NULL)
+        return strcmp(declared, "running") == 0;
+    if (autostart != NULL)
+        return type_is_true(autostart);
+    return g_strcmp0(object_config(object, "volatile.last_state.power"), "RUNNING") == 0;
+}
+
+/* All instances to start (`up`), or to stop, in order. */
+static GPtrArray *turns_of(Daemon *daemon, gboolean up)
+{
+    g_autoptr(Snapshot) model = engine_ref_stored(daemon->engine);
+    GPtrArray *turns = g_ptr_array_new_with_free_func(turn_free);
+
+    for (guint i = 0; i < snapshot_size(model); i++) {
+        const Object *object = snapshot_at(model, i);
+        g_auto(Expanded) expanded = {0};
+        Turn *turn;
+
+        if (object->id.kind != KIND_INSTANCE || runs(daemon, object) == up)
+            continue;
+        expand_instance(model, object, &expanded);
+        if (up && !is_to_run(object, expanded.config))
+            continue;
+        turn = g_new0(Turn, 1);
+        turn->key = g_strdup(object->key);
+        turn->priority =
+            number_of(expanded.config, up ? "boot.autostart.priority" : "boot.stop.priority");
+        turn->delay = number_of(expanded.config, "boot.autostart.delay");
+        g_ptr_array_add(turns, turn);
+    }
+    g_ptr_array_sort(turns, compare_turns);
+    return turns;
+}
+
+/* FALSE when the daemon goes meanwhile. */
+static gboolean pause_for(Daemon *daemon, gint64 seconds)
+{
+    gint64 until = g_get_monotonic_time() + seconds * G_USEC_PER_SEC;
+
+    while (g_atomic_int_get(&daemon->phase) != DAEMON_STOPPING && g_get_monotonic_time() < until)
+        g_usleep(100000);
+    return g_atomic_int_get(&daemon->phase) != DAEMON_STOPPING;
+}
+
+/* After a boot of the host, pools and networks are put right first: instances stand on them. */
+static Plan *plan_ground(Engine *engine, void *data, GError **error)
+{
+    const Snapshot *model = engine_stored(engine);
+    g_autoptr(GPtrArray) objects = g_ptr_array_new();
+    PlanOptions options = {.forbid_restart = TRUE};
+
+    for (guint i = 0; i < snapshot_size(model); i++) {
+        const Object *object = snapshot_at(model, i);
+
+        if (object->id.kind == KIND_POOL || object->id.kind == KIND_NETWORK)
+            g_ptr_array_add(objects, (gpointer)object);
+    }
+    return engine_plan_change(engine, objects, NULL, &options, error);
+}
+
+static gboolean start(Daemon *daemon, const Turn *turn)
+{
+    const PowerChange change = {.action = POWER_START};
+
+    for (guint i = 0; i < TRIES; i++) {
+        g_autoptr(GError) error = NULL;
+
+        if (instance_power(daemon, NULL, turn->key, &change, &error))
+            return pause_for(daemon, turn->delay);
+        g_warning("%s cannot be started (try %u of %d): %s", turn->key, i + 1, TRIES,
+                  error->message);
+        if (i + 1 < TRIES && !pause_for(daemon, TRY_SECONDS))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+void host_power_up(Daemon *daemon)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) turns = NULL;
+
+    if (!daemon_transact(daemon, NULL, "start of the daemon", NULL, plan_ground, NULL, &error))
+        g_warning("storage pools and networks cannot be put right: %s", error->message);
+    turns = turns_of(daemon, TRUE);
+    for (guint i = 0; i < turns->len; i++)
+        if (!start(daemon, turns->pdata[i]))
+            return;
+}
+
+/* ---- down ---- */
+
+static void stop(gpointer data, gpointer user_data)
+{
+    const Turn *turn = data;
+    PowerChange change = {
+        .action = POWER_STOP, .timeout = POWER_TIMEOUT_OF_INSTANCE, .brief = TRUE};
+    g_autoptr(GError) slow = NULL;
+    g_autoptr(GError) error = NULL;
+
+    if (instance_power(user_data, NULL, turn->key, &change, &slow))
+        return;
+    change.force = TRUE;
+    if (!instance_power(user_data, NULL, turn->key, &change, &error))
+        g_warning("%s cannot be stopped: %s", turn->key, error->message);
+}
+
+static void end_operations(Daemon *daemon)
+{
+    gint64 until = g_get_monotonic_time() + OPERATIONS_SECONDS * G_USEC_PER_SEC;
+
+    operations_cancel_all(daemon->operations);
+    while (operations_running(daemon->operations) > 0 && g_get_monotonic_time() < until)
+        g_usleep(50000);
+}
+
+void host_power_down(Daemon *daemon, gboolean force)
+{
+    g_autoptr(GPtrArray) turns = NULL;
+
+    g_atomic_int_set(&daemon->phase, DAEMON_STOPPING);
+    if (!force)
+        end_operations(daemon);
+    turns = turns_of(daemon, FALSE);
+    for (guint i = 0; i < turns->len;) {
+        gint64 priority = ((const Turn *)turns->pdata[i])->priority;
+        GThreadPool *threads = g_thread_pool_new(stop, daemon, -1, FALSE, NULL);
+
+        for (; i < turns->len && ((const Turn *)turns->pdata[i])->priority == priority; i++)
+            g_thread_pool_push(threads, turns->pdata[i], NULL);
+        g_thread_pool_free(threads, FALSE, TRUE);
+    }
+}
