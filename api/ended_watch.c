@@ -18,11 +18,25 @@ struct EndedWatch {
     int fd;
     guint source;
     GThreadPool *threads; /* of names of fact files; each is a transaction */
+    GMutex mutex;
+    GHashTable *seen; /* key -> the last fact of it, as text */
 };
 
 static gboolean is_fact(const char *name)
 {
     return g_str_has_prefix(name, "instance.") && g_str_has_suffix(name, ".json");
+}
+
+/* One fact may be told of more than once. */
+static gboolean is_new(EndedWatch *watch, const char *key, const json_t *fact)
+{
+    g_autoptr(GMutexLocker) held = g_mutex_locker_new(&watch->mutex);
+    g_autofree char *text = json_text(fact);
+
+    if (g_strcmp0(g_hash_table_lookup(watch->seen, key), text) == 0)
+        return FALSE;
+    g_hash_table_insert(watch->seen, g_strdup(key), g_steal_pointer(&text));
+    return TRUE;
 }
 
 /* The hook itself starts an instance again that rebooted from inside. */
@@ -52,7 +66,8 @@ static void take_note(gpointer data, gpointer user_data)
         return;
     /* Of a run before the last start. */
     if (json_integer_value(json_object_get(fact, "time")) <
-        json_integer_value(json_object_get(object->generated, "$last_used")))
+            json_integer_value(json_object_get(object->generated, "$last_used")) ||
+        !is_new(watch, key, fact))
         return;
     if (strcmp(what, "rebooted") == 0) {
         if (up)
@@ -116,6 +131,8 @@ EndedWatch *ended_watch_new(Daemon *daemon, GError **error)
         error_errno(error, errno, "inotify");
         return NULL;
     }
+    g_mutex_init(&watch->mutex);
+    watch->seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     watch->threads = g_thread_pool_new(take_note, watch, THREADS, FALSE, NULL);
     watch->source = g_unix_fd_add(watch->fd, G_IO_IN, on_event, watch);
     if (!look(watch, error))
@@ -131,6 +148,10 @@ void ended_watch_free(EndedWatch *watch)
         g_source_remove(watch->source);
     if (watch->threads != NULL)
         g_thread_pool_free(watch->threads, FALSE, TRUE);
+    if (watch->seen != NULL) {
+        g_hash_table_unref(watch->seen);
+        g_mutex_clear(&watch->mutex);
+    }
     if (watch->fd >= 0)
         close(watch->fd);
     g_free(watch->dir);
