@@ -127,6 +127,31 @@ static gboolean give(const char *dir, const User *user, const char *online, GErr
     return g_strcmp0(now, user->set) == 0 || limit_write(limit, groups, online, user->set, error);
 }
 
+/* Who has no count any more may have got CPUs meanwhile from somebody who did not know yet. */
+static gboolean release(const char *dir, const char *name, const char *online, GError **error)
+{
+    g_autoptr(json_t) record = record_read(dir, name, NULL);
+    g_autofree char *group = cgroup_name(dir, name, "");
+    pid_t init = record_init(record);
+    g_autoptr(Groups) groups = init > 0 ? groups_of(init, group, error) : NULL;
+    const Limit *limit = limit_by_key("cpuset");
+    g_autofree char *now = NULL;
+
+    if (init == 0)
+        return TRUE;
+    return groups != NULL && limit_read(limit, groups, online, &now, error) &&
+           (now == NULL || limit_write(limit, groups, online, NULL, error));
+}
+
+static gboolean is_user(const GPtrArray *users, const char *name)
+{
+    for (guint i = 0; i < users->len; i++) {
+        if (g_str_equal(((const User *)users->pdata[i])->name, name))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 /* Noted first: a look in between waits for the kernel to follow. */
 static gboolean note(const char *dir, const char *online, json_t *sets, GError **error)
 {
@@ -154,6 +179,8 @@ gboolean balance_run(const char *dir, const char *name, GError **error)
     gboolean given = TRUE;
 
     if (users == NULL || cpus == NULL)
+        return FALSE;
+    if (!is_user(users, name) && !release(dir, name, online, error))
         return FALSE;
     before = record_read(dir, SETS, NULL);
     sets = spread(users, cpus, json_object_get(before, "sets"));
