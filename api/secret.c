@@ -1,16 +1,20 @@
 #include "secret.h"
 
 #include <openssl/crypto.h>
-#include <openssl/rand.h>
 #include <string.h>
+#include <sys/random.h>
 
 char *secret_new(void)
 {
     guint8 bytes[32];
     GString *text = g_string_new(NULL);
 
-    /* Without random numbers nothing is safe; any crash is recovered. */
-    g_assert(RAND_bytes(bytes, sizeof bytes) == 1);
+    /* Not from OpenSSL: it would keep a generator for each thread that asks, and lose it when the
+     * thread ends after the library. Without random numbers nothing is safe; any crash is
+     * recovered.
+     */
+    if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes)
+        g_error("the kernel gives no random numbers");
     for (guint i = 0; i < sizeof bytes; i++)
         g_string_append_printf(text, "%02x", bytes[i]);
     return g_string_free(text, FALSE);
