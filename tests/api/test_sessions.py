@@ -372,7 +372,8 @@ def test_files(berth):
         found = sorted(os.path.relpath(os.path.join(folder, name), berth.path("pulled"))
                        for folder, _, names in os.walk(berth.path("pulled")) for name in names)
         tap.equal([os.path.basename(name) for name in found], ["file", "link"])
-        tap.equal(daemon.exec("readlink", "/root/new/tree/a/b/link").status in (0, 127), True)
+        link = daemon.ask("GET", where + "/root/new/tree/a/b/link").expect(200)
+        tap.equal((link.headers["X-LXD-type"], link.bytes), ("symlink", b"/root/new/tree/a/b/file"))
         tap.equal(daemon.ask("GET", where + "/root/new/tree/a/b").expect(200).metadata, ["file", "link"])
         daemon.ask("POST", where + "/root/new/tree/a/b/file", b"more\n", {"X-LXD-write": "append"}).expect(200)
         tap.equal(daemon.ask("GET", where + "/root/new/tree/a/b/file").expect(200).bytes, b"content\nmore\n")
@@ -472,6 +473,21 @@ def test_monitor(berth):
         tap.equal(WebSocket(daemon, "/1.0/events?type=nonsense").status, 400)
         tap.equal(WebSocket(daemon, "/1.0/events?project=nothing").status, 404)
         daemon.settled(before)
+
+
+def test_slow_listener(berth):
+    """a listener that reads nothing is dropped, and nobody waits for it (EV-07)"""
+    with Running(berth) as daemon:
+        before = daemon.descriptors()
+        peak = daemon.peak()
+        slow = WebSocket(daemon, "/1.0/events")
+        wait_for(lambda: daemon.descriptors() > before, "it listens")
+        for _ in range(2000):
+            daemon.ask("GET", f"/1.0/instances/{NAME}/logs/lxc.conf").expect(200)
+        daemon.settled(before)
+        if daemon.peak() - peak > 30_000:
+            raise AssertionError(f"it made the daemon grow from {peak} to {daemon.peak()} KiB")
+        slow.close()
 
 
 def test_metadata(berth):
