@@ -426,12 +426,17 @@ def test_monitor(berth):
     """lxc monitor shows what sessions do, operations in order, and what is logged; each filter holds (EV-01..08, EV-127..142)"""
     with Running(berth, "--debug", "--logfile", berth.path("daemon.log")) as daemon:
         before = daemon.descriptors()
+        where = f"/1.0/instances/{NAME}"
+        process = daemon.client("monitor", "--format", "json", stdout=subprocess.PIPE, text=True)
+
+        def is_heard():
+            daemon.ask("GET", where + "/logs/lxc.conf").expect(200)
+            return bool(select.select([process.stdout], [], [], 0.05)[0])
+
+        wait_for(is_heard, "lxc monitor listens")
         stream = WebSocket(daemon, "/1.0/events?type=lifecycle")
         logs = WebSocket(daemon, "/1.0/events?type=logging")
         operations = WebSocket(daemon, "/1.0/events?type=operation")
-        process = daemon.client("monitor", "--format", "json", stdout=subprocess.PIPE, text=True)
-        wait_for(lambda: daemon.descriptors() >= before + 4, "lxc monitor listens")
-        where = f"/1.0/instances/{NAME}"
         daemon.exec("true").expect(0)
         daemon.ask("POST", where + "/files?path=/root/f", b"x").expect(200)
         daemon.ask("GET", where + "/files?path=/root/f").expect(200)
