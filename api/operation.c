@@ -77,12 +77,22 @@ static gboolean is_final(const Operation *operation)
 
 /* ---- all of them ---- */
 
+static void release(Operation *operation)
+{
+    if (operation->destroy != NULL)
+        operation->destroy(operation->data);
+    operation->destroy = NULL;
+    operation->data = NULL;
+}
+
 static void work(gpointer data, gpointer user_data)
 {
     g_autoptr(Operation) operation = data;
     g_autoptr(GError) error = NULL;
     gboolean done = operation->run(operation, operation->data, &error);
 
+    /* What it held (a name) is free when clients learn of its end. */
+    release(operation);
     operation_finish(operation, done ? NULL : error);
 }
 
@@ -220,8 +230,7 @@ void operation_unref(Operation *operation)
 {
     if (operation == NULL || !g_atomic_ref_count_dec(&operation->refs))
         return;
-    if (operation->destroy != NULL)
-        operation->destroy(operation->data);
+    release(operation);
     g_free(operation->id);
     g_free(operation->description);
     g_free(operation->project);

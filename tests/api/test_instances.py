@@ -74,6 +74,8 @@ def test_life(berth):
         daemon.lxc("start", f"{C}2").expect(0)
         daemon.lxc("delete", "-f", f"{C}2").expect(0)
         tap.equal(states(daemon), {})
+        daemon.lxc("init", "busybox", C).expect(0)  # its name is free again at once
+        daemon.lxc("delete", C).expect(0)
         host.same(before, host.fingerprint(berth.state, NAME), ignore=("processes", "files"))
 
 
