@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The server itself: its config and where it listens, what it tells of the host, and how a service manager starts it."""
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -162,6 +163,56 @@ def test_host(berth):
         page = daemon.ask("GET", "/1.0/metrics").expect(200)
         tap.equal((page.bytes, page.headers["Content-Type"]), (b"# EOF\n", "text/plain"))
         daemon.ask("GET", "/1.0/metrics?project=nosuch").expect(404)
+
+
+SAMPLE = re.compile(r'([a-z][a-zA-Z0-9_]*)\{((?:[a-z]+="(?:[^"\\\\\n]|\\\\[\\\\"n])*",?)*)\} (-?[0-9.]+(?:e[+-]?[0-9]+)?)$')
+
+
+def open_metrics(text):
+    """{series: [(labels, value)]} of a page of OpenMetrics text; anything out of order is an error."""
+    lines = text.splitlines()
+    tap.equal(lines.pop(), "# EOF")
+    series, declared, kind = {}, None, None
+    for line in lines:
+        if line.startswith("# HELP "):
+            declared = line.split(" ")[2]
+            assert declared not in series, line
+            series[declared], kind = [], None
+        elif line.startswith("# TYPE "):
+            _, _, name, kind = line.split(" ")
+            tap.equal(name, declared)
+            assert kind in ("counter", "gauge"), line
+        else:
+            name, labels, value = SAMPLE.match(line).groups()
+            tap.equal((name, kind is not None), (declared, True), line)
+            series[name].append((dict(re.findall(r'([a-z]+)="([^"]*)"', labels)), float(value)))
+    assert all(series.values()), "a series without samples"
+    return series
+
+
+def test_metrics(berth):
+    """a running container is measured, at most once in eight seconds, whoever asks (MET-01..26)"""
+    name = host.NAME
+    host.apply(berth, f"""
+storage_pools: [{{name: p, driver: dir}}]
+profiles:
+- name: default
+  devices: {{root: {{type: disk, path: /, pool: p}}}}
+images: [{{name: busybox, source: "builtin:busybox"}}]
+instances: [{{name: {name}, image: busybox, state: running, config: {{limits.memory: 64MiB}}}}]
+""").expect(0)
+    with Daemon(berth) as daemon:
+        first = daemon.ask("GET", "/1.0/metrics").expect(200).bytes
+        series = open_metrics(first.decode())
+        for wanted in ("lxd_cpu_seconds_total", "lxd_memory_MemTotal_bytes", "lxd_network_receive_bytes_total", "lxd_procs_total"):
+            assert wanted in series, f"{wanted}: {sorted(series)}"
+        labels, value = series["lxd_memory_MemTotal_bytes"][0]
+        tap.equal((labels, value), ({"name": name, "project": "default", "type": "container"}, 64 << 20))
+        assert series["lxd_procs_total"][0][1] >= 1
+        # The page stays the same although it is gone meanwhile.
+        berth.run("destroy", "-y").expect(0)
+        tap.equal(daemon.ask("GET", "/1.0/metrics").bytes, first)
+        tap.equal(daemon.ask("GET", "/1.0/metrics?project=default").bytes, first)
 
 
 def test_service(berth):
