@@ -57,7 +57,8 @@ static const char *const EXTENSIONS[] = {"etag",
                                          "image_create_aliases",
                                          "image_copy_profile",
                                          "image_source_project",
-                                         "images_target_project"};
+                                         "images_target_project",
+                                         "storage"};
 
 json_t *extensions_list(void)
 {

@@ -192,7 +192,18 @@ static gboolean project_state(Call *call, GError **error)
     return TRUE;
 }
 
+/* Pools work; volumes that clients make themselves are refused by name. */
+static gboolean no_volumes(Call *call, GError **error)
+{
+    return error_set(error, ERR_NOT_IMPLEMENTED,
+                     "storage volumes of their own are not in this build of berth");
+}
+
 const Route ROUTES_OBJECTS[] = {
+    {"GET", "storage-pools/*/volumes", ACCESS_TRUSTED, ROUTE_QUICK, no_volumes},
+    {"POST", "storage-pools/*/volumes", ACCESS_TRUSTED, 0, no_volumes},
+    {"GET", "storage-pools/*/volumes/*", ACCESS_TRUSTED, ROUTE_QUICK, no_volumes},
+    {"POST", "storage-pools/*/volumes/*", ACCESS_TRUSTED, 0, no_volumes},
     {"GET", "profiles", ACCESS_PROJECT, 0, list},
     {"POST", "profiles", ACCESS_PROJECT, 0, make},
     {"GET", "profiles/*", ACCESS_PROJECT, 0, show},
