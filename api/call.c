@@ -144,6 +144,8 @@ static gboolean check_phase(const Call *call, GError **error)
 {
     gboolean reads = strcmp(call->route->method, "GET") == 0;
 
+    if (!reads && call_is_dry_run(call) && (call->route->flags & ROUTE_DRY) == 0)
+        return error_set(error, ERR_NOT_IMPLEMENTED, "this request has no dry run in this build");
     if (g_atomic_int_get(&call->daemon->phase) == DAEMON_STOPPING && !reads &&
         (call->route->flags & ROUTE_LATE) == 0)
         return error_set(error, ERR_UNAVAILABLE, "berthd is shutting down");

@@ -281,11 +281,11 @@ static gboolean delete (Call *call, GError **error)
 
 const Route ROUTES_IMAGE_ALIASES[] = {
     {"GET", "images/aliases", ACCESS_PROJECT, 0, list},
-    {"POST", "images/aliases", ACCESS_PROJECT, 0, make},
+    {"POST", "images/aliases", ACCESS_PROJECT, ROUTE_DRY, make},
     {"GET", "images/aliases/*", ACCESS_OPEN, 0, show},
-    {"PUT", "images/aliases/*", ACCESS_PROJECT, 0, replace},
-    {"PATCH", "images/aliases/*", ACCESS_PROJECT, 0, merge},
-    {"POST", "images/aliases/*", ACCESS_PROJECT, 0, rename_alias},
-    {"DELETE", "images/aliases/*", ACCESS_PROJECT, 0, delete},
+    {"PUT", "images/aliases/*", ACCESS_PROJECT, ROUTE_DRY, replace},
+    {"PATCH", "images/aliases/*", ACCESS_PROJECT, ROUTE_DRY, merge},
+    {"POST", "images/aliases/*", ACCESS_PROJECT, ROUTE_DRY, rename_alias},
+    {"DELETE", "images/aliases/*", ACCESS_PROJECT, ROUTE_DRY, delete},
     {0},
 };

@@ -273,11 +273,11 @@ static gboolean delete (Call *call, GError **error)
 
 const Route ROUTES_INSTANCES[] = {
     {"GET", "instances", ACCESS_PROJECT, 0, list},
-    {"POST", "instances", ACCESS_PROJECT, 0, make},
+    {"POST", "instances", ACCESS_PROJECT, ROUTE_DRY, make},
     {"GET", "instances/*", ACCESS_PROJECT, 0, show},
-    {"PUT", "instances/*", ACCESS_PROJECT, 0, replace},
-    {"PATCH", "instances/*", ACCESS_PROJECT, 0, merge},
-    {"POST", "instances/*", ACCESS_PROJECT, 0, move},
-    {"DELETE", "instances/*", ACCESS_PROJECT, 0, delete},
+    {"PUT", "instances/*", ACCESS_PROJECT, ROUTE_DRY, replace},
+    {"PATCH", "instances/*", ACCESS_PROJECT, ROUTE_DRY, merge},
+    {"POST", "instances/*", ACCESS_PROJECT, ROUTE_DRY, move},
+    {"DELETE", "instances/*", ACCESS_PROJECT, ROUTE_DRY, delete},
     {0},
 };

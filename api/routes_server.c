@@ -71,8 +71,8 @@ static gboolean ready(Call *call, GError **error)
 const Route ROUTES_SERVER[] = {
     {"GET", "", ACCESS_OPEN, ROUTE_QUICK, versions},
     {"GET", "1.0", ACCESS_OPEN, 0, show},
-    {"PUT", "1.0", ACCESS_ADMIN, 0, replace},
-    {"PATCH", "1.0", ACCESS_ADMIN, 0, merge},
+    {"PUT", "1.0", ACCESS_ADMIN, ROUTE_DRY, replace},
+    {"PATCH", "1.0", ACCESS_ADMIN, ROUTE_DRY, merge},
     {"GET", "internal/ready", ACCESS_ADMIN, ROUTE_QUICK, ready},
     {0},
 };
