@@ -6,7 +6,7 @@
 
 #include "error.h"
 #include "file.h"
-#include "http/form.h"
+#include "form.h"
 #include "image_list.h"
 #include "paths.h"
 

@@ -4,8 +4,8 @@
 
 #include "error.h"
 #include "file.h"
+#include "image/parts.h"
 #include "image_import.h"
-#include "image_parts.h"
 
 typedef struct {
     Daemon *daemon;

@@ -10,7 +10,7 @@
 #include "image_export.h"
 #include "image_import.h"
 #include "image_list.h"
-#include "image_remote.h"
+#include "image_pull.h"
 #include "image_secret.h"
 #include "image_upload.h"
 
@@ -117,7 +117,7 @@ static gboolean make(Call *call, GError **error)
     if (body == NULL)
         return image_upload(call, error);
     if (g_strcmp0(type, "image") == 0 || g_strcmp0(type, "url") == 0)
-        return image_remote_make(call, body, error);
+        return image_pull_make(call, body, error);
     if (type != NULL && (g_str_equal(type, "instance") || g_str_equal(type, "snapshot") ||
                          g_str_equal(type, "container") || g_str_equal(type, "virtual-machine")))
         return error_set(error, ERR_UNSUPPORTED,
@@ -293,7 +293,7 @@ const Route ROUTES_IMAGES[] = {
     {"DELETE", "images/*", ACCESS_PROJECT, 0, delete},
     {"GET", "images/*/export", ACCESS_OPEN, 0, export_image},
     {"POST", "images/*/export", ACCESS_PROJECT, 0, push},
-    {"POST", "images/*/refresh", ACCESS_PROJECT, 0, image_remote_refresh},
+    {"POST", "images/*/refresh", ACCESS_PROJECT, 0, image_pull_refresh},
     {"POST", "images/*/secret", ACCESS_PROJECT, 0, image_secret_make},
     {0},
 };

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "file.h"
-#include "http/form.h"
+#include "form.h"
 #include "http/range.h"
 #include "http/target.h"
 

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "file.h"
-#include "http/form.h"
+#include "form.h"
 
 #define FORM "multipart/form-data; boundary=B"
 #define PART(name) "Content-Disposition: form-data; name=\"" name "\"\r\n\r\n"

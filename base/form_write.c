@@ -6,7 +6,7 @@
 
 #include "error.h"
 #include "file.h"
-#include "http/form.h"
+#include "form.h"
 
 static gboolean put(int fd, const char *text, gsize size)
 {

@@ -6,7 +6,7 @@
 
 /* Answers POST /1.0/images of source type image or url with the operation that fetches it. `body`
  * is the request's. */
-gboolean image_remote_make(Call *call, const json_t *body, GError **error);
+gboolean image_pull_make(Call *call, const json_t *body, GError **error);
 
 /* POST images/FP/refresh (API-140): metadata.refreshed says whether there was a newer one. */
-gboolean image_remote_refresh(Call *call, GError **error);
+gboolean image_pull_refresh(Call *call, GError **error);

@@ -1,17 +1,9 @@
-#include "image_source.h"
+/* LXD's own protocol (IMG-037). */
+#include "image/remote.h"
 
 #include <string.h>
 
 #include "error.h"
-
-void image_found_clear(ImageFound *found)
-{
-    g_free(found->fingerprint);
-    g_free(found->filename);
-    g_free(found->paths[0]);
-    g_free(found->paths[1]);
-    json_decref(found->properties);
-}
 
 /* "?project=P&secret=S" of what is given, or "". */
 static char *query_of(const json_t *source)
@@ -46,8 +38,8 @@ static gboolean is_hex(const char *text)
     return strspn(text, "0123456789abcdef") == strlen(text);
 }
 
-gboolean image_source_lxd(const FetchServer *server, const json_t *source, ImageFound *ret,
-                          GError **error)
+gboolean image_remote_find_lxd(const FetchServer *server, const json_t *source, ImageFound *ret,
+                               GError **error)
 {
     const char *alias = json_member_string(source, "alias");
     const char *print = json_member_string(source, "fingerprint");

@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "error.h"
-#include "http/form.h"
+#include "form.h"
 
 #define WINDOW (64 * 1024)
 #define HEADER_BYTES (16 * 1024)

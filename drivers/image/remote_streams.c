@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "error.h"
-#include "image_source.h"
+#include "image/remote.h"
 #include "type.h"
 
 /* Roots of containers, the best first; under which key the metadata item says the fingerprint. */
@@ -220,8 +220,8 @@ static GPtrArray *read_products(const FetchServer *server, GError **error)
     return g_steal_pointer(&all);
 }
 
-gboolean image_source_streams(const FetchServer *server, const json_t *source,
-                              const json_t *architectures, ImageFound *ret, GError **error)
+gboolean image_remote_find_streams(const FetchServer *server, const json_t *source,
+                                   const json_t *architectures, ImageFound *ret, GError **error)
 {
     const char *alias = json_member_string(source, "alias");
     const char *fingerprint = json_member_string(source, "fingerprint");

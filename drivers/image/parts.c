@@ -1,11 +1,11 @@
-#include "image_parts.h"
+#include "image/parts.h"
 
 #include <fcntl.h>
 #include <string.h>
 
 #include "error.h"
 #include "file.h"
-#include "http/form.h"
+#include "form.h"
 
 int image_part_new(const char *dir, GError **error)
 {

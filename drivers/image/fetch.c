@@ -1,4 +1,4 @@
-#include "fetch.h"
+#include "image/fetch.h"
 
 #include <curl/curl.h>
 #include <openssl/evp.h>

@@ -1,0 +1,170 @@
+#include "image_pull.h"
+
+#include <string.h>
+
+#include "answer.h"
+#include "error.h"
+#include "file.h"
+#include "image/remote.h"
+#include "image_import.h"
+#include "image_list.h"
+
+typedef struct {
+    Daemon *daemon;
+    Caller *caller;
+    char *project, *cause;
+    json_t *body;   /* with "source" */
+    char *replaces; /* fingerprint of the image to refresh; NULL: a new one */
+} Remote;
+
+static void remote_free(gpointer data)
+{
+    Remote *remote = data;
+
+    caller_unref(remote->caller);
+    g_free(remote->project);
+    g_free(remote->cause);
+    g_free(remote->replaces);
+    json_decref(remote->body);
+    g_free(remote);
+}
+
+/* What the image is to be: what was asked for, over what the server says of it. */
+static json_t *wanted_of(const Remote *remote, const ImageFound *found)
+{
+    json_t *wanted = json_copy(remote->body);
+    json_t *properties = json_copy(found->properties);
+
+    if (properties == NULL)
+        properties = json_object();
+    json_object_update(properties, json_object_get(remote->body, "properties"));
+    json_object_set_new(wanted, "properties", properties);
+    return wanted;
+}
+
+/* ---- fetching ---- */
+
+/* IMG-047 */
+static void tell(const char *part, guint64 done, guint64 all, guint64 speed, void *data)
+{
+    g_autofree char *amount = all > 0 ? g_strdup_printf("%d%%", (int)(done * 100 / all))
+                                      : g_strdup_printf("%.2fMB", (double)done / 1e6);
+    g_autofree char *text = g_strdup_printf("%s: %s (%.2fMB/s)", part, amount, (double)speed / 1e6);
+
+    operation_set_metadata(data, json_pack("{s:s}", "download_progress", text));
+}
+
+static gboolean find(const Remote *remote, ImageFound *ret, GError **error)
+{
+    g_autoptr(json_t) host = host_facts(remote->daemon->host, error);
+
+    return host != NULL && image_remote_find(json_object_get(remote->body, "source"),
+                                             json_object_get(host, "architectures"), ret, error);
+}
+
+static gboolean exists(const Remote *remote, const char *fingerprint)
+{
+    g_autoptr(Snapshot) model = engine_ref_stored(remote->daemon->engine);
+
+    return image_by_fingerprint(model, remote->project, fingerprint) != NULL;
+}
+
+static gboolean run(Operation *operation, void *data, GError **error)
+{
+    Remote *remote = data;
+    g_auto(ImageFound) found = {0};
+    g_auto(Fd) file = -1, rootfs = -1;
+    g_autoptr(json_t) wanted = NULL;
+    g_autoptr(json_t) update = image_remote_update(json_object_get(remote->body, "source"));
+    ImageProgress progress = {tell, operation, operation_cancel_flag(operation)};
+    json_t *result = NULL;
+
+    if (!find(remote, &found, error))
+        return FALSE;
+    if (remote->replaces != NULL) {
+        gboolean newer = strcmp(remote->replaces, found.fingerprint) != 0;
+
+        operation_set_metadata(operation, json_pack("{s:b}", "refreshed", newer));
+        if (!newer)
+            return TRUE;
+    }
+    if (exists(remote, found.fingerprint))
+        return error_set(error, ERR_EXISTS, "Image with same fingerprint already exists");
+    if (!image_remote_fetch(remote->daemon->dir, &found, &progress, &file, &rootfs, error))
+        return FALSE;
+    wanted = wanted_of(remote, &found);
+    {
+        ImageImport import = {
+            .daemon = remote->daemon,
+            .caller = remote->caller,
+            .project = remote->project,
+            .cause = remote->cause,
+            .file = file,
+            .rootfs = rootfs,
+            .expected = found.fingerprint,
+            .filename = found.filename,
+            .update = update,
+            .wanted = wanted,
+            .replaces = remote->replaces,
+            .cancel = operation_cancel_flag(operation),
+        };
+
+        if (!image_import(&import, &result, error))
+            return FALSE;
+    }
+    operation_set_metadata(operation, result);
+    return TRUE;
+}
+
+/* ---- requests ---- */
+
+static void start(Call *call, const char *description, const json_t *body, const char *replaces)
+{
+    Remote *remote = g_new0(Remote, 1);
+    Operation *operation = call_operation(call, OPERATION_TASK, description);
+
+    *remote = (Remote){
+        .daemon = call->daemon,
+        .caller = caller_ref(call->caller),
+        .project = g_strdup(call_project_for(call, KIND_IMAGE)),
+        .cause = g_strdup_printf("api %s %s", request_method(call->request),
+                                 request_path(call->request)),
+        .body = json_deep_copy(body),
+        .replaces = g_strdup(replaces),
+    };
+    operation_may_cancel(operation, NULL, NULL);
+    call_start(call, operation, run, remote, remote_free);
+}
+
+gboolean image_pull_make(Call *call, const json_t *body, GError **error)
+{
+    /* A socket of this host is root's. */
+    if (!image_remote_check(json_object_get(body, "source"), call->caller->admin, error))
+        return FALSE;
+    start(call, "Downloading image", body, NULL);
+    return TRUE;
+}
+
+/* IMG-028: without a server that it came from, the error is the operation's. */
+static gboolean run_without(Operation *operation, void *data, GError **error)
+{
+    return error_set(error, ERR_INVALID, "The image has no update source");
+}
+
+gboolean image_pull_refresh(Call *call, GError **error)
+{
+    const Object *image = image_find(call, call->words[0], error);
+    json_t *update = image != NULL ? json_object_get(image->generated, "update_source") : NULL;
+    g_autoptr(json_t) body = NULL;
+
+    if (image == NULL)
+        return FALSE;
+    if (update == NULL) {
+        call_start(call, call_operation(call, OPERATION_TASK, "Refreshing image"), run_without,
+                   NULL, NULL);
+        return TRUE;
+    }
+    body = json_pack("{s:O}", "source", update);
+    start(call, "Refreshing image", body, image_fingerprint(image));
+    return TRUE;
+}
