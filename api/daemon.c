@@ -8,6 +8,7 @@
 #include "error.h"
 #include "lifecycle.h"
 #include "log.h"
+#include "warning.h"
 
 #define WORKERS 64 /* requests that wait at a time: for locks of each other, mostly */
 
@@ -88,9 +89,11 @@ gboolean daemon_transact(Daemon *daemon, const Caller *caller, const char *cause
     ApplyOptions options = {
         .cause = cause, .cancel = cancel, .committed = tell, .committed_data = &teller};
     g_auto(ApplyResult) result = {0};
+    g_autoptr(Plan) plan = NULL;
 
-    if (!engine_transact(daemon->engine, make, data, &options, NULL, &result, error))
+    if (!engine_transact(daemon->engine, make, data, &options, &plan, &result, error))
         return FALSE;
     daemon_follow_model(daemon);
+    warning_follow_plan(daemon, plan);
     return TRUE;
 }

@@ -17,12 +17,13 @@ typedef struct {
     GMainContext *context; /* of the main thread: streams, timers, signals */
     Events *events;
     Operations *operations;
-    GThreadPool *workers; /* for requests that may wait */
+    GThreadPool *workers;    /* for requests that may wait */
     GThreadPool *background; /* for what the context must not wait for; see context.h */
     HttpServer *http;
     Listeners *listeners; /* for other machines */
-    gint phase;     /* DaemonPhase; atomic */
-    gint64 started; /* microseconds since the epoch */
+    gint phase;           /* DaemonPhase; atomic */
+    gint whole;           /* pools and networks are available that were not at the start; atomic */
+    gint64 started;       /* microseconds since the epoch */
 } Daemon;
 
 /* Opens the state directory, undoes what a crash left, and makes everything but the listeners. */

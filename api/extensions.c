@@ -58,7 +58,8 @@ static const char *const EXTENSIONS[] = {"etag",
                                          "image_copy_profile",
                                          "image_source_project",
                                          "images_target_project",
-                                         "storage"};
+                                         "storage",
+                                         "warnings"};
 
 json_t *extensions_list(void)
 {

@@ -8,10 +8,13 @@
 
 #include "answer.h"
 #include "call.h"
+#include "context.h"
 #include "ended_watch.h"
 #include "error.h"
 #include "host_power.h"
 #include "service.h"
+
+#define RETRY_SECONDS 60
 
 struct HostLife {
     Daemon *daemon;
@@ -34,11 +37,41 @@ static void on_power(int number)
         errno = kept;
 }
 
+/* NET-021: what is not available is tried again every minute. */
+static void retry(void *data)
+{
+    Daemon *daemon = data;
+
+    if (g_atomic_int_get(&daemon->phase) == DAEMON_READY && host_power_up_again(daemon))
+        g_atomic_int_set(&daemon->whole, TRUE);
+}
+
+static void retried(void *data)
+{
+    g_debug("unavailable pools and networks were tried again");
+}
+
+static gboolean every_minute(gpointer data)
+{
+    Daemon *daemon = data;
+
+    if (g_atomic_int_get(&daemon->whole))
+        return G_SOURCE_REMOVE;
+    context_background(daemon, retry, retried, daemon);
+    return G_SOURCE_CONTINUE;
+}
+
+static void begin_retries(void *data)
+{
+    g_timeout_add_seconds(RETRY_SECONDS, every_minute, data);
+}
+
 static gpointer come_up(gpointer data)
 {
     Daemon *daemon = data;
 
-    host_power_up(daemon);
+    if (!host_power_up(daemon))
+        context_call(daemon, begin_retries, daemon);
     if (g_atomic_int_compare_and_exchange(&daemon->phase, DAEMON_STARTING, DAEMON_READY))
         service_notify("READY=1");
     return NULL;

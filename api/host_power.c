@@ -6,6 +6,7 @@
 #include "instance/status.h"
 #include "instance_power.h"
 #include "type.h"
+#include "warning.h"
 
 #define TRIES 3
 #define TRY_SECONDS 5
@@ -100,9 +101,12 @@ static gboolean pause_for(Daemon *daemon, gint64 seconds)
     return g_atomic_int_get(&daemon->phase) != DAEMON_STOPPING;
 }
 
-/* After a boot of the host, pools and networks are put right first: instances stand on them. */
+/* ---- what instances stand on ---- */
+
+/* Which pool or network to put right; NULL: all of them. */
 static Plan *plan_ground(Engine *engine, void *data, GError **error)
 {
+    const char *key = data;
     const Snapshot *model = engine_stored(engine);
     g_autoptr(GPtrArray) objects = g_ptr_array_new();
     PlanOptions options = {.forbid_restart = TRUE};
@@ -110,15 +114,63 @@ static Plan *plan_ground(Engine *engine, void *data, GError **error)
     for (guint i = 0; i < snapshot_size(model); i++) {
         const Object *object = snapshot_at(model, i);
 
-        if (object->id.kind == KIND_POOL || object->id.kind == KIND_NETWORK)
+        if ((object->id.kind == KIND_POOL || object->id.kind == KIND_NETWORK) &&
+            (key == NULL || strcmp(key, object->key) == 0))
             g_ptr_array_add(objects, (gpointer)object);
     }
     return engine_plan_change(engine, objects, NULL, &options, error);
 }
 
+/* All of them, each for itself: `together` could do nothing. */
+static gboolean put_each_right(Daemon *daemon, const Snapshot *model)
+{
+    gboolean all = TRUE;
+
+    for (guint i = 0; i < snapshot_size(model); i++) {
+        const Object *object = snapshot_at(model, i);
+        g_autoptr(GError) error = NULL;
+        gboolean done;
+
+        if (object->id.kind != KIND_POOL && object->id.kind != KIND_NETWORK)
+            continue;
+        done = daemon_transact(daemon, NULL, "start of the daemon", NULL, plan_ground, object->key,
+                               &error);
+        if (!done)
+            g_warning("%s is not available: %s", object->key, error->message);
+        warning_set(daemon, object->id.kind == KIND_POOL ? WARNING_POOL : WARNING_NETWORK,
+                    object->key, !done, error != NULL ? error->message : "");
+        all = all && done;
+    }
+    return all;
+}
+
+/* After a boot of the host, pools and networks are put right before instances. FALSE when some
+ * could not: each has a warning then (NET-021). */
+static gboolean put_ground_right(Daemon *daemon)
+{
+    g_autoptr(Snapshot) model = engine_ref_stored(daemon->engine);
+    g_autoptr(GError) error = NULL;
+
+    if (!daemon_transact(daemon, NULL, "start of the daemon", NULL, plan_ground, NULL, &error))
+        return put_each_right(daemon, model);
+    for (guint i = 0; i < snapshot_size(model); i++) {
+        const Object *object = snapshot_at(model, i);
+
+        if (object->id.kind == KIND_POOL)
+            warning_resolve(daemon, WARNING_POOL, object->key);
+        else if (object->id.kind == KIND_NETWORK)
+            warning_resolve(daemon, WARNING_NETWORK, object->key);
+    }
+    return TRUE;
+}
+
+/* ---- up ---- */
+
+/* FALSE when the daemon goes meanwhile. */
 static gboolean start(Daemon *daemon, const Turn *turn)
 {
     const PowerChange change = {.action = POWER_START};
+    g_autofree char *reason = NULL;
 
     for (guint i = 0; i < TRIES; i++) {
         g_autoptr(GError) error = NULL;
@@ -127,23 +179,43 @@ static gboolean start(Daemon *daemon, const Turn *turn)
             return pause_for(daemon, turn->delay);
         g_warning("%s cannot be started (try %u of %d): %s", turn->key, i + 1, TRIES,
                   error->message);
+        g_free(reason);
+        reason = g_strdup(error->message);
         if (i + 1 < TRIES && !pause_for(daemon, TRY_SECONDS))
             return FALSE;
     }
+    warning_raise(daemon, WARNING_AUTOSTART, turn->key, reason);
     return TRUE;
 }
 
-void host_power_up(Daemon *daemon)
+gboolean host_power_up(Daemon *daemon)
 {
-    g_autoptr(GError) error = NULL;
+    gboolean whole;
     g_autoptr(GPtrArray) turns = NULL;
 
-    if (!daemon_transact(daemon, NULL, "start of the daemon", NULL, plan_ground, NULL, &error))
-        g_warning("storage pools and networks cannot be put right: %s", error->message);
+    warning_look_at_host(daemon);
+    whole = put_ground_right(daemon);
     turns = turns_of(daemon, TRUE);
     for (guint i = 0; i < turns->len; i++)
         if (!start(daemon, turns->pdata[i]))
-            return;
+            break;
+    return whole;
+}
+
+gboolean host_power_up_again(Daemon *daemon)
+{
+    g_autoptr(GPtrArray) turns = NULL;
+
+    if (!put_ground_right(daemon))
+        return FALSE;
+    turns = turns_of(daemon, TRUE);
+    for (guint i = 0; i < turns->len; i++) {
+        const Turn *turn = turns->pdata[i];
+
+        if (warning_is_open(daemon, WARNING_AUTOSTART, turn->key) && !start(daemon, turn))
+            break;
+    }
+    return TRUE;
 }
 
 /* ---- down ---- */

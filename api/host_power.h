@@ -1,11 +1,14 @@
 /* Instances with the host: started when the daemon comes up, stopped when the host goes down
- * (OPS-82..85, OPS-92). Both block; any thread but the main one. */
+ * (OPS-82..85, OPS-92). All block; any thread but the main one. */
 #pragma once
 
 #include "daemon.h"
 
-/* Starts what is to run, in order of boot.autostart.priority (OPS-83). */
-void host_power_up(Daemon *daemon);
+/* Puts pools and networks right, and starts what is to run, in order of boot.autostart.priority
+ * (OPS-83). FALSE when a pool or network could not be put right; what is wrong is a warning. */
+gboolean host_power_up(Daemon *daemon);
+/* Tries that again. Once it is right, those are started that could not be because of it. */
+gboolean host_power_up_again(Daemon *daemon);
 
 /* Ends operations (unless `force`), then stops all instances by boot.stop.priority: cleanly, by
  * force after boot.host_shutdown_timeout. They come back with the host. */

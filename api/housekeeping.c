@@ -2,10 +2,12 @@
 
 #include "context.h"
 #include "instance/logs.h"
+#include "warnings.h"
 
-#define DAY (24 * 3600)
+#define DAY (24 * 3600) /* seconds */
 
-/* In a thread. Recorded output of commands goes after 48 hours (OPS-40). */
+/* In a thread. Recorded output of commands goes after 48 hours (OPS-40), resolved warnings after a
+ * day (OPS-107). */
 static void clean(void *data)
 {
     const Daemon *daemon = data;
@@ -13,11 +15,15 @@ static void clean(void *data)
 
     if (!logs_expire(daemon->dir, g_get_real_time() / G_USEC_PER_SEC, &error))
         g_warning("old output of commands cannot be deleted: %s", error->message);
+    g_clear_error(&error);
+    if (!warnings_expire(engine_store(daemon->engine),
+                         g_get_real_time() - (gint64)DAY * G_USEC_PER_SEC, &error))
+        g_warning("resolved warnings cannot be deleted: %s", error->message);
 }
 
 static void cleaned(void *data)
 {
-    g_debug("old output of commands is deleted");
+    g_debug("old output of commands and resolved warnings are deleted");
 }
 
 static gboolean every_day(gpointer data)

@@ -6,6 +6,7 @@
 #include "instance/record.h"
 #include "instance/status.h"
 #include "instance/stop.h"
+#include "warning.h"
 #include "wire.h"
 
 static const struct {
@@ -98,8 +99,12 @@ static gboolean bring(Daemon *daemon, const char *cause, Wish *wish, GError **er
 {
     ApplyOptions options = {.cause = cause};
     g_auto(ApplyResult) result = {0};
+    g_autoptr(Plan) plan = NULL;
 
-    return engine_transact(daemon->engine, plan_power, wish, &options, NULL, &result, error);
+    if (!engine_transact(daemon->engine, plan_power, wish, &options, &plan, &result, error))
+        return FALSE;
+    warning_follow_plan(daemon, plan);
+    return TRUE;
 }
 
 static void tell(Daemon *daemon, const Caller *caller, const Object *object, const char *event)

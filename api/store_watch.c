@@ -7,6 +7,7 @@
 
 #include "error.h"
 #include "lifecycle.h"
+#include "warnings.h"
 
 struct StoreWatch {
     Daemon *daemon;
@@ -36,6 +37,8 @@ static gpointer take_over(gpointer data)
         after = engine_ref_stored(watch->daemon->engine);
         lifecycle_of_models(watch->daemon->events, before, after);
         daemon_follow_model(watch->daemon);
+        if (!warnings_prune(engine_store(watch->daemon->engine), after, &error))
+            g_warning("warnings of what is gone cannot be deleted: %s", error->message);
     }
     return NULL;
 }

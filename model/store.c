@@ -45,7 +45,12 @@ static const char SCHEMA[] =
     " object TEXT, since INTEGER NOT NULL, until INTEGER NOT NULL) STRICT;"
     "CREATE TABLE IF NOT EXISTS conditions (key TEXT NOT NULL, type TEXT NOT NULL, status INTEGER "
     "NOT NULL, reason TEXT NOT NULL,"
-    " generation INTEGER NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (key, type)) STRICT;";
+    " generation INTEGER NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (key, type)) STRICT;"
+    "CREATE TABLE IF NOT EXISTS warnings (uuid TEXT PRIMARY KEY, type TEXT NOT NULL, entity TEXT "
+    "NOT NULL, status TEXT NOT NULL,"
+    " count INTEGER NOT NULL, first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, updated "
+    "INTEGER NOT NULL,"
+    " message TEXT NOT NULL, UNIQUE (type, entity)) STRICT;";
 
 static gboolean exec(sqlite3 *db, const char *sql, GError **error)
 {

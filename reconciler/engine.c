@@ -95,6 +95,11 @@ Host *engine_host(Engine *engine)
     return engine->host;
 }
 
+Store *engine_store(Engine *engine)
+{
+    return engine->store;
+}
+
 const char *engine_recovered(Engine *engine)
 {
     return engine->recovered;

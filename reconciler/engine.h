@@ -6,6 +6,7 @@
 #include "document.h"
 #include "host.h"
 #include "plan.h"
+#include "store.h"
 #include "transaction.h"
 
 typedef struct Engine Engine;
@@ -30,6 +31,8 @@ const Snapshot *engine_stored(Engine *engine);
 /* The same for any thread. New reference. */
 Snapshot *engine_ref_stored(Engine *engine);
 Host *engine_host(Engine *engine);
+/* For records that are no part of the model (model/warnings.h). */
+Store *engine_store(Engine *engine);
 
 /* What recovery did at open, one line for people, or NULL. */
 const char *engine_recovered(Engine *engine);

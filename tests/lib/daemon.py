@@ -138,3 +138,44 @@ class Daemon:
         process = subprocess.run([program, *args], env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                  timeout=timeout, check=False, **options)
         return tap.Result(args, process)
+
+
+class Monitor:
+    """Listens to events over the socket, as a websocket of its own; use it in a with statement."""
+
+    def __init__(self, daemon, types="lifecycle", project=None):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.settimeout(20)
+        self.socket.connect(daemon.socket)
+        whose = f"project={project}" if project else "all-projects=true"
+        self.socket.sendall((f"GET /1.0/events?type={types}&{whose} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n").encode())
+        self.file = self.socket.makefile("rb")
+        while self.file.readline() not in (b"\r\n", b""):
+            pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.file.close()
+        self.socket.close()
+
+    def next(self):
+        """The next event."""
+        while True:
+            opcode, length = self.file.read(2)
+            if length == 126:
+                length = int.from_bytes(self.file.read(2), "big")
+            elif length == 127:
+                length = int.from_bytes(self.file.read(8), "big")
+            data = self.file.read(length)
+            if opcode & 15 == 1:
+                return json.loads(data)
+
+    def wait_for(self, action):
+        """The next lifecycle event of that action."""
+        while True:
+            event = self.next()
+            if event["type"] == "lifecycle" and event["metadata"]["action"] == action:
+                return event
