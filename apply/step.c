@@ -54,6 +54,13 @@ Step *step_copy(const Step *step, const char *tx)
     return copy;
 }
 
+gboolean plan_step_do(Host *host, const PlanStep *plan_step, const Step *step, GError **error)
+{
+    if (plan_step->staging)
+        return host_stage(host, step, error);
+    return host_ensure(host, step, error) && (!plan_step->final || host_purge(host, step, error));
+}
+
 gboolean plan_step_undo(Host *host, const PlanStep *plan_step, const Step *step, GError **error)
 {
     Step reversed = *step;
@@ -68,6 +75,8 @@ gboolean plan_step_undo(Host *host, const PlanStep *plan_step, const Step *step,
     }
     if (!host_ensure(host, &reversed, error))
         return FALSE;
+    if (plan_step->final) /* what a purge that was cut short left */
+        return host_purge(host, step, error);
     /* Taking an addition back parks it, as any removal does; data of an earlier transaction stays
      * there. */
     return step->from != NULL || plan_step->step.tx != NULL || host_purge(host, &reversed, error);
@@ -85,11 +94,11 @@ json_t *plan_step_to_json(const PlanStep *plan_step)
 {
     const Step *step = &plan_step->step;
 
-    return json_pack("{s:s, s:s, s:s, s:s, s:O*, s:O*, s:s*, s:s*, s:b, s:b, s:i}", "name",
+    return json_pack("{s:s, s:s, s:s, s:s, s:O*, s:O*, s:s*, s:s*, s:b, s:b, s:b, s:i}", "name",
                      step->name, "object", plan_step->object, "key", step->key, "path", step->path,
                      "from", step->from, "to", step->to, "from_key", step->from_key, "tx", step->tx,
-                     "staging", plan_step->staging, "purges", plan_step->purges, "phase",
-                     (int)plan_step->phase);
+                     "staging", plan_step->staging, "purges", plan_step->purges, "final",
+                     plan_step->final, "phase", (int)plan_step->phase);
 }
 
 PlanStep *plan_step_from_json(const json_t *value)
@@ -113,5 +122,6 @@ PlanStep *plan_step_from_json(const json_t *value)
     }
     plan_step->staging = json_is_true(json_object_get(value, "staging"));
     plan_step->purges = json_is_true(json_object_get(value, "purges"));
+    plan_step->final = json_is_true(json_object_get(value, "final"));
     return plan_step;
 }

@@ -29,6 +29,7 @@ typedef struct {
     const FactRow *row;
     gboolean staging; /* the staging half of a change */
     gboolean purges;  /* leaves something parked */
+    gboolean final;   /* what it parks is deleted for good at once (EN-31, --no-park) */
     Phase phase;
     GArray *after; /* of guint: positions of steps that must be done first (of the same phase) */
 } PlanStep;
@@ -39,9 +40,12 @@ void plan_step_free(PlanStep *step);
 
 /* A step of its own, with a transaction's id unless it has one. References are shared. */
 Step *step_copy(const Step *step, const char *tx);
+/* Carries a step out, or the staging half of one. No state but the host's is touched. */
+gboolean plan_step_do(Host *host, const PlanStep *plan_step, const Step *step, GError **error);
 /* Takes a step back: staged data is thrown away, a fact goes from `to` to `from` again; what the
- * step itself had added is not kept parked. `step` is the plan's step with the transaction's id.
- * Accepts that the step never or only half happened. */
+ * step itself had added is not kept parked, and what it had deleted for good is made anew. `step`
+ * is the plan's step with the transaction's id. Accepts that the step never or only half happened.
+ */
 gboolean plan_step_undo(Host *host, const PlanStep *plan_step, const Step *step, GError **error);
 void step_free(Step *step);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Step, step_free)

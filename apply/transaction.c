@@ -23,6 +23,7 @@ void transaction_result_clear(TransactionResult *result)
 {
     g_clear_pointer(&result->failed, g_ptr_array_unref);
     g_clear_pointer(&result->restarted, g_ptr_array_unref);
+    g_clear_pointer(&result->remade, g_ptr_array_unref);
     g_clear_pointer(&result->warnings, g_ptr_array_unref);
 }
 
@@ -51,6 +52,7 @@ Transaction *transaction_open(const TransactionRequest *request, GError **error)
     t->failed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     t->result.failed = g_ptr_array_new_with_free_func(g_free);
     t->result.restarted = g_ptr_array_new_with_free_func(g_free);
+    t->result.remade = g_ptr_array_new_with_free_func(g_free);
     t->result.warnings = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; i < request->steps->len; i++)
         g_ptr_array_add(t->steps, step_copy(&plan_step_at(t, i)->step, t->tx));
@@ -89,20 +91,23 @@ static void begin_step(Transaction *t, guint position)
     report(t, position, STEP_RUNNING);
 }
 
-/* What a worker does: no state of the transaction is touched. */
-static gboolean carry_out(Host *host, const PlanStep *plan_step, const Step *step, GError **error)
-{
-    return plan_step->staging ? host_stage(host, step, error) : host_ensure(host, step, error);
-}
-
 gboolean transaction_do(Transaction *t, guint position, GError **error)
 {
     gboolean done;
 
     begin_step(t, position);
-    done = carry_out(t->request->host, plan_step_at(t, position), t->steps->pdata[position], error);
+    done =
+        plan_step_do(t->request->host, plan_step_at(t, position), t->steps->pdata[position], error);
     report(t, position, done ? STEP_DONE : STEP_FAILED);
     return done && journal_note(t->request->store, t->tx, position, STEP_DONE, error);
+}
+
+static void add_once(GPtrArray *labels, const char *key)
+{
+    g_autofree char *label = object_key_label(key);
+
+    if (!g_ptr_array_find_with_equal_func(labels, label, g_str_equal, NULL))
+        g_ptr_array_add(labels, g_steal_pointer(&label));
 }
 
 static gboolean undo_one(Transaction *t, guint position, GError **error)
@@ -112,6 +117,8 @@ static gboolean undo_one(Transaction *t, guint position, GError **error)
 
     if (!plan_step_undo(t->request->host, plan_step, step, error))
         return FALSE;
+    if (plan_step->final)
+        add_once(t->result.remade, plan_step->object);
     report(t, position, STEP_UNDONE);
     if (plan_step->row->irreversible != NULL && step->from != NULL)
         g_ptr_array_add(t->result.restarted, object_key_label(plan_step->object));
@@ -283,8 +290,8 @@ static void work(gpointer data, gpointer user_data)
     Job *job = data;
     Transaction *t = job->t;
 
-    carry_out(t->request->host, plan_step_at(t, job->position), t->steps->pdata[job->position],
-              &job->error);
+    plan_step_do(t->request->host, plan_step_at(t, job->position), t->steps->pdata[job->position],
+                 &job->error);
     g_async_queue_push(job->results, job);
 }
 

@@ -39,6 +39,8 @@ typedef struct {
     GPtrArray *failed; /* of char *: "object: error", with keep_going */
     GPtrArray
         *restarted;      /* of char *: objects whose processes an undo had to start again (LAW-3) */
+    GPtrArray *remade;   /* of char *: objects that an undo made anew, without the data that the
+                            transaction had deleted for good */
     GPtrArray *warnings; /* of char *: purges that have to be tried again */
 } TransactionResult;
 

@@ -65,8 +65,11 @@ static const GOptionEntry policy_entries[] = {
      "OBJ"},
     {"allow-restart", 0, 0, G_OPTION_ARG_STRING_ARRAY, &record.allow_restart,
      "Allow restarts of these instances alone, or 'none' (default: all)", "OBJ"},
-    {"no-park", 0, 0, G_OPTION_ARG_NONE, &record.no_park,
-     "Delete data at once instead of moving it aside until all is well", NULL},
+    {"no-park", 0, 0, G_OPTION_ARG_STRING_ARRAY, &record.no_park,
+     "Delete the data of these objects, or 'all', for good as soon as it goes, instead of moving "
+     "it "
+     "aside until all is well",
+     "OBJ"},
     {NULL},
 };
 
@@ -167,6 +170,12 @@ static const GOptionEntry exec_entries[] = {
     {NULL},
 };
 
+static const GOptionEntry watch_entries[] = {
+    {"watch", 'w', 0, G_OPTION_ARG_NONE, &record.watch,
+     "Go on, and print again whenever something changes", NULL},
+    {NULL},
+};
+
 static const GOptionEntry help_entries[] = {
     {"man", 0, 0, G_OPTION_ARG_NONE, &record.man, "Print the manual page (roff)", NULL},
     {NULL},
@@ -185,6 +194,7 @@ const OptionSet OPTION_SETS[] = {
     {OPTIONS_OWNER, "Owner", owner_entries},
     {OPTIONS_ROLLBACK, "Which generation", rollback_entries},
     {OPTIONS_LIMIT, "How many", limit_entries},
+    {OPTIONS_WATCH, "How long", watch_entries},
     {OPTIONS_SELECT, "Selection", select_entries},
     {OPTIONS_SET, "Ownership", set_entries},
     {OPTIONS_PRUNE, "Deleting", prune_entries},

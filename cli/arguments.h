@@ -24,6 +24,7 @@ typedef enum {
     OPTIONS_HELP = 1 << 15,     /* --man */
     OPTIONS_SET = 1 << 16,      /* --set, --adopt */
     OPTIONS_PRUNE = 1 << 17,    /* --prune */
+    OPTIONS_WATCH = 1 << 18,    /* -w */
 } OptionSets;
 
 typedef struct {
@@ -34,8 +35,8 @@ typedef struct {
     char **files, **only, **exclude;
     /* policy */
     char *set;
-    gboolean prune, adopt, no_park;
-    char **allow_replace, **allow_restart;
+    gboolean prune, adopt;
+    char **allow_replace, **allow_restart, **no_park;
     /* apply */
     gboolean yes, dry_run, keep_going, no_wait_lock;
     char *timeout, *park_for;
@@ -51,7 +52,7 @@ typedef struct {
     gboolean terminal, no_terminal;
     char **env;
     char *cwd;
-    gboolean man;
+    gboolean man, watch;
 } Arguments;
 
 /* One set of options for help texts. */

@@ -28,15 +28,15 @@ json_t *change_options(const Cli *cli, const char *owner, gboolean asked)
 {
     const Arguments *args = cli->args;
     static char *all[] = {(char *)"all", NULL};
-    json_t *options =
-        json_pack("{s:s, s:b, s:b, s:b, s:b}", "project", cli_project(cli), "prune", args->prune,
-                  "adopt", args->adopt, "no_park", args->no_park, "force", args->force);
+    json_t *options = json_pack("{s:s, s:b, s:b, s:b}", "project", cli_project(cli), "prune",
+                                args->prune, "adopt", args->adopt, "force", args->force);
 
     if (owner != NULL)
         json_object_set_new(options, "set", json_string(owner));
     set_words(options, "only", args->only);
     set_words(options, "exclude", args->exclude);
     set_words(options, "allow_restart", args->allow_restart);
+    set_words(options, "no_park", args->no_park);
     set_words(options, "allow_replace",
               args->allow_replace == NULL && asked ? all : args->allow_replace);
     return options;
@@ -108,11 +108,12 @@ static json_t *string_list(const GPtrArray *strings)
 static void print_result_json(const Cli *cli, const Plan *plan, const ApplyResult *result,
                               const GError *error)
 {
-    g_autoptr(json_t) value = json_pack(
-        "{s:s, s:s, s:I, s:i, s:o, s:o, s:o, s:I}", "type", "result", "plan_hash", plan->hash,
-        "generation", (json_int_t)result->generation, "steps", (int)result->steps_done, "pending",
-        string_list(result->pending), "restarted", string_list(result->restarted), "failed",
-        string_list(result->failed), "milliseconds", (json_int_t)result->milliseconds);
+    g_autoptr(json_t) value =
+        json_pack("{s:s, s:s, s:I, s:i, s:o, s:o, s:o, s:o, s:I}", "type", "result", "plan_hash",
+                  plan->hash, "generation", (json_int_t)result->generation, "steps",
+                  (int)result->steps_done, "pending", string_list(result->pending), "restarted",
+                  string_list(result->restarted), "remade", string_list(result->remade), "failed",
+                  string_list(result->failed), "milliseconds", (json_int_t)result->milliseconds);
     g_autofree char *text = NULL;
 
     if (error != NULL) {
@@ -149,6 +150,8 @@ static void print_result_text(const ApplyResult *result)
         message("Done: %s%u step%s in %.2f s.", generation, result->steps_done,
                 result->steps_done == 1 ? "" : "s", (double)result->milliseconds / 1000);
     print_list("Started again by the rollback:", result->restarted);
+    print_list("Made anew by the rollback, without their data, which was deleted for good:",
+               result->remade);
     print_list("Warnings:", result->warnings);
     print_list("Still pending, because it was not allowed (--allow-replace, --allow-restart):",
                result->pending);

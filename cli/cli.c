@@ -4,6 +4,7 @@
 
 #include "error.h"
 #include "output.h"
+#include "select.h"
 
 char *cli_directory(const Cli *cli)
 {
@@ -47,6 +48,26 @@ gboolean cli_open(Cli *cli, EngineFlags flags, GError **error)
     if (engine_recovered(cli->engine) != NULL)
         message("%s", engine_recovered(cli->engine));
     return TRUE;
+}
+
+GPtrArray *cli_chosen_objects(Cli *cli, GError **error)
+{
+    const Snapshot *stored = engine_stored(cli->engine);
+    const char *project = cli->words[0] != NULL ? cli_project(cli) : cli->args->project;
+    g_autoptr(GPtrArray) keys = select_keys(stored, cli->words, project, error);
+    GPtrArray *objects;
+
+    if (keys == NULL)
+        return NULL;
+    objects = g_ptr_array_new();
+    for (guint i = 0; i < keys->len; i++)
+        g_ptr_array_add(objects, (gpointer)snapshot_get(stored, g_ptr_array_index(keys, i)));
+    return objects;
+}
+
+const char *cli_list_format(const Cli *cli)
+{
+    return cli->args->format != NULL ? cli->args->format : "table";
 }
 
 void cli_clear(Cli *cli)

@@ -57,6 +57,11 @@ char *cli_directory(const Cli *cli);
 const char *cli_project(const Cli *cli);
 /* TRUE when --format is `name`, or `name` is the command's default and none was given. */
 gboolean cli_format_is(const Cli *cli, const char *name);
+/* The format of a list: --format or "table". */
+const char *cli_list_format(const Cli *cli);
+/* The stored objects that the command's words name, in key order; all of --project, or of every
+ * project, without words. New array of borrowed objects. */
+GPtrArray *cli_chosen_objects(Cli *cli, GError **error);
 void cli_clear(Cli *cli);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Cli, cli_clear)
 

@@ -1,4 +1,4 @@
-/* status, get, dump, adopt, release: the objects that are stored. */
+/* get, dump, adopt, release: the objects that are stored. */
 #include <string.h>
 
 #include "error.h"
@@ -9,28 +9,6 @@
 #include "sources.h"
 #include "table.h"
 #include "view.h"
-
-/* Objects that the command's words name, in key order; all of --project, or of every project,
- * without words. */
-static GPtrArray *chosen_objects(Cli *cli, GError **error)
-{
-    const Snapshot *stored = engine_stored(cli->engine);
-    const char *project = cli->words[0] != NULL ? cli_project(cli) : cli->args->project;
-    g_autoptr(GPtrArray) keys = select_keys(stored, cli->words, project, error);
-    GPtrArray *objects;
-
-    if (keys == NULL)
-        return NULL;
-    objects = g_ptr_array_new();
-    for (guint i = 0; i < keys->len; i++)
-        g_ptr_array_add(objects, (gpointer)snapshot_get(stored, g_ptr_array_index(keys, i)));
-    return objects;
-}
-
-static const char *list_format(const Cli *cli)
-{
-    return cli->args->format != NULL ? cli->args->format : "table";
-}
 
 /* The one kind of all objects, or NULL. */
 static const Kind *common_kind(const GPtrArray *objects)
@@ -59,7 +37,7 @@ static void show_object(Cli *cli, const Object *object)
     g_autoptr(json_t) facts = view_observe(cli->engine, object);
     g_autofree char *text = NULL;
 
-    if (strcmp(list_format(cli), "json") == 0) {
+    if (strcmp(cli_list_format(cli), "json") == 0) {
         g_autoptr(json_t) value = view_object(object, facts);
 
         text = json_pretty(value);
@@ -79,14 +57,15 @@ gboolean command_get(Cli *cli, GError **error)
     g_autoptr(Table) table = NULL;
     g_autofree char *dir = cli_directory(cli);
     const Kind *kind;
-    gboolean data = strcmp(list_format(cli), "json") == 0 || strcmp(list_format(cli), "yaml") == 0;
+    gboolean data =
+        strcmp(cli_list_format(cli), "json") == 0 || strcmp(cli_list_format(cli), "yaml") == 0;
 
     if (!cli_open(cli, ENGINE_READ_ONLY, error))
         return FALSE;
-    objects = chosen_objects(cli, error);
+    objects = cli_chosen_objects(cli, error);
     if (objects == NULL)
         return FALSE;
-    if (is_single(cli->words) && objects->len == 1 && strcmp(list_format(cli), "csv") != 0) {
+    if (is_single(cli->words) && objects->len == 1 && strcmp(cli_list_format(cli), "csv") != 0) {
         show_object(cli, g_ptr_array_index(objects, 0));
         return TRUE;
     }
@@ -103,96 +82,9 @@ gboolean command_get(Cli *cli, GError **error)
             json_array_append_new(value, view_object(object, observed));
     }
     table = view_table(dir, objects, kind, facts);
-    table_print(table, list_format(cli), value);
-    if (objects->len == 0 && strcmp(list_format(cli), "table") == 0)
+    table_print(table, cli_list_format(cli), value);
+    if (objects->len == 0 && strcmp(cli_list_format(cli), "table") == 0)
         message("Nothing is stored%s.", cli->words[0] != NULL ? " of that kind" : " yet");
-    return TRUE;
-}
-
-/* Conditions that hold, besides Ready, as words; and the first reason. */
-static void gather(const json_t *conditions, const char *object, GString *words, const char **ready,
-                   const char **reason, char **generation)
-{
-    size_t i;
-    json_t *condition;
-
-    json_array_foreach ((json_t *)conditions, i, condition) {
-        const char *type = json_member_string(condition, "type");
-        const json_t *status = json_object_get(condition, "status");
-        const char *text = json_is_boolean(status) ? (json_is_true(status) ? "True" : "False")
-                                                   : json_string_value(status);
-        const char *why = json_member_string(condition, "reason");
-
-        if (g_strcmp0(json_member_string(condition, "object"), object) != 0)
-            continue;
-        if (g_strcmp0(type, "Ready") == 0)
-            *ready = g_strcmp0(text, "True") == 0 ? "yes" : "no";
-        else if (g_strcmp0(text, "True") == 0)
-            g_string_append_printf(words, "%s%s", words->len > 0 ? " " : "", type);
-        if (why != NULL && *why != '\0' && *reason == NULL &&
-            (g_strcmp0(type, "Ready") == 0) != (g_strcmp0(text, "True") == 0))
-            *reason = why;
-        if (*generation == NULL && json_is_integer(json_object_get(condition, "generation")))
-            *generation =
-                g_strdup_printf("%" JSON_INTEGER_FORMAT,
-                                json_integer_value(json_object_get(condition, "generation")));
-    }
-}
-
-/* "Generation 4 of 2026-01-02T03:04:05Z by cli apply; 1 parked", or that there is none. */
-static void print_summary(Cli *cli)
-{
-    g_autoptr(json_t) history = engine_history(cli->engine, NULL);
-    g_autoptr(json_t) parked = engine_parked(cli->engine, NULL);
-    const json_t *last = json_array_get(history, 0);
-    size_t count = json_array_size(parked);
-    g_autofree char *time = NULL;
-
-    if (last == NULL) {
-        message("Nothing was applied here yet.");
-        return;
-    }
-    time = view_time(json_object_get(last, "time"));
-    output_printf("Generation %" JSON_INTEGER_FORMAT " of %s by %s",
-                  json_integer_value(json_object_get(last, "generation")), time,
-                  json_member_string(last, "cause"));
-    if (count > 0)
-        output_printf("; %zu parked (berth parked)", count);
-    output_text("\n\n");
-}
-
-gboolean command_status(Cli *cli, GError **error)
-{
-    g_autoptr(Table) table = table_new(
-        (const char *const[]){"OBJECT", "READY", "CONDITIONS", "GENERATION", "REASON", NULL});
-    g_autoptr(GPtrArray) objects = NULL;
-    g_autoptr(json_t) conditions = NULL;
-    g_autoptr(json_t) value = json_array();
-    size_t n;
-    json_t *condition;
-
-    if (!cli_open(cli, ENGINE_READ_ONLY, error))
-        return FALSE;
-    objects = chosen_objects(cli, error);
-    conditions = objects != NULL ? engine_conditions(cli->engine, NULL, error) : NULL;
-    if (conditions == NULL)
-        return FALSE;
-    for (guint i = 0; i < objects->len; i++) {
-        const Object *object = g_ptr_array_index(objects, i);
-        g_autofree char *label = object_label(object);
-        g_autofree char *generation = NULL;
-        g_autoptr(GString) words = g_string_new(NULL);
-        const char *ready = "", *reason = NULL;
-
-        gather(conditions, object->key, words, &ready, &reason, &generation);
-        table_add(table, label, ready, words->str, generation, reason);
-        json_array_foreach (conditions, n, condition)
-            if (g_strcmp0(json_member_string(condition, "object"), object->key) == 0)
-                json_array_append(value, condition);
-    }
-    if (strcmp(list_format(cli), "table") == 0)
-        print_summary(cli);
-    table_print(table, list_format(cli), value);
     return TRUE;
 }
 
@@ -257,7 +149,7 @@ gboolean command_dump(Cli *cli, GError **error)
 
     if (!cli_open(cli, ENGINE_READ_ONLY, error))
         return FALSE;
-    chosen = chosen_objects(cli, error);
+    chosen = cli_chosen_objects(cli, error);
     if (chosen == NULL)
         return FALSE;
     for (guint i = 0; i < chosen->len; i++)

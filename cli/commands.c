@@ -70,8 +70,11 @@ static const Command change_commands[] = {
 };
 
 static const Command look_commands[] = {
-    {"status", "[OBJ...]", "Show how the objects are", NULL, "table|json|yaml|csv", OPTIONS_FORMAT,
-     0, -1, FALSE, command_status},
+    {"status", "[OBJ...]", "Show how the objects are",
+     "With -w it goes on until it is interrupted, and prints again whenever something changes; "
+     "with "
+     "--format jsonl each change is a line of its own.",
+     "table|json|jsonl|yaml|csv", OPTIONS_WATCH | OPTIONS_FORMAT, 0, -1, FALSE, command_status},
     {"get", "[KIND|OBJ...]", "List objects, or show one",
      "An object is written KIND/NAME, such as instance/web or pool/default; 'berth get instance' "
      "lists all "

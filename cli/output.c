@@ -40,10 +40,16 @@ void output_printf(const char *format, ...)
     output_text(text);
 }
 
-gboolean output_finish(GError **error)
+gboolean output_flush(void)
 {
     if (output.failed == 0 && fflush(stdout) == EOF)
         output.failed = errno;
+    return output.failed == 0;
+}
+
+gboolean output_finish(GError **error)
+{
+    output_flush();
     if (output.failed == 0 || output.failed == EPIPE)
         return TRUE;
     return error_errno(error, output.failed, "write to standard output");
@@ -55,8 +61,7 @@ static void message_line(const char *prefix, const char *format, va_list args)
 
     /* Data that belongs before this message must not come after it on a terminal that shows both.
      */
-    if (output.failed == 0 && fflush(stdout) == EOF)
-        output.failed = errno;
+    output_flush();
     fprintf(stderr, "%s%s\n", prefix, text);
 }
 

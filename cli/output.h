@@ -10,6 +10,8 @@ void output_init(gboolean quiet, gboolean verbose);
 /* Data. Nothing is lost silently: output_finish reports what could not be written. */
 void output_text(const char *text);
 void output_printf(const char *format, ...) G_GNUC_PRINTF(1, 2);
+/* Data that somebody waits for goes out now. FALSE when nobody reads any more. */
+gboolean output_flush(void);
 /* TRUE when all data could be written, or the reader wanted no more of it. */
 gboolean output_finish(GError **error);
 

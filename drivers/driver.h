@@ -74,8 +74,8 @@ typedef struct {
      * swaps; `unstage` throws it away and accepts that there is none. NULL when a change needs no
      * staging. */
     StepFunction stage, unstage;
-    /* After commit: deletes for good what `ensure` parked. Accepts that it is gone. NULL when
-     * nothing is parked. */
+    /* Deletes for good what `ensure` parked: after the commit, or at once where that was asked for.
+     * No half of it is ever found parked. Accepts that it is gone. NULL when nothing is parked. */
     StepFunction purge;
     /* What cannot be brought back by undo, for the plan's list; NULL when nothing is lost (LAW-3).
      */

@@ -199,18 +199,6 @@ gboolean store_take(Store *store, gboolean wait, gboolean *ret_changed, GError *
     return FALSE;
 }
 
-gboolean store_refresh(Store *store, gboolean *ret_changed, GError **error)
-{
-    g_autoptr(GRecMutexLocker) held = store_hold(store);
-    gint64 version;
-
-    *ret_changed = FALSE;
-    if (!read_data_version(store, &version, error))
-        return FALSE;
-    *ret_changed = version != store->data_version;
-    return !*ret_changed || load(store, error);
-}
-
 void store_release(Store *store)
 {
     if (store->lock_fd >= 0)
@@ -240,10 +228,31 @@ static gboolean check_format(Store *store, GError **error)
                           (gint64)STORE_FORMAT);
 }
 
+/* A store that its first writer has not filled with tables yet is an empty one. */
+static gboolean open_for_reading(Store *store, GError **error)
+{
+    g_autoptr(SqlStatement) statement = NULL;
+    gboolean row;
+
+    if (!exec(store->db, "PRAGMA query_only = 1", error))
+        return FALSE;
+    statement =
+        sql_prepare(store->db, error, "SELECT 1 FROM sqlite_master WHERE name = 'meta'", NULL);
+    if (statement == NULL || !sql_next(statement, &row, error))
+        return FALSE;
+    if (row)
+        return load(store, error);
+    g_clear_pointer(&statement, sqlite3_finalize);
+    g_clear_pointer(&store->db, sqlite3_close);
+    store->snapshot = with_defaults(snapshot_new());
+    return TRUE;
+}
+
 static gboolean open_database(Store *store, gboolean write, GError **error)
 {
     g_autofree char *path = g_build_filename(store->dir, "berth.db", NULL);
 
+    g_clear_pointer(&store->snapshot, snapshot_unref);
     if (!write && !file_exists(path)) {
         store->snapshot = with_defaults(snapshot_new());
         return TRUE;
@@ -264,10 +273,29 @@ static gboolean open_database(Store *store, gboolean write, GError **error)
                          sqlite3_errmsg(store->db));
     sqlite3_busy_timeout(store->db, 10000);
     if (!write)
-        return exec(store->db, "PRAGMA query_only = 1", error) && load(store, error);
+        return open_for_reading(store, error);
     if (!exec(store->db, "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = 1", error))
         return FALSE;
-    return exec(store->db, SCHEMA, error) && check_format(store, error) && load(store, error);
+    return exec(store->db, "BEGIN IMMEDIATE", error) && exec(store->db, SCHEMA, error) &&
+           check_format(store, error) && exec(store->db, "COMMIT", error) && load(store, error);
+}
+
+gboolean store_refresh(Store *store, gboolean *ret_changed, GError **error)
+{
+    g_autoptr(GRecMutexLocker) held = store_hold(store);
+    gint64 version;
+
+    *ret_changed = FALSE;
+    if (store->db == NULL) { /* there was none yet */
+        if (!open_database(store, FALSE, error))
+            return FALSE;
+        *ret_changed = store->db != NULL;
+        return TRUE;
+    }
+    if (!read_data_version(store, &version, error))
+        return FALSE;
+    *ret_changed = version != store->data_version;
+    return !*ret_changed || load(store, error);
 }
 
 Store *store_open(const char *dir, gboolean write, gboolean wait, GError **error)

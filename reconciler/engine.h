@@ -90,6 +90,8 @@ typedef struct {
     guint steps_done;
     GPtrArray *pending;   /* of char *: rows whose restart, rebuild or replace was not allowed */
     GPtrArray *restarted; /* of char *: objects that a rollback had to start again */
+    GPtrArray *remade;    /* of char *: objects that a rollback made anew without their data, which
+                             was deleted for good (no_park) */
     GPtrArray *failed;    /* of char *: with keep_going, objects that failed, with their error */
     GPtrArray *warnings;  /* of char *: what could not be purged yet */
     gint64 milliseconds;
@@ -121,8 +123,9 @@ Plan *engine_look_ahead(Engine *engine, PlanFunction make, void *data, GError **
 /* Whether a transaction that is under way makes, changes or deletes the object. */
 gboolean engine_is_busy(Engine *engine, const char *key);
 
-/* Takes over what another program committed, and what one that crashed left half done. TRUE in
- * `ret_changed` when the stored model is a new one. */
+/* Takes over what another program committed, and, unless this engine only reads, what one that
+ * crashed left half done. TRUE in `ret_changed` when the store is not as it was: its model, or what
+ * else it keeps. */
 gboolean engine_refresh(Engine *engine, gboolean *ret_changed, GError **error);
 
 /* Ownership without any change to the host (EN-50, EN-43). `owner` "api" releases. */

@@ -16,6 +16,7 @@ void apply_result_clear(ApplyResult *result)
 {
     g_clear_pointer(&result->pending, g_ptr_array_unref);
     g_clear_pointer(&result->restarted, g_ptr_array_unref);
+    g_clear_pointer(&result->remade, g_ptr_array_unref);
     g_clear_pointer(&result->failed, g_ptr_array_unref);
     g_clear_pointer(&result->warnings, g_ptr_array_unref);
 }
@@ -308,6 +309,7 @@ static void take_result(const Plan *plan, TransactionResult *transaction, gint64
     ret_result->steps_done = transaction->steps_done;
     ret_result->failed = g_steal_pointer(&transaction->failed);
     ret_result->restarted = g_steal_pointer(&transaction->restarted);
+    ret_result->remade = g_steal_pointer(&transaction->remade);
     ret_result->warnings = g_steal_pointer(&transaction->warnings);
     ret_result->milliseconds = (g_get_monotonic_time() - started) / 1000;
     ret_result->pending = g_ptr_array_new_with_free_func(g_free);

@@ -41,6 +41,7 @@ typedef struct {
     json_t *expected;  /* facts after the plan */
     GPtrArray *fields; /* of PlanField * */
     gboolean pending;
+    gboolean anew; /* all of it is taken down and deleted for good before the new one is made */
 } PlanObject;
 
 typedef struct {
@@ -53,9 +54,10 @@ typedef struct {
     GPtrArray *allow_replace_only; /* of char *: globs; NULL with allow_replace: all */
     gboolean forbid_restart;       /* restarts stay pending (--allow-restart none) */
     GPtrArray *allow_restart_only; /* of char *: globs; NULL: all */
-    gboolean no_park;              /* deletes are final at once and listed as irreversible */
-    gboolean force;                /* rollback takes conflicts */
-    const json_t *actions;         /* see Context.actions; NULL: none */
+    GPtrArray *no_park; /* of char *: globs of objects whose data is deleted for good at once, which
+                           the plan lists as irreversible (EN-31); NULL: none */
+    gboolean force;     /* rollback takes conflicts */
+    const json_t *actions; /* see Context.actions; NULL: none */
 } PlanOptions;
 
 typedef struct {

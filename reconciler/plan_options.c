@@ -30,7 +30,7 @@ void plan_options_read(const json_t *options, PlanOptions *ret)
     ret->exclude = words_of(options, "exclude");
     ret->prune = json_is_true(json_object_get(options, "prune"));
     ret->adopt = json_is_true(json_object_get(options, "adopt"));
-    ret->no_park = json_is_true(json_object_get(options, "no_park"));
+    ret->no_park = words_of(options, "no_park");
     ret->force = json_is_true(json_object_get(options, "force"));
     ret->allow_replace = replace != NULL;
     if (replace != NULL && !json_has_text(replace, "all"))
@@ -44,6 +44,7 @@ void plan_options_clear(PlanOptions *options)
 {
     g_clear_pointer(&options->only, g_ptr_array_unref);
     g_clear_pointer(&options->exclude, g_ptr_array_unref);
+    g_clear_pointer(&options->no_park, g_ptr_array_unref);
     g_clear_pointer(&options->allow_replace_only, g_ptr_array_unref);
     g_clear_pointer(&options->allow_restart_only, g_ptr_array_unref);
 }

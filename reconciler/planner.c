@@ -173,6 +173,7 @@ static gboolean add_plan_object(Planner *planner, const char *key, Subject *subj
     object->expected = json_incref(subject->expected);
     object->fields = fields;
     object->pending = subject->held->len > 0;
+    object->anew = subject->anew;
     for (guint i = 0; i < fields->len; i++) {
         const PlanField *field = fields->pdata[i];
 

@@ -11,13 +11,34 @@ typedef struct {
     const Order *order;
 } Build;
 
+/* Whether an object's data is deleted for good as soon as it goes: it is named, or the pool that
+ * holds it goes so. */
+static gboolean is_final(const Build *build, const char *key)
+{
+    const Planner *planner = build->planner;
+    const GPtrArray *named = planner->options->no_park;
+    const GPtrArray *needs = g_hash_table_lookup(build->order->needs, key);
+
+    if (named == NULL || wanted_matches(named, key))
+        return named != NULL;
+    for (guint i = 0; needs != NULL && i < needs->len; i++) {
+        const char *other = needs->pdata[i];
+
+        if (g_str_has_prefix(other, "pool/") && snapshot_get(planner->plan->next, other) == NULL &&
+            wanted_matches(named, other))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 static PlanStep *add(Build *build, const FactRow *row, const char *key, const char *path,
                      json_t *from, json_t *to, Phase phase)
 {
     PlanStep *step = plan_step_new(row, key, path, from, to, phase);
     const char *tx = g_hash_table_lookup(build->planner->wanted->parked, key);
 
-    step->purges = row->purge != NULL && from != NULL;
+    step->final = row->purge != NULL && from != NULL && is_final(build, key);
+    step->purges = row->purge != NULL && from != NULL && !step->final;
     if (tx != NULL && row->purge != NULL && from == NULL && to != NULL)
         step->step.tx = g_strdup(tx);
     g_ptr_array_add(build->planner->plan->steps, step);
@@ -44,7 +65,7 @@ static void add_change(Build *build, const FactRow *row, const char *key, const 
         g_free(stage->step.name);
         stage->step.name = name;
         stage->staging = TRUE;
-        stage->purges = FALSE;
+        stage->purges = stage->final = FALSE;
     }
     add(build, row, key, change->path, change->from, change->to,
         row->change == BAND_ADDITIVE ? PHASE_ADD : PHASE_CHANGE);
@@ -59,7 +80,7 @@ static void add_rename(Build *build, const FactRow *row, const PlanObject *objec
 
     if (row->purge != NULL && change->from != NULL && change->to != NULL) {
         step = add(build, row, object->key, change->path, change->from, change->to, PHASE_CHANGE);
-        step->purges = FALSE;
+        step->purges = step->final = FALSE;
         step->step.from_key = g_strdup(object->stored->key);
         return;
     }
@@ -72,6 +93,15 @@ static void add_rename(Build *build, const FactRow *row, const PlanObject *objec
         add(build, row, object->key, change->path, NULL, change->to, PHASE_UP);
 }
 
+/* What cannot stand beside its successor goes whole, and comes whole. */
+static void add_anew(Build *build, const char *key, const FactChange *change)
+{
+    if (change->from != NULL)
+        add(build, change->row, key, change->path, change->from, NULL, PHASE_DOWN);
+    if (change->to != NULL)
+        add(build, change->row, key, change->path, NULL, change->to, PHASE_UP);
+}
+
 static void add_object_steps(Build *build, const PlanObject *object, const GPtrArray *changes)
 {
     gboolean renamed = object->stored != NULL && object->wanted != NULL &&
@@ -82,6 +112,8 @@ static void add_object_steps(Build *build, const PlanObject *object, const GPtrA
 
         if (renamed)
             add_rename(build, change->row, object, change);
+        else if (object->anew)
+            add_anew(build, object->key, change);
         else if (change->to == NULL)
             add_removal(build, change->row, object->key, change);
         else if (change->from != NULL)
@@ -220,6 +252,15 @@ static void link_phase(Build *build, Phase phase)
     }
 }
 
+static void say_final(const Plan *plan, const char *label)
+{
+    g_autofree char *text = g_strdup_printf(
+        "%s: its data is deleted for good at once; a rollback makes it anew, empty", label);
+
+    if (!g_ptr_array_find_with_equal_func(plan->irreversible, text, g_str_equal, NULL))
+        g_ptr_array_add(plan->irreversible, g_steal_pointer(&text));
+}
+
 static void list_irreversible(Build *build)
 {
     const Plan *plan = build->planner->plan;
@@ -234,9 +275,8 @@ static void list_irreversible(Build *build)
             (step->step.to == NULL || step->phase == PHASE_CHANGE))
             g_ptr_array_add(plan->irreversible,
                             g_strdup_printf("%s: %s", label, step->row->irreversible));
-        if (step->purges && build->planner->options->no_park)
-            g_ptr_array_add(plan->irreversible,
-                            g_strdup_printf("%s: its data is deleted at once", label));
+        if (step->final)
+            say_final(plan, label);
     }
 }
 

@@ -112,6 +112,27 @@ static void add_held_fields(Subject *subject, const FactChange *change, const js
     }
 }
 
+/* Data that is deleted for good at once leaves no room for a new one built beside it: the object is
+ * taken down as a whole first. */
+static gboolean remake(Planner *planner, const Driver *driver, const char *key, Subject *subject,
+                       GError **error)
+{
+    gboolean staged = FALSE;
+
+    for (guint i = 0; i < subject->changes->len; i++) {
+        const FactChange *change = subject->changes->pdata[i];
+
+        staged =
+            staged || (change->row->stage != NULL && change->from != NULL && change->to != NULL);
+    }
+    if (!staged || !wanted_matches(planner->options->no_park, key))
+        return TRUE;
+    subject->anew = TRUE;
+    g_clear_pointer(&subject->changes, g_ptr_array_unref);
+    subject->changes = facts_pair(driver, subject->observed, subject->expected, error);
+    return subject->changes != NULL;
+}
+
 /* The facts that differ; a change whose cost is not allowed is held back, and what remains is
  * compared again. */
 static gboolean compare_facts(Planner *planner, const Driver *driver, const char *key,
@@ -143,7 +164,7 @@ static gboolean compare_facts(Planner *planner, const Driver *driver, const char
             again = TRUE;
         }
         if (!again)
-            return TRUE;
+            return remake(planner, driver, key, subject, error);
     }
 }
 

@@ -12,6 +12,7 @@ typedef struct {
     json_t *expected;       /* with what is not allowed held back */
     json_t *was_expected;   /* of what is stored: the measure of drift; NULL when it is new */
     GPtrArray *changes;     /* of FactChange * */
+    gboolean anew;          /* goes whole before it comes whole: PlanObject.anew */
     GPtrArray *held;        /* of FactRow *: whose change is not allowed */
     GPtrArray *held_fields; /* of PlanField *: what of the facts waits for it */
 } Subject;

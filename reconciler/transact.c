@@ -100,7 +100,9 @@ gboolean engine_refresh(Engine *engine, gboolean *ret_changed, GError **error)
         return TRUE;
     if (!store_refresh(engine->store, ret_changed, error))
         return FALSE;
-    if (!*ret_changed)
+    if (*ret_changed)
+        engine_look(engine);
+    if (!*ret_changed || !engine->writes) /* who only reads leaves a crash to who writes */
         return TRUE;
     if (!store_take(engine->store, TRUE, &again, error))
         return FALSE;

@@ -51,7 +51,8 @@ gboolean wanted_matches(const GPtrArray *patterns, const char *key)
                                    : kind != NULL ? g_strdup_printf("%s/*", kind->name)
                                                   : g_strdup(patterns->pdata[i]);
 
-        if (g_pattern_match_simple(pattern, name) || g_strcmp0(patterns->pdata[i], "*") == 0)
+        if (g_pattern_match_simple(pattern, name) || g_strcmp0(patterns->pdata[i], "*") == 0 ||
+            g_strcmp0(patterns->pdata[i], "all") == 0)
             return TRUE;
     }
     return FALSE;

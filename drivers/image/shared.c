@@ -208,7 +208,7 @@ gboolean shared_purge(const Step *step, const json_t *fact, const char *companio
     if (fact == NULL)
         return TRUE;
     places_init(&places, fact, companion, step->tx);
-    return place_remove(places.parked, error) &&
+    return place_discard(places.parked, step->tx, error) &&
            (companion == NULL || place_remove(places.companion_parked, error));
 }
 

@@ -8,8 +8,8 @@
  * success. */
 gboolean place_remove(const char *path, GError **error);
 
-/* Takes away what the transaction `tx` itself put at `path`: first a rename to its staged name, so
- * that no half of it is ever found under the real one. */
+/* Deletes what is at `path` so that no half of it is ever found there: first a rename to the staged
+ * name of the transaction `tx`. Gone already is success. */
 gboolean place_discard(const char *path, const char *tx, GError **error);
 
 /* Whether a directory holds nothing but what is parked or staged (and lost+found). Errors count as

@@ -251,10 +251,10 @@ static gboolean folder_purge(const char *path, const char *tx, GError **error)
         g_autofree char *inside = g_build_filename(path, POOL_FOLDERS[i], NULL);
         g_autofree char *inside_parked = path_parked(inside, tx);
 
-        if (!place_remove(inside_parked, error))
+        if (!place_discard(inside_parked, tx, error))
             return FALSE;
     }
-    return place_remove(parked, error);
+    return place_discard(parked, tx, error);
 }
 
 /* Image files and devices */

@@ -358,7 +358,7 @@ gboolean volume_purge(Host *host, const Step *step, GError **error)
         return TRUE;
     parked = path_parked(json_member_string(step->from, "path"), step->tx);
     return reach(host, step->from, "path", &absent, error) &&
-           (absent || place_remove(parked, error));
+           (absent || place_discard(parked, step->tx, error));
 }
 
 gboolean quota_ensure(Host *host, const Step *step, GError **error)

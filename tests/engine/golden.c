@@ -91,7 +91,7 @@ static PlanOptions read_options(const json_t *json)
     options.adopt = flag(json, "adopt", FALSE);
     options.allow_replace = flag(json, "allow_replace", FALSE);
     options.forbid_restart = flag(json, "forbid_restart", FALSE);
-    options.no_park = flag(json, "no_park", FALSE);
+    options.no_park = string_list(json_object_get(json, "no_park"));
     options.only = string_list(json_object_get(json, "only"));
     options.exclude = string_list(json_object_get(json, "exclude"));
     options.allow_restart_only = string_list(json_object_get(json, "allow_restart_only"));
@@ -165,6 +165,7 @@ static void run_case(const char *folder, const char *title)
     compare_file(folder, "error.txt", title, error_text, world->dir);
     g_clear_pointer(&options.only, g_ptr_array_unref);
     g_clear_pointer(&options.exclude, g_ptr_array_unref);
+    g_clear_pointer(&options.no_park, g_ptr_array_unref);
     g_clear_pointer(&options.allow_restart_only, g_ptr_array_unref);
 }
 
