@@ -1,4 +1,4 @@
-/* What profiles, projects, networks and storage pools have in common: list, make, show, replace,
+/* What profiles, projects, networks, storage pools and sources have in common: list, make, show, replace,
  * merge, rename, delete. */
 #include <string.h>
 
@@ -226,6 +226,12 @@ const Route ROUTES_OBJECTS[] = {
     {"PATCH", "projects/*", ACCESS_ADMIN, ROUTE_DRY, merge},
     {"POST", "projects/*", ACCESS_ADMIN, ROUTE_DRY, rename_object},
     {"DELETE", "projects/*", ACCESS_ADMIN, ROUTE_DRY, delete},
+    {"GET", "sources", ACCESS_ADMIN, 0, list},
+    {"POST", "sources", ACCESS_ADMIN, ROUTE_DRY, make},
+    {"GET", "sources/*", ACCESS_ADMIN, 0, show},
+    {"PUT", "sources/*", ACCESS_ADMIN, ROUTE_DRY, replace},
+    {"PATCH", "sources/*", ACCESS_ADMIN, ROUTE_DRY, merge},
+    {"DELETE", "sources/*", ACCESS_ADMIN, ROUTE_DRY, delete},
     {"GET", "storage-pools", ACCESS_TRUSTED, 0, list},
     {"POST", "storage-pools", ACCESS_ADMIN, ROUTE_DRY, make},
     {"GET", "storage-pools/*", ACCESS_TRUSTED, 0, show},

@@ -91,6 +91,12 @@ json_t *wire_object(Daemon *daemon, const Snapshot *model, const Object *object,
 
     if (object->id.kind == KIND_INSTANCE)
         return wire_instance(daemon, model, object);
+    if (object->id.kind == KIND_SOURCE) {
+        wire = json_copy(object->spec);
+        json_object_set_new(wire, "name", json_string(object->id.name));
+        json_object_set_new(wire, "used_by", used_by(object, users));
+        return wire;
+    }
     wire = json_pack("{s:s, s:o, s:o, s:o}", "name", object->id.name, "description",
                      text_of(object, "description"), "config", wire_config(object), "used_by",
                      used_by(object, users));

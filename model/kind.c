@@ -7,12 +7,21 @@ const Kind *const KINDS[KIND_MAX] = {
     [KIND_POOL] = &POOL_KIND,         [KIND_NETWORK] = &NETWORK_KIND,
     [KIND_PROFILE] = &PROFILE_KIND,   [KIND_IMAGE] = &IMAGE_KIND,
     [KIND_INSTANCE] = &INSTANCE_KIND, [KIND_CERTIFICATE] = &CERTIFICATE_KIND,
+    [KIND_SOURCE] = &SOURCE_KIND,
 };
 
 const char *const KINDS_NOT_YET[] = {
-    "storage_volumes", "network_acls",   "network_forwards", "network_zones",
-    "network_peers",   "cluster_groups", "cluster_members",  "snapshots",
-    "backups",         "volumes",        "sources",          NULL,
+    "storage_volumes",
+    "network_acls",
+    "network_forwards",
+    "network_zones",
+    "network_peers",
+    "cluster_groups",
+    "cluster_members",
+    "snapshots",
+    "backups",
+    "volumes",
+    NULL,
 };
 
 const Kind *kind_by_name(const char *name)

@@ -18,6 +18,7 @@ typedef enum {
     KIND_IMAGE,
     KIND_INSTANCE,
     KIND_CERTIFICATE, /* of a client that is let in; named by its fingerprint */
+    KIND_SOURCE,      /* of state files: a git repository or a directory */
     KIND_MAX
 } KindId;
 

@@ -86,6 +86,10 @@ extern const Type TYPE_OCTAL;      /* file mode */
 extern const Type TYPE_HEX4;       /* USB or PCI id: four lower-case hex digits */
 extern const Type TYPE_PCI;        /* PCI address */
 extern const Type TYPE_PROXY;      /* D-PROXY-01 */
+extern const Type TYPE_SPAN;       /* seconds with or without unit: "90s", "5m", "24h" */
+extern const Type TYPE_GIT_URL;    /* https, ssh, HOST:PATH or a path */
+extern const Type TYPE_GIT_REF;    /* branch, tag or commit */
+extern const Type TYPE_SECRET_FILE; /* absolute path, or credential:NAME */
 extern const Type TYPE_VLANS;      /* comma list of VLAN ids and ranges (D-NIC-BR-23) */
 
 /* Defines a type whose values are texts; the last two may be NULL. */

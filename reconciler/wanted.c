@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "refs.h"
+#include "source.h"
 
 Wanted *wanted_new(void)
 {
@@ -190,6 +191,16 @@ static gboolean is_default(const Object *object)
             (object->id.kind == KIND_PROFILE && strcmp(object->id.project, "default") == 0));
 }
 
+/* Objects outlive the source that declared them. */
+static void release_objects(Wanted *wanted, const Snapshot *base, const Object *source)
+{
+    g_autofree char *owner = source_owner(source->id.name);
+
+    for (guint i = 0; i < snapshot_size(base); i++)
+        if (strcmp(snapshot_at(base, i)->owner, owner) == 0)
+            wanted_put(wanted, base, snapshot_at(base, i), "api");
+}
+
 void wanted_remove(Wanted *wanted, const Snapshot *base, const char *key)
 {
     const Object *stored = snapshot_get(base, key);
@@ -222,6 +233,8 @@ void wanted_remove(Wanted *wanted, const Snapshot *base, const char *key)
         g_ptr_array_add(wanted->put, reset);
         return;
     }
+    if (stored->id.kind == KIND_SOURCE)
+        release_objects(wanted, base, stored);
     g_ptr_array_add(wanted->remove, g_strdup(key));
 }
 

@@ -111,6 +111,38 @@ Test(rules, certificate)
     BAD(KIND_CERTIFICATE, SOMEONE, "{'certificate': 'x'}", "certificate", "PEM");
 }
 
+/* EN-42..45 */
+Test(rules, source)
+{
+    name(KIND_SOURCE, "prod-1.a_b", TRUE);
+    name(KIND_SOURCE, "", FALSE);
+    name(KIND_SOURCE, ".git", FALSE);
+    name(KIND_SOURCE, "a/b", FALSE);
+    name(KIND_SOURCE, "a b", FALSE);
+    GOOD(KIND_SOURCE, "s", "{'type': 'directory', 'path': '/etc/berth.d'}");
+    GOOD(KIND_SOURCE, "s",
+         "{'type': 'git', 'url': 'https://git.example.com/hosts', 'path': 'web/one', 'ref': 'main',"
+         " 'interval': '90s', 'prune': true, 'max_deletes': 3, 'token_file': 'credential:git',"
+         " 'ca_file': '/etc/ca.pem', 'signers': 'me@example.com ssh-ed25519 AAAA'}");
+    GOOD(KIND_SOURCE, "s",
+         "{'type': 'git', 'url': 'git@git.example.com:hosts', 'ssh_key_file': '/k',"
+         " 'known_hosts_file': '/h'}");
+    GOOD(KIND_SOURCE, "s", "{'type': 'git', 'url': '/srv/git/hosts.git'}");
+    BAD(KIND_SOURCE, "s", "{'type': 'directory'}", "path", "absolute");
+    BAD(KIND_SOURCE, "s", "{'type': 'directory', 'path': '/d', 'url': '/x'}", "url", "git");
+    BAD(KIND_SOURCE, "s", "{'type': 'git'}", "url", "missing");
+    BAD(KIND_SOURCE, "s", "{'type': 'git', 'url': '/x', 'path': 'a/../../etc'}", "path", "inside");
+    BAD(KIND_SOURCE, "s", "{'type': 'git', 'url': '/x', 'path': '/etc'}", "path", "inside");
+    BAD(KIND_SOURCE, "s", "{'type': 'git', 'url': '/x', 'token_file': '/t'}", "token_file",
+        "https");
+    BAD(KIND_SOURCE, "s", "{'type': 'git', 'url': '/x', 'ssh_key_file': '/t'}", "ssh_key_file",
+        "ssh");
+    BAD(KIND_SOURCE, "s", "{'type': 'git', 'url': 'ssh://h/x'}", "url", "known_hosts_file");
+    BAD(KIND_SOURCE, "s", "{'type': 'git', 'url': '/x', 'signers': 'a', 'signers_file': '/b'}",
+        "signers_file", "one of");
+    BAD(KIND_SOURCE, "s", "{'type': 'git', 'url': '/x', 'max_deletes': 3}", "max_deletes", "prune");
+}
+
 /* PJ-06, PJ-147 */
 Test(rules, project)
 {

@@ -239,6 +239,16 @@ Test(types, schedules)
                "@hourly, @startup", "@hourly,@weekly", "@NEVER", "@daily, 0 6 * * *"),
           LIST("", "* * * *", "* * * * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *",
                "* * * * 8", "@often", "5-1 * * * *", "*/0 * * * *", "0  6 * * *", "a b c d e"));
+    CHECK(TYPE_SPAN, LIST("90", "90s", "5m", "1h30m", "7d"), LIST("", "soon", "-1", "5 m"));
+    CHECK(TYPE_GIT_URL,
+          LIST("https://h/x", "https://u@h:8443/x.git", "ssh://git@h:22/x", "git@h:x/y",
+               "/srv/x.git", "file:///srv/x.git"),
+          LIST("", "x", "http://h/x", "git://h/x", "https://", "https:///x", "ftp://h/x",
+               "https://u:secret@h/x", "-oProxyCommand=x:y", "https://h/a b", "ext::sh -c id"));
+    CHECK(TYPE_GIT_REF, LIST("main", "v1.2", "release/12", "refs/heads/main"),
+          LIST("", "-x", "a..b", "a b", "a~1", "a^", "a:b", "x.lock", "@{u}", "a@{1}", "x/"));
+    CHECK(TYPE_SECRET_FILE, LIST("/etc/token", "credential:token"),
+          LIST("", "token", "credential:", "credential:../x", "credential:a/b"));
     CHECK(TYPE_EXPIRY, LIST("1M", "1M 2H 3d 4w 5m 6y", "3d 1M"),
           LIST("", "1x", "1", "1M 1M", "1M  2H", "-1d", "1.5d", "M", "1d,2w", " 1d"));
     CHECK(TYPE_TIME,
