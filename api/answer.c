@@ -53,7 +53,7 @@ void answer_with_headers(Request *request, Headers headers, json_t *metadata)
 void answer_created(Request *request, const char *url)
 {
     send_json(request, 201,
-              json_pack("{s:s, s:s, s:i, s:s, s:i, s:s, s:{}}", "type", "sync", "status", "Success",
+              json_pack("{s:s, s:s, s:i, s:s, s:i, s:s, s:n}", "type", "sync", "status", "Success",
                         "status_code", 200, "operation", "", "error_code", 0, "error", "",
                         "metadata"),
               "Location", url);
@@ -80,7 +80,7 @@ void answer_error(Request *request, const GError *error)
     int status = error_http_status(error);
 
     send_json(request, (guint)status,
-              json_pack("{s:s, s:s, s:i, s:s, s:i, s:s, s:{}}", "type", "error", "status", "",
+              json_pack("{s:s, s:s, s:i, s:s, s:i, s:s, s:n}", "type", "error", "status", "",
                         "status_code", 0, "operation", "", "error_code", status, "error",
                         error->message, "metadata"),
               "X-Content-Type-Options", "nosniff");

@@ -198,9 +198,10 @@ json_t *call_body(Call *call, GError **error)
     json_error_t problem;
     json_t *body;
 
-    /* A write without a body means one without members. */
-    if (size == 0)
-        return json_object();
+    if (size == 0) {
+        error_set(error, ERR_INVALID, "the request has no body: a JSON object is needed");
+        return NULL;
+    }
     body = json_loadb(text, size, JSON_REJECT_DUPLICATES, &problem);
     if (json_is_object(body))
         return body;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "document.h"
+#include "edit_project.h"
 #include "error.h"
 #include "wire.h"
 #include "wire_instance.h"
@@ -64,6 +65,38 @@ static void keep_own_fields(Object *wanted, const Object *stored)
     }
 }
 
+/* A state file may write a number or a truth value as such; over the API values are texts. */
+static gboolean check_texts(const char *where, const json_t *values, GError **error)
+{
+    const char *key;
+    json_t *value;
+
+    if (!json_is_object(values))
+        return TRUE; /* told by who reads it */
+    json_object_foreach ((json_t *)values, key, value) {
+        if (!json_is_string(value) && !json_is_null(value))
+            return error_set(error, ERR_INVALID, "%s.%s: the value has to be a text", where, key);
+    }
+    return TRUE;
+}
+
+static gboolean check_body(const json_t *body, GError **error)
+{
+    const json_t *devices = json_object_get(body, "devices");
+    const char *name;
+    json_t *device;
+
+    if (!check_texts("config", json_object_get(body, "config"), error))
+        return FALSE;
+    json_object_foreach ((json_t *)devices, name, device) {
+        g_autofree char *where = g_strdup_printf("devices.%s", name);
+
+        if (!check_texts(where, device, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 static Object *read_body(const Edit *edit, const char *name, const json_t *body, GError **error)
 {
     g_autoptr(Problems) problems = problems_new();
@@ -85,6 +118,12 @@ static Object *created(const Edit *edit, const Object *stored, GError **error)
         error_set(error, ERR_EXISTS, "The %s \"%s\" already exists", KINDS[edit->kind]->title,
                   edit->name);
         return NULL;
+    }
+    if (edit->kind == KIND_PROJECT) {
+        g_autoptr(json_t) body = json_deep_copy(edit->body);
+
+        project_set_features(body);
+        return read_body(edit, edit->name, body, error);
     }
     return read_body(edit, edit->name, edit->body, error);
 }
@@ -171,6 +210,18 @@ static Object *renamed(const Edit *edit, const Object *stored, const Snapshot *m
     return wanted;
 }
 
+/* PJ-06, PF-09: project default and its profile default are always there. */
+static gboolean check_default(const Edit *edit, GError **error)
+{
+    gboolean fixed = strcmp(edit->name, "default") == 0 &&
+                     (edit->kind == KIND_PROJECT || edit->kind == KIND_PROFILE);
+
+    if (!fixed || (edit->mode != EDIT_RENAME && edit->mode != EDIT_DELETE))
+        return TRUE;
+    return error_set(error, ERR_REFUSED, "The 'default' %s cannot be %s", KINDS[edit->kind]->title,
+                     edit->mode == EDIT_RENAME ? "renamed" : "deleted");
+}
+
 static gboolean check_match(const Edit *edit, const Object *stored, GError **error)
 {
     g_autofree char *etag = wire_etag(stored);
@@ -190,6 +241,8 @@ Plan *edit_plan(Engine *engine, void *data, GError **error)
     g_autoptr(Object) empty = NULL;
     Object *wanted = NULL;
 
+    if (edit->body != NULL && !check_body(edit->body, error))
+        return NULL;
     if (stored == NULL && (KINDS[edit->kind]->flags & KIND_SINGLETON) != 0)
         stored = empty = wire_server(model);
     if (edit->mode != EDIT_CREATE) {
@@ -197,7 +250,7 @@ Plan *edit_plan(Engine *engine, void *data, GError **error)
             error_set(error, ERR_NOT_FOUND, "%s not found", KINDS[edit->kind]->title);
             return NULL;
         }
-        if (!check_match(edit, stored, error))
+        if (!check_default(edit, error) || !check_match(edit, stored, error))
             return NULL;
     }
     switch (edit->mode) {
@@ -213,12 +266,15 @@ Plan *edit_plan(Engine *engine, void *data, GError **error)
         break;
     case EDIT_DELETE:
         g_ptr_array_add(keys, stored->key);
-        return engine_plan_delete(engine, keys, &options, error);
+        break;
     }
-    if (wanted == NULL)
+    if (wanted == NULL && edit->mode != EDIT_DELETE)
         return NULL;
-    g_ptr_array_add(objects, wanted);
-    return engine_plan_change(engine, objects, NULL, &options, error);
+    if (wanted != NULL)
+        g_ptr_array_add(objects, wanted);
+    if (edit->kind == KIND_PROJECT && edit->mode != EDIT_REPLACE && edit->mode != EDIT_MERGE)
+        project_add_profile(model, stored, wanted, objects, keys);
+    return engine_plan_change(engine, objects, keys, &options, error);
 }
 
 gboolean edit_run(Call *call, EditMode mode, KindId kind, const char *name, const json_t *body,

@@ -9,6 +9,7 @@
 #include "form.h"
 #include "image_list.h"
 #include "paths.h"
+#include "when.h"
 
 /* What the first bytes say, as the end of a file's name (IMG-062). */
 static const char *extension_of(int fd)
@@ -38,7 +39,7 @@ static const char *extension_of(int fd)
     return ".tar";
 }
 
-static int open_part(const char *path, guint64 *ret_size, GError **error)
+static int open_part(const char *path, guint64 *ret_size, char **ret_time, GError **error)
 {
     g_auto(Fd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     struct stat st;
@@ -48,6 +49,8 @@ static int open_part(const char *path, guint64 *ret_size, GError **error)
         return -1;
     }
     *ret_size = (guint64)st.st_size;
+    if (ret_time != NULL)
+        *ret_time = when_http(st.st_mtime);
     return fd_steal(&fd);
 }
 
@@ -59,12 +62,18 @@ static void tell(Call *call, const Object *image)
                      call->caller);
 }
 
-static void send_whole(Call *call, const char *fingerprint, Fd *file, guint64 size)
+static void send_whole(Call *call, const char *fingerprint, Fd *file, guint64 size,
+                       const char *time)
 {
     g_autofree char *disposition =
         g_strdup_printf("inline;filename=%s%s", fingerprint, extension_of(*file));
-    const char *headers[] = {"Content-Type", "application/octet-stream", "Content-Disposition",
-                             disposition, NULL};
+    const char *headers[] = {"Content-Type",
+                             "application/octet-stream",
+                             "Content-Disposition",
+                             disposition,
+                             "Last-Modified",
+                             time,
+                             NULL};
 
     request_answer_file(call->request, 200, headers, fd_steal(file), size);
 }
@@ -93,6 +102,7 @@ gboolean image_export(Call *call, const Object *image, GError **error)
     const json_t *source = json_object_get(image->spec, "source");
     const char *fingerprint = image_fingerprint(image);
     g_autofree char *path = path_image_files(call->daemon->dir, fingerprint);
+    g_autofree char *time = NULL;
     g_autofree char *companion = g_strconcat(path, ".rootfs", NULL);
     g_auto(Fd) file = -1, rootfs = -1;
     FormFile files[2] = {{0}};
@@ -102,13 +112,13 @@ gboolean image_export(Call *call, const Object *image, GError **error)
                          "the image is builtin:%s, which has no file: name it as the source of an "
                          "image on the other host",
                          json_member_string(source, "builtin"));
-    file = open_part(path, &files[0].size, error);
+    file = open_part(path, &files[0].size, &time, error);
     if (file < 0)
         return FALSE;
     if (json_object_get(source, "rootfs") == NULL) {
-        send_whole(call, fingerprint, &file, files[0].size);
+        send_whole(call, fingerprint, &file, files[0].size, time);
     } else {
-        rootfs = open_part(companion, &files[1].size, error);
+        rootfs = open_part(companion, &files[1].size, NULL, error);
         files[0].fd = file;
         files[1].fd = rootfs;
         if (rootfs < 0 || !send_split(call, fingerprint, files, error))

@@ -186,7 +186,7 @@ gboolean image_import(const ImageImport *import, json_t **ret, GError **error)
     if (!daemon_transact(import->daemon, import->caller, import->cause, import->cancel,
                          plan_arrival, &arrival, error))
         return FALSE;
-    *ret = json_pack("{s:s, s:I}", "fingerprint", arrival.fingerprint, "size",
-                     (json_int_t)g_ascii_strtoll(json_member_string(generated, "size"), NULL, 10));
+    *ret = json_pack("{s:s, s:s}", "fingerprint", arrival.fingerprint, "size",
+                     json_member_string(generated, "size"));
     return TRUE;
 }

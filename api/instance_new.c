@@ -90,7 +90,9 @@ static json_t *source_of(Call *call, const json_t *asked, GError **error)
         image = alias != NULL ? refs_find_image(call->model, call->project, alias) : NULL;
         if (image != NULL)
             pin(found, image);
-        return found;
+        if (alias == NULL || image != NULL)
+            return found;
+        error_set(error, ERR_NOT_FOUND, "source.alias: there is no image %s", alias);
     }
     json_decref(found);
     return NULL;

@@ -279,8 +279,11 @@ static json_t *json_of(const Operation *operation)
         "{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:o, s:O?, s:b, s:s, s:s}", "id", operation->id,
         "class", classes[operation->class], "description", operation->description, "created_at",
         created, "updated_at", updated, "status", status_text(operation->status), "status_code",
-        (int)operation->status, "resources", json_deep_copy(operation->resources), "metadata",
-        operation->metadata, "may_cancel", operation->may_cancel && !is_final(operation), "err",
+        (int)operation->status, "resources",
+        json_object_size(operation->resources) > 0 ? json_deep_copy(operation->resources)
+                                                   : json_null(),
+        "metadata", operation->metadata, "may_cancel",
+        operation->may_cancel && !is_final(operation), "err",
         operation->failure != NULL ? operation->failure : "", "location", "none");
 }
 
@@ -536,10 +539,6 @@ char *operation_take_secret(Operation *operation, const char *secret, GError **e
     const char *name;
     json_t *value;
 
-    if (secret == NULL) {
-        error_set(error, ERR_INVALID, "missing secret");
-        return NULL;
-    }
     json_object_foreach (operation->secrets, name, value) {
         char *found;
 

@@ -11,6 +11,7 @@
 #include "file.h"
 #include "instance/transfer.h"
 #include "session.h"
+#include "when.h"
 
 #define PIECE (1u << 20) /* bytes that splice moves at once */
 
@@ -58,7 +59,7 @@ static int spool(Daemon *daemon, int pipe, guint64 *ret_size, GError **error)
 }
 
 /* API-081 */
-static char **headers_of(const FileInfo *info)
+static char **headers_of(const FileInfo *info, const char *path)
 {
     g_autoptr(GStrvBuilder) list = g_strv_builder_new();
     g_autoptr(GDateTime) modified = g_date_time_new_from_unix_utc(info->modified);
@@ -76,6 +77,15 @@ static char **headers_of(const FileInfo *info)
         g_free(fields[i]);
     }
     if (info->type != FILE_DIRECTORY) {
+        g_autofree char *base = g_path_get_basename(path);
+        g_autofree char *escaped = g_uri_escape_string(base, NULL, FALSE);
+        g_autofree char *disposition = g_strdup_printf("inline;filename=%s", escaped);
+        g_autofree char *time = when_http(info->modified);
+
+        g_strv_builder_add(list, "Content-Disposition");
+        g_strv_builder_add(list, disposition);
+        g_strv_builder_add(list, "Last-Modified");
+        g_strv_builder_add(list, time);
         g_strv_builder_add(list, "Content-Type");
         g_strv_builder_add(list, "application/octet-stream");
     }
@@ -124,7 +134,7 @@ static gboolean show(Call *call, GError **error)
                 : transfer_get(call->daemon->host, object, path, error);
     if (info == NULL)
         return FALSE;
-    headers = headers_of(info);
+    headers = headers_of(info, path);
     if (head) {
         request_answer(call->request, 200, (Headers)headers, NULL);
         return TRUE;

@@ -176,7 +176,13 @@ static gboolean metrics(Call *call, GError **error)
     return TRUE;
 }
 
+static gboolean no_members(Call *call, GError **error)
+{
+    return error_set(error, ERR_INVALID, "Server is not clustered");
+}
+
 const Route ROUTES_HOST[] = {
+    {"GET", "cluster/members", ACCESS_TRUSTED, ROUTE_QUICK, no_members},
     {"GET", "resources", ACCESS_TRUSTED, 0, resources},
     {"GET", "storage-pools/*/resources", ACCESS_TRUSTED, 0, pool_resources},
     {"GET", "cluster", ACCESS_TRUSTED, ROUTE_QUICK, cluster},

@@ -139,7 +139,7 @@ static gboolean change_all(Call *call, GError **error)
 
     if (body == NULL || !read_change(json_object_get(body, "state"), &change, error))
         return FALSE;
-    operation = call_operation(call, OPERATION_TASK, "Updating instances");
+    operation = call_operation(call, OPERATION_TASK, power_action_title(change.action));
     work = work_new(call, &change);
     snapshot_range(call->model, KIND_INSTANCE, call->project, &first, &count);
     for (guint i = first; i < first + count; i++) {

@@ -196,12 +196,22 @@ static gboolean replace(Call *call, GError **error)
 {
     const Object *object = call_object(call, KIND_INSTANCE, call->words[0], error);
     g_autoptr(json_t) body = object != NULL ? call_body(call, error) : NULL;
+    g_autoptr(Plan) ahead = NULL;
+    Change *change;
+    Edit edit;
 
-    /* Told at once; looked at again in the transaction. */
+    /* Mistakes are told at once; all is looked at again in the transaction. */
     if (body == NULL || !check_etag(call, object, error))
         return FALSE;
-    return begin(call, "Updating instance",
-                 change_new(call, EDIT_REPLACE, object->id.name, json_incref(body)), error);
+    change = change_new(call, EDIT_REPLACE, object->id.name, json_incref(body));
+    edit = edit_of(change);
+    ahead = call_is_dry_run(call)
+                ? NULL
+                : engine_look_ahead(call->daemon->engine, edit_plan, &edit, error);
+    if (ahead != NULL || call_is_dry_run(call))
+        return begin(call, "Updating instance", change, error);
+    change_free(change);
+    return FALSE;
 }
 
 static gboolean merge(Call *call, GError **error)
@@ -253,6 +263,8 @@ static gboolean move(Call *call, GError **error)
         return error_set(error, ERR_INVALID, "No name provided");
     if (runs(call, object))
         return error_set(error, ERR_INVALID, "Renaming of running instance not allowed");
+    if (!KINDS[KIND_INSTANCE]->check_name(name, error))
+        return FALSE;
     if (snapshot_find(call->model, KIND_INSTANCE, call->project, name) != NULL)
         return error_set(error, ERR_EXISTS, "Name \"%s\" already in use", name);
     return begin(call, "Renaming instance",
@@ -271,7 +283,26 @@ static gboolean delete (Call *call, GError **error)
                  error);
 }
 
+/* What an instance of this build has none of, and cannot get. */
+static gboolean list_none(Call *call, GError **error)
+{
+    if (call_object(call, KIND_INSTANCE, call->words[0], error) == NULL)
+        return FALSE;
+    answer_sync(call->request, 200, json_array(), NULL);
+    return TRUE;
+}
+
+static gboolean refuse(Call *call, GError **error)
+{
+    return error_set(error, ERR_NOT_IMPLEMENTED, "%s are not in this build of berth",
+                     strrchr(call->route->path, '/') + 1);
+}
+
 const Route ROUTES_INSTANCES[] = {
+    {"GET", "instances/*/snapshots", ACCESS_PROJECT, ROUTE_QUICK, list_none},
+    {"POST", "instances/*/snapshots", ACCESS_PROJECT, 0, refuse},
+    {"GET", "instances/*/backups", ACCESS_PROJECT, ROUTE_QUICK, list_none},
+    {"POST", "instances/*/backups", ACCESS_PROJECT, 0, refuse},
     {"GET", "instances", ACCESS_PROJECT, 0, list},
     {"POST", "instances", ACCESS_PROJECT, ROUTE_DRY, make},
     {"GET", "instances/*", ACCESS_PROJECT, 0, show},

@@ -28,6 +28,8 @@ static gboolean show(Call *call, GError **error)
         return FALSE;
     etag = etag_of(metadata);
     session_tell(call, object, "instance-metadata-retrieved", "metadata", NULL);
+    if (json_object_get(metadata, "expiry_date") == NULL)
+        json_object_set_new(metadata, "expiry_date", json_integer(0)); /* never */
     answer_sync(call->request, 200, g_steal_pointer(&metadata), etag);
     return TRUE;
 }

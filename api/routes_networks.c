@@ -7,6 +7,7 @@
 #include "expand.h"
 #include "file.h"
 #include "resources/link_state.h"
+#include "wire.h"
 
 #define LEASES_MAX (16u << 20)
 
@@ -26,6 +27,24 @@ static void add_lease(json_t *leases, const char *hostname, const char *mac, con
     json_array_append_new(leases,
                           json_pack("{s:s, s:s, s:s, s:s, s:s}", "hostname", hostname, "hwaddr",
                                     mac, "address", address, "type", type, "location", "none"));
+}
+
+/* The network's own addresses. */
+static void add_gateway(json_t *leases, const Object *network)
+{
+    static const char *const keys[] = {"ipv4.address", "ipv6.address"};
+    g_autofree char *hostname = g_strdup_printf("%s.gw", network->id.name);
+    g_autoptr(json_t) config = wire_config(network);
+
+    for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
+        const char *address = json_member_string(config, keys[i]);
+        g_autofree char *bare = NULL;
+
+        if (address == NULL || strchr(address, '/') == NULL)
+            continue;
+        bare = g_strndup(address, strcspn(address, "/"));
+        add_lease(leases, hostname, "", bare, "gateway");
+    }
 }
 
 /* What NICs on the network are configured to have. `ret_static` gets their addresses. */
@@ -99,6 +118,7 @@ static gboolean leases(Call *call, GError **error)
     path =
         g_build_filename(call->daemon->dir, "networks", network->id.name, "dnsmasq.leases", NULL);
     found = json_array();
+    add_gateway(found, network);
     for (guint i = 0; i < snapshot_size(call->model); i++) {
         const Object *object = snapshot_at(call->model, i);
 

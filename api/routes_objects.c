@@ -179,6 +179,54 @@ static gboolean rename_object(Call *call, GError **error)
     return TRUE;
 }
 
+/* ---- projects ---- */
+
+typedef struct {
+    Call *call;
+    json_t *body;
+} Rename;
+
+static void rename_free(gpointer data)
+{
+    Rename *rename = data;
+
+    call_free(rename->call);
+    json_decref(rename->body);
+    g_free(rename);
+}
+
+static gboolean carry_rename_out(Operation *operation, void *data, GError **error)
+{
+    const Rename *rename = data;
+
+    return edit_run(rename->call, EDIT_RENAME, KIND_PROJECT, rename->call->words[0], rename->body,
+                    error);
+}
+
+/* PJ-11: an operation. What can be told at once is. */
+static gboolean rename_project(Call *call, GError **error)
+{
+    const Object *project = call_object(call, KIND_PROJECT, call->words[0], error);
+    g_autoptr(json_t) body = project != NULL ? call_body(call, error) : NULL;
+    const char *name = json_member_string(body, "name");
+    Rename *rename;
+
+    if (body == NULL)
+        return FALSE;
+    if (name == NULL || *name == '\0')
+        return error_set(error, ERR_INVALID, "No name provided");
+    if (snapshot_find(call->model, KIND_PROJECT, "", name) != NULL)
+        return error_set(error, ERR_EXISTS, "A project named \"%s\" already exists", name);
+    if (call_is_dry_run(call))
+        return edit_run(call, EDIT_RENAME, KIND_PROJECT, project->id.name, body, error);
+    rename = g_new0(Rename, 1);
+    rename->call = call_copy(call);
+    rename->body = json_incref(body);
+    call_start(call, call_operation(call, OPERATION_TASK, "Renaming project"), carry_rename_out,
+               rename, rename_free);
+    return TRUE;
+}
+
 static gboolean project_state(Call *call, GError **error)
 {
     const Object *project = call_object(call, KIND_PROJECT, call->words[0], error);
@@ -224,7 +272,7 @@ const Route ROUTES_OBJECTS[] = {
     {"GET", "projects/*/state", ACCESS_TRUSTED, 0, project_state},
     {"PUT", "projects/*", ACCESS_ADMIN, ROUTE_DRY, replace},
     {"PATCH", "projects/*", ACCESS_ADMIN, ROUTE_DRY, merge},
-    {"POST", "projects/*", ACCESS_ADMIN, ROUTE_DRY, rename_object},
+    {"POST", "projects/*", ACCESS_ADMIN, ROUTE_DRY, rename_project},
     {"DELETE", "projects/*", ACCESS_ADMIN, ROUTE_DRY, delete},
     {"GET", "sources", ACCESS_ADMIN, 0, list},
     {"POST", "sources", ACCESS_ADMIN, ROUTE_DRY, make},

@@ -61,6 +61,8 @@ static gboolean connect_stream(Call *call, GError **error)
     Connection *connection;
     g_autofree char *name = NULL;
 
+    if (secret == NULL)
+        return error_set(error, ERR_INVALID, "missing secret");
     if (operation == NULL)
         return error_set(error, ERR_NOT_FOUND, "Operation not found");
     if (operation_class(operation) != OPERATION_WEBSOCKET)

@@ -19,3 +19,10 @@ char *when_seconds(gint64 seconds)
 
     return seconds == 0 ? g_strdup(WHEN_NEVER) : g_date_time_format(time, "%Y-%m-%dT%H:%M:%SZ");
 }
+
+char *when_http(gint64 seconds)
+{
+    g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(seconds);
+
+    return time != NULL ? g_date_time_format(time, "%a, %d %b %Y %H:%M:%S GMT") : g_strdup("");
+}

@@ -6,4 +6,5 @@
 char *when_now(void);                 /* with nanoseconds' places; newly allocated */
 char *when_text(gint64 microseconds); /* since the epoch */
 char *when_seconds(gint64 seconds);   /* since the epoch, without fraction; 0 is LXD's zero time */
+char *when_http(gint64 seconds);      /* since the epoch, as headers have it (RFC 7231, 7.1.1.1) */
 #define WHEN_NEVER "0001-01-01T00:00:00Z"

@@ -89,12 +89,12 @@ json_t *wire_instance(Daemon *daemon, const Snapshot *model, const Object *objec
     expand_instance(model, object, &expanded);
     json_object_update_new(
         wire,
-        json_pack("{s:s, s:o, s:O, s:O, s:o, s:s, s:s, s:s, s:s, s:i, s:s, s:s}", "name",
+        json_pack("{s:s, s:o, s:O, s:O, s:o, s:s, s:s, s:s, s:s, s:i, s:s}", "name",
                   object->id.name, "config", wire_config(object), "devices",
                   json_object_get(object->spec, "devices"), "expanded_devices", expanded.devices,
                   "expanded_config", without_own(expanded.config), "created_at", created,
                   "last_used_at", used, "location", "none", "status", status_text(status),
-                  "status_code", (int)status, "project", object->id.project, "restore", ""));
+                  "status_code", (int)status, "project", object->id.project));
     return wire;
 }
 

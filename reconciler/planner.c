@@ -201,6 +201,17 @@ static int compare_by_rank(gconstpointer a, gconstpointer b, gpointer data)
     return left_rank < right_rank ? -1 : left_rank > right_rank;
 }
 
+/* Whether a key only goes from unset to its default, or back. */
+static gboolean same_as_default(const Object *object, const PlanField *field)
+{
+    const Row *row = fields_row(object, field->path);
+    const json_t *set = field->before == NULL ? field->after : field->before;
+
+    return row != NULL && row->fallback != NULL &&
+           (field->before == NULL || field->after == NULL) &&
+           g_strcmp0(json_string_value(set), row->fallback) == 0;
+}
+
 static void check_fixed_field(Plan *plan, const PlanObject *object, const PlanField *field)
 {
     const char *key =
@@ -220,6 +231,8 @@ static void check_fixed_field(Plan *plan, const PlanObject *object, const PlanFi
     /* What berth drew itself may be written down (PS-19). */
     if (field->before == NULL &&
         json_equal(json_object_get(object->stored->generated, key), field->after))
+        return;
+    if (same_as_default(object->wanted, field))
         return;
     planner_block(plan, ERR_INVALID,
                   g_strdup_printf("%s%s%s: %s cannot be changed from %s to %s after creation",

@@ -251,8 +251,19 @@ static gboolean check(Planner *planner, GHashTable *changed, const GPtrArray *ke
     return problems_to_error(problems, TRUE, error);
 }
 
-/* What others refer to by name cannot be renamed under them (NET-006); of pools and projects
- * nothing can. */
+/* Whether an object stands in the way when another gets a new name: `names` has its keys before and
+ * after. Projects are renamed while they are empty; their own profile default goes along. */
+static gboolean holds_name(const Snapshot *next, const Object *renamed, const Object *object,
+                           GHashTable *names)
+{
+    if (renamed->id.kind == KIND_PROJECT)
+        return strcmp(object->id.project, renamed->id.name) == 0 ||
+               (object->id.kind == KIND_CERTIFICATE && refers_to(next, object, names));
+    return refers_to(next, object, names);
+}
+
+/* What others refer to by name cannot be renamed under them (NET-006, PJ-11); pools cannot at all.
+ */
 static void check_renames(Planner *planner)
 {
     GHashTableIter iter;
@@ -263,22 +274,22 @@ static void check_renames(Planner *planner)
         g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
         const Object *object = snapshot_get(planner->base, old);
         g_autofree char *label = object_key_label(old);
-        gboolean fixed = object->id.kind == KIND_POOL || object->id.kind == KIND_PROJECT;
+        gboolean fixed = object->id.kind == KIND_POOL;
 
         g_hash_table_add(names, key);
         g_hash_table_add(names, old);
-        for (guint i = 0;
-             !fixed && object->id.kind == KIND_NETWORK && i < snapshot_size(planner->plan->next);
-             i++)
-            fixed = refers_to(planner->plan->next, snapshot_at(planner->plan->next, i), names);
+        if (!fixed && object->id.kind != KIND_NETWORK && object->id.kind != KIND_PROJECT)
+            continue;
+        for (guint i = 0; !fixed && i < snapshot_size(planner->plan->next); i++)
+            fixed =
+                holds_name(planner->plan->next, object, snapshot_at(planner->plan->next, i), names);
         if (!fixed)
             continue;
         planner->plan->blocked_code = ERR_REFUSED;
         g_ptr_array_add(planner->plan->blocked,
                         g_strdup_printf("%s cannot be renamed: %s", label,
-                                        object->id.kind == KIND_NETWORK
-                                            ? "it is in use"
-                                            : "pools and projects keep their names"));
+                                        object->id.kind == KIND_POOL ? "pools keep their names"
+                                                                     : "it is in use"));
     }
 }
 

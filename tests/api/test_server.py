@@ -135,7 +135,8 @@ def test_host_networks(berth):
                   [("inet", "10.91.0.1", "24")])
         tap.equal(daemon.ask("GET", "/1.0/networks/lo/state").expect(200).metadata["type"], "loopback")
         daemon.ask("GET", "/1.0/networks/nosuch0/state").expect(404)
-        tap.equal(daemon.ask("GET", f"/1.0/networks/{BRIDGE}/leases").expect(200).metadata, [])
+        tap.equal(daemon.ask("GET", f"/1.0/networks/{BRIDGE}/leases").expect(200).metadata,
+                  [{"hostname": f"{BRIDGE}.gw", "hwaddr": "", "address": "10.91.0.1", "type": "gateway", "location": "none"}])
         daemon.ask("GET", "/1.0/networks/lo/leases").expect(404)
         tap.contains(daemon.lxc("network", "info", BRIDGE).expect(0).out, "10.91.0.1")
         daemon.lxc("network", "list-leases", BRIDGE).expect(0)

@@ -258,7 +258,8 @@ def test_restricted(berth):
         assert seen > 60, seen
         client.ask("GET", "/1.0/projects/red").expect(404)
         daemon.ask("POST", "/1.0/profiles?project=red", {"name": "hidden"}).expect(201)
-        tap.equal(client.ask("GET", "/1.0/projects/blue").expect(200).metadata["used_by"], ["/1.0/profiles/p?project=blue"])
+        tap.equal(client.ask("GET", "/1.0/projects/blue").expect(200).metadata["used_by"],
+                  ["/1.0/profiles/default?project=blue", "/1.0/profiles/p?project=blue"])
         tap.equal(client.ask("GET", "/1.0").expect(200).metadata["config"], {})
         client.ask("GET", "/1.0/metrics?project=red").expect(403)
         # Its project cannot go while it is let into it, and none of a name that comes later.

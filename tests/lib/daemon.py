@@ -51,6 +51,8 @@ class Answer:
 class Daemon:
     """berthd on the state directory of a tap.Berth, in the namespaces of the calling process; use it in a with statement."""
 
+    title = "berthd"
+
     def __init__(self, berth, *args):
         self.berth = berth
         self.args = args
@@ -66,23 +68,26 @@ class Daemon:
     def __exit__(self, kind, *unused):
         status = self.stop()
         if kind is None and status != 0:
-            raise AssertionError(f"berthd ended with {status}:\n{self.log_text()}")
+            raise AssertionError(f"{self.title} ended with {status}:\n{self.log_text()}")
+
+    def environment(self):
+        return self.berth.environment()
 
     def start(self):
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([self.program, *self.args], env=self.berth.environment(), stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen([self.program, *self.args], env=self.environment(), stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log)
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
-                raise AssertionError(f"berthd ended with {self.process.returncode}:\n{self.log_text()}")
+                raise AssertionError(f"{self.title} ended with {self.process.returncode}:\n{self.log_text()}")
             try:
                 if self.ask("GET", "/internal/ready").status == 200:
                     return
             except OSError:
                 pass
             time.sleep(0.02)
-        raise AssertionError(f"berthd is not ready:\n{self.log_text()}")
+        raise AssertionError(f"{self.title} is not ready:\n{self.log_text()}")
 
     def stop(self, number=signal.SIGTERM):
         """Its exit status; None when it does not run."""
@@ -94,7 +99,7 @@ class Daemon:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-            raise AssertionError(f"berthd did not stop:\n{self.log_text()}") from None
+            raise AssertionError(f"{self.title} did not stop:\n{self.log_text()}") from None
         self.process = None
         return status
 

@@ -1,0 +1,30 @@
+"""The real LXD (package lxd) in the place of berthd, to compare with: same state directory, same questions, same namespaces."""
+import os
+import shutil
+
+import tap
+from daemon import Daemon
+
+
+class Lxd(Daemon):
+    title = "lxd"
+
+    def __init__(self, berth):
+        super().__init__(berth, "--group", "root", "--logfile", berth.path("lxd.log"))
+        self.program = shutil.which("lxd")
+        if self.program is None:
+            raise tap.Skip("the real LXD is not installed (package lxd)")
+        os.makedirs(berth.state, exist_ok=True)
+
+    def environment(self):
+        # It writes to the home of its user.
+        return {**os.environ, "LXD_DIR": self.berth.state, "HOME": self.berth.work}
+
+    def start(self):
+        try:
+            super().start()
+        except AssertionError as error:
+            raise tap.Skip(f"the real LXD does not start here: {str(error).splitlines()[-1]}") from error
+
+
+SERVERS = {"berthd": Daemon, "lxd": Lxd}
