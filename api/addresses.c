@@ -46,7 +46,7 @@ GPtrArray *addresses_of_listener(const char *address)
     g_autofree char *name = NULL;
     g_autofree char *port = NULL;
 
-    if (!listen_split(address, &name, &port, NULL))
+    if (!listen_split(address, 0, &name, &port, NULL))
         return found;
     if (strcmp(name, "::") != 0 && strcmp(name, "0.0.0.0") != 0) {
         g_ptr_array_add(found, g_strdup(address));

@@ -4,6 +4,7 @@
 
 #include "answer.h"
 #include "authenticate.h"
+#include "cors.h"
 #include "error.h"
 
 #define BODY_LIMIT (4u << 20) /* JSON bodies; a preseed of a thousand instances is below 1 MiB */
@@ -69,7 +70,9 @@ BodyPolicy call_body_policy(Daemon *daemon, Request *request)
 {
     const char *words[4];
     const Route *route = route_of(request, words, NULL);
+    g_autoptr(Snapshot) model = engine_ref_stored(daemon->engine);
 
+    cors_apply(model, request);
     if (route == NULL)
         return (BodyPolicy){BODY_NONE, 0};
     /* Nobody untrusted fills the disk. */
@@ -80,6 +83,24 @@ BodyPolicy call_body_policy(Daemon *daemon, Request *request)
                                                                : (BodyPolicy){BODY_NONE, 0};
     }
     return (BodyPolicy){BODY_MEMORY, BODY_LIMIT};
+}
+
+/* MET-12: where metrics are served nothing else is. */
+static gboolean is_served(const Call *call)
+{
+    static const char *const paths[] = {"", "1.0", "metrics", NULL};
+
+    return request_peer(call->request)->realm != LISTEN_METRICS ||
+           (strcmp(call->route->method, "GET") == 0 && g_strv_contains(paths, call->route->path));
+}
+
+/* What a browser asks before it asks: the header fields of cors_apply are the answer (API-007). */
+static gboolean answer_preflight(Request *request, const GError *error)
+{
+    if (strcmp(request_method(request), "OPTIONS") != 0 || error->code != ERR_NOT_IMPLEMENTED)
+        return FALSE;
+    request_answer(request, 200, NULL, NULL);
+    return TRUE;
 }
 
 static gboolean read_query(Call *call, GError **error)
@@ -177,6 +198,12 @@ void call_dispatch(Daemon *daemon, Request *request)
     call->model = engine_ref_stored(daemon->engine);
     g_debug("%s %s from %s (%s)", request_method(request), request_path(request),
             call->caller->username, call->caller->address);
+    if (call->route != NULL && !is_served(call)) {
+        call->route = NULL;
+        error_set(&error, ERR_NOT_FOUND, "not found");
+    }
+    if (call->route == NULL && answer_preflight(request, error))
+        return;
     if (call->route == NULL || !read_query(call, &error) || !check_access(call, &error) ||
         !check_phase(call, &error)) {
         answer_error(request, error);

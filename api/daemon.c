@@ -28,6 +28,7 @@ Daemon *daemon_new(const char *dir, GError **error)
     daemon->dir = g_strdup(dir);
     daemon->started = g_get_real_time();
     daemon->context = g_main_context_ref(g_main_context_default());
+    daemon->loop = g_main_loop_new(daemon->context, FALSE);
     daemon->host = host_real_new(dir);
     daemon->engine = engine_open(daemon->host, ENGINE_SHARES, error);
     if (daemon->engine == NULL)
@@ -54,6 +55,7 @@ void daemon_free(Daemon *daemon)
     log_to_events(NULL);
     events_free(daemon->events);
     host_free(daemon->host);
+    g_main_loop_unref(daemon->loop);
     g_main_context_unref(daemon->context);
     listeners_free(daemon->listeners);
     g_free(daemon->dir);
@@ -79,7 +81,7 @@ void daemon_follow_model(Daemon *daemon)
     g_autoptr(GError) error = NULL;
 
     if (!listeners_follow(daemon->listeners, model, &error))
-        g_warning("core.https_address is not in force: %s", error->message);
+        g_warning("the server does not listen as configured: %s", error->message);
 }
 
 gboolean daemon_transact(Daemon *daemon, const Caller *caller, const char *cause,

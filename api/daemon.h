@@ -21,6 +21,7 @@ typedef struct {
     GThreadPool *background; /* for what the context must not wait for; see context.h */
     HttpServer *http;
     Listeners *listeners; /* for other machines */
+    GMainLoop *loop;      /* of the context; its end is the daemon's */
     gint phase;           /* DaemonPhase; atomic */
     gint whole;           /* pools and networks are available that were not at the start; atomic */
     gint64 started;       /* microseconds since the epoch */

@@ -59,6 +59,10 @@ static const char *const EXTENSIONS[] = {"etag",
                                          "image_source_project",
                                          "images_target_project",
                                          "storage",
+                                         "auth_pki",
+                                         "https_allowed_credentials",
+                                         "trust_ca_certificates",
+                                         "server_trusted_proxy",
                                          "warnings"};
 
 json_t *extensions_list(void)

@@ -20,9 +20,9 @@ struct HostLife {
     Daemon *daemon;
     EndedWatch *ended;
     GThread *up;   /* the start */
-    GThread *down; /* the end, once SIGPWR came */
+    GThread *down; /* the end, once SIGPWR or SIGTERM came */
     int fd;
-    guint source;
+    guint source, term, interrupt;
 };
 
 static int power_fd = -1;
@@ -77,12 +77,30 @@ static gpointer come_up(gpointer data)
     return NULL;
 }
 
-/* The end is that of SIGTERM. */
 static gpointer go_down(gpointer data)
 {
-    host_power_down(data, FALSE);
-    kill(getpid(), SIGTERM);
+    Daemon *daemon = data;
+
+    host_power_down(daemon, FALSE);
+    g_main_loop_quit(daemon->loop);
     return NULL;
+}
+
+/* OPS-84: instances run on. */
+static gpointer end(gpointer data)
+{
+    Daemon *daemon = data;
+
+    host_power_end_operations(daemon);
+    g_main_loop_quit(daemon->loop);
+    return NULL;
+}
+
+/* Whoever is the first to say that the daemon ends; later words are ignored (OPS-87). */
+static gboolean begin_end(Daemon *daemon)
+{
+    return g_atomic_int_compare_and_exchange(&daemon->phase, DAEMON_READY, DAEMON_STOPPING) ||
+           g_atomic_int_compare_and_exchange(&daemon->phase, DAEMON_STARTING, DAEMON_STOPPING);
 }
 
 static gboolean on_host_down(int fd, GIOCondition condition, gpointer data)
@@ -90,9 +108,34 @@ static gboolean on_host_down(int fd, GIOCondition condition, gpointer data)
     HostLife *life = data;
     guint64 count;
 
-    if (read(fd, &count, sizeof count) > 0 && life->down == NULL)
+    if (read(fd, &count, sizeof count) > 0 && begin_end(life->daemon))
         life->down = g_thread_new("down", go_down, life->daemon);
     return G_SOURCE_CONTINUE;
+}
+
+static gboolean on_term(gpointer data)
+{
+    HostLife *life = data;
+
+    if (begin_end(life->daemon))
+        life->down = g_thread_new("end", end, life->daemon);
+    return G_SOURCE_CONTINUE;
+}
+
+/* SIGINT and SIGQUIT wait for nobody. */
+static gboolean on_interrupt(gpointer data)
+{
+    HostLife *life = data;
+
+    if (begin_end(life->daemon))
+        g_main_loop_quit(life->daemon->loop);
+    return G_SOURCE_CONTINUE;
+}
+
+/* GLib has no source for SIGQUIT either. */
+static void on_quit(int number)
+{
+    raise(SIGINT);
 }
 
 HostLife *host_life_new(Daemon *daemon, GError **error)
@@ -108,6 +151,9 @@ HostLife *host_life_new(Daemon *daemon, GError **error)
     }
     power_fd = life->fd;
     sigaction(SIGPWR, &action, NULL);
+    signal(SIGQUIT, on_quit);
+    life->term = g_unix_signal_add(SIGTERM, on_term, life);
+    life->interrupt = g_unix_signal_add(SIGINT, on_interrupt, life);
     life->source = g_unix_fd_add(life->fd, G_IO_IN, on_host_down, life);
     life->ended = ended_watch_new(daemon, error);
     if (life->ended == NULL)
@@ -121,8 +167,11 @@ void host_life_free(HostLife *life)
     if (life == NULL)
         return;
     signal(SIGPWR, SIG_IGN);
+    signal(SIGQUIT, SIG_IGN);
     if (life->source != 0)
         g_source_remove(life->source);
+    g_source_remove(life->term);
+    g_source_remove(life->interrupt);
     if (life->up != NULL)
         g_thread_join(life->up);
     if (life->down != NULL)
@@ -136,10 +185,12 @@ void host_life_free(HostLife *life)
 /* `lxd shutdown` (OPS-92): answers when all is stopped; then the daemon ends. */
 static gboolean shut_down(Call *call, GError **error)
 {
+    if (!begin_end(call->daemon))
+        return error_set(error, ERR_UNAVAILABLE, "berthd is shutting down");
     host_power_down(call->daemon, g_strcmp0(request_query(call->request, "force"), "true") == 0 ||
                                       g_strcmp0(request_query(call->request, "force"), "1") == 0);
     answer_sync(call->request, 200, NULL, NULL);
-    kill(getpid(), SIGTERM);
+    g_main_loop_quit(call->daemon->loop);
     return TRUE;
 }
 

@@ -10,7 +10,6 @@
 
 #define TRIES 3
 #define TRY_SECONDS 5
-#define OPERATIONS_SECONDS 300 /* core.shutdown_timeout's default */
 
 /* An instance that is to be started or stopped. */
 typedef struct {
@@ -235,9 +234,19 @@ static void stop(gpointer data, gpointer user_data)
         g_warning("%s cannot be stopped: %s", turn->key, error->message);
 }
 
-static void end_operations(Daemon *daemon)
+/* core.shutdown_timeout, in seconds. */
+static gint64 shutdown_seconds(Daemon *daemon)
 {
-    gint64 until = g_get_monotonic_time() + OPERATIONS_SECONDS * G_USEC_PER_SEC;
+    g_autoptr(Snapshot) model = engine_ref_stored(daemon->engine);
+    const Object *server = snapshot_find(model, KIND_SERVER, "", "");
+    const char *minutes = server != NULL ? object_config(server, "core.shutdown_timeout") : NULL;
+
+    return 60 * (minutes != NULL ? g_ascii_strtoll(minutes, NULL, 10) : 5);
+}
+
+void host_power_end_operations(Daemon *daemon)
+{
+    gint64 until = g_get_monotonic_time() + shutdown_seconds(daemon) * G_USEC_PER_SEC;
 
     operations_cancel_all(daemon->operations);
     while (operations_running(daemon->operations) > 0 && g_get_monotonic_time() < until)
@@ -248,9 +257,8 @@ void host_power_down(Daemon *daemon, gboolean force)
 {
     g_autoptr(GPtrArray) turns = NULL;
 
-    g_atomic_int_set(&daemon->phase, DAEMON_STOPPING);
     if (!force)
-        end_operations(daemon);
+        host_power_end_operations(daemon);
     turns = turns_of(daemon, FALSE);
     for (guint i = 0; i < turns->len;) {
         gint64 priority = ((const Turn *)turns->pdata[i])->priority;

@@ -10,6 +10,10 @@ gboolean host_power_up(Daemon *daemon);
 /* Tries that again. Once it is right, those are started that could not be because of it. */
 gboolean host_power_up_again(Daemon *daemon);
 
+/* Cancels operations that can be, waits for the others as long as core.shutdown_timeout says
+ * (OPS-84). The daemon takes no new ones by then. */
+void host_power_end_operations(Daemon *daemon);
+
 /* Ends operations (unless `force`), then stops all instances by boot.stop.priority: cleanly, by
  * force after boot.host_shutdown_timeout. They come back with the host. */
 void host_power_down(Daemon *daemon, gboolean force);

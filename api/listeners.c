@@ -4,16 +4,31 @@
 
 #include "addresses.h"
 #include "http/certificate.h"
+#include "object.h"
+
+/* What the daemon listens for, and where when it is not said. */
+static const struct {
+    const char *key;
+    guint port;
+} PURPOSES[LISTEN_MAX] = {
+    [LISTEN_API] = {"core.https_address", 8443},
+    [LISTEN_METRICS] = {"core.metrics_address", 9100},
+};
+
+typedef struct {
+    HttpListener *listener;
+    char *address; /* as it was asked for; NULL: none */
+    gboolean inherited;
+} Slot;
 
 struct Listeners {
     HttpServer *http;
     Tls *tls;
+    Authority *authority; /* NULL: there is none */
     char *certificate;
     char *fingerprint;
     GMutex lock; /* of what follows */
-    HttpListener *https;
-    char *address; /* as it was asked for; NULL: none */
-    gboolean inherited;
+    Slot slots[LISTEN_MAX];
 };
 
 static gboolean load(Listeners *listeners, const char *dir, GError **error)
@@ -40,13 +55,29 @@ static gboolean load(Listeners *listeners, const char *dir, GError **error)
     return listeners->tls != NULL;
 }
 
+/* PKI mode (AUTH-51). */
+static gboolean load_authority(Listeners *listeners, const char *dir, GError **error)
+{
+    g_autofree char *certificate = g_build_filename(dir, "server.ca", NULL);
+    g_autofree char *list = g_build_filename(dir, "ca.crl", NULL);
+    g_autoptr(GError) problem = NULL;
+
+    listeners->authority = authority_new(certificate, list, &problem);
+    if (problem != NULL) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return FALSE;
+    }
+    tls_set_authority(listeners->tls, listeners->authority);
+    return TRUE;
+}
+
 Listeners *listeners_new(HttpServer *http, const char *dir, GError **error)
 {
     g_autoptr(Listeners) listeners = g_new0(Listeners, 1);
 
     listeners->http = http;
     g_mutex_init(&listeners->lock);
-    if (!load(listeners, dir, error))
+    if (!load(listeners, dir, error) || !load_authority(listeners, dir, error))
         return NULL;
     return g_steal_pointer(&listeners);
 }
@@ -56,10 +87,12 @@ void listeners_free(Listeners *listeners)
     if (listeners == NULL)
         return;
     tls_unref(listeners->tls);
+    authority_free(listeners->authority);
     g_mutex_clear(&listeners->lock);
     g_free(listeners->certificate);
     g_free(listeners->fingerprint);
-    g_free(listeners->address);
+    for (guint i = 0; i < LISTEN_MAX; i++)
+        g_free(listeners->slots[i].address);
     g_free(listeners);
 }
 
@@ -78,78 +111,113 @@ Tls *listeners_tls(const Listeners *listeners)
     return listeners->tls;
 }
 
-static void drop(Listeners *listeners)
+gboolean listeners_vouch(Listeners *listeners, GBytes *certificate)
 {
-    if (listeners->https != NULL)
-        http_server_remove(listeners->http, listeners->https);
-    listeners->https = NULL;
+    return listeners->authority != NULL && !authority_revoked(listeners->authority, certificate);
+}
+
+const char *listeners_key(ListenPurpose purpose)
+{
+    return PURPOSES[purpose].key;
+}
+
+static HttpListener *listen_at(Listeners *listeners, ListenPurpose purpose, const char *address,
+                               GError **error)
+{
+    return http_server_add_tcp(listeners->http, address, PURPOSES[purpose].port, listeners->tls,
+                               purpose, error);
+}
+
+static void drop(Listeners *listeners, Slot *slot)
+{
+    if (slot->listener != NULL)
+        http_server_remove(listeners->http, slot->listener);
+    slot->listener = NULL;
 }
 
 /* Where the old socket is in the way of the new one (":8443" after "192.0.2.1:8443"), it goes first
  * and comes back on failure. */
-static gboolean move(Listeners *listeners, const char *address, GError **error)
+static gboolean move(Listeners *listeners, ListenPurpose purpose, const char *address,
+                     GError **error)
 {
-    HttpListener *fresh = http_server_add_tcp(listeners->http, address, listeners->tls, NULL);
+    Slot *slot = &listeners->slots[purpose];
+    HttpListener *fresh = listen_at(listeners, purpose, address, NULL);
 
-    if (fresh != NULL) {
-        drop(listeners);
-        listeners->https = fresh;
+    drop(listeners, slot);
+    slot->listener = fresh != NULL ? fresh : listen_at(listeners, purpose, address, error);
+    if (slot->listener != NULL)
         return TRUE;
-    }
-    drop(listeners);
-    listeners->https = http_server_add_tcp(listeners->http, address, listeners->tls, error);
-    if (listeners->https != NULL)
-        return TRUE;
-    if (listeners->address != NULL) {
+    if (slot->address != NULL) {
         g_autoptr(GError) lost = NULL;
 
-        listeners->https =
-            http_server_add_tcp(listeners->http, listeners->address, listeners->tls, &lost);
-        if (listeners->https == NULL)
-            g_warning("core.https_address cannot be put back: %s", lost->message);
+        slot->listener = listen_at(listeners, purpose, slot->address, &lost);
+        if (slot->listener == NULL)
+            g_warning("%s cannot be put back: %s", PURPOSES[purpose].key, lost->message);
     }
     return FALSE;
 }
 
-gboolean listeners_set(Listeners *listeners, const char *address, GError **error)
+gboolean listeners_set(Listeners *listeners, ListenPurpose purpose, const char *address,
+                       GError **error)
 {
     g_autoptr(GMutexLocker) held = g_mutex_locker_new(&listeners->lock);
+    Slot *slot = &listeners->slots[purpose];
 
     if (address != NULL && *address == '\0')
         address = NULL;
-    if (listeners->inherited || g_strcmp0(address, listeners->address) == 0)
+    if (slot->inherited || g_strcmp0(address, slot->address) == 0)
         return TRUE;
     if (address == NULL)
-        drop(listeners);
-    else if (!move(listeners, address, error))
+        drop(listeners, slot);
+    else if (!move(listeners, purpose, address, error))
         return FALSE;
-    g_free(listeners->address);
-    listeners->address = g_strdup(address);
+    g_free(slot->address);
+    slot->address = g_strdup(address);
     return TRUE;
+}
+
+static void follow_proxies(Listeners *listeners, const char *proxies)
+{
+    g_auto(GStrv) addresses = g_strsplit(proxies != NULL ? proxies : "", ",", -1);
+
+    for (char **address = addresses; *address != NULL; address++)
+        g_strstrip(*address);
+    http_server_set_proxies(listeners->http, (const char *const *)addresses);
 }
 
 gboolean listeners_follow(Listeners *listeners, const Snapshot *model, GError **error)
 {
     const Object *server = snapshot_find(model, KIND_SERVER, "", "");
-    const char *address = server != NULL ? object_config(server, "core.https_address") : NULL;
 
-    return listeners_set(listeners, address, error);
+    follow_proxies(listeners,
+                   server != NULL ? object_config(server, "core.https_trusted_proxy") : NULL);
+    for (guint i = 0; i < LISTEN_MAX; i++) {
+        const char *address = server != NULL ? object_config(server, PURPOSES[i].key) : NULL;
+
+        if (!listeners_set(listeners, i, address, error)) {
+            g_prefix_error(error, "%s: ", PURPOSES[i].key);
+            return FALSE;
+        }
+    }
+    return TRUE;
 }
 
 gboolean listeners_take(Listeners *listeners, int fd, GError **error)
 {
     g_autoptr(GMutexLocker) held = g_mutex_locker_new(&listeners->lock);
+    Slot *slot = &listeners->slots[LISTEN_API];
 
-    drop(listeners);
-    listeners->https = http_server_add_fd(listeners->http, fd, listeners->tls, error);
-    listeners->inherited = listeners->https != NULL;
-    return listeners->inherited;
+    drop(listeners, slot);
+    slot->listener = http_server_add_fd(listeners->http, fd, listeners->tls, error);
+    slot->inherited = slot->listener != NULL;
+    return slot->inherited;
 }
 
 GPtrArray *listeners_addresses(Listeners *listeners)
 {
     g_autoptr(GMutexLocker) held = g_mutex_locker_new(&listeners->lock);
+    const HttpListener *https = listeners->slots[LISTEN_API].listener;
 
-    return listeners->https != NULL ? addresses_of_listener(http_listener_address(listeners->https))
-                                    : g_ptr_array_new_with_free_func(g_free);
+    return https != NULL ? addresses_of_listener(http_listener_address(https))
+                         : g_ptr_array_new_with_free_func(g_free);
 }

@@ -1,11 +1,12 @@
 /* berthd: the daemon. Reads its options, opens the state directory, listens, and runs until it is
  * told to stop. */
-#include <glib-unix.h>
+#include <glib.h>
 #include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "call.h"
 #include "error.h"
@@ -14,6 +15,8 @@
 #include "log.h"
 #include "service.h"
 #include "store_watch.h"
+
+#define LAST_SECONDS 10
 
 typedef struct {
     char *group;
@@ -83,10 +86,14 @@ static gboolean listen_locally(Daemon *daemon, const Options *options, GError **
     return inherited || http_server_add_unix(daemon->http, path, gid, error) != NULL;
 }
 
-static gboolean on_stop(gpointer data)
+/* What neither ends nor undoes itself by then is undone by the next start: a step may wait for an
+ * instance for as long as it likes. */
+static gpointer give_up(gpointer data)
 {
-    g_main_loop_quit(data);
-    return G_SOURCE_CONTINUE;
+    g_usleep(LAST_SECONDS * G_USEC_PER_SEC);
+    g_warning("some operations do not end: the next start undoes them");
+    _exit(0);
+    return NULL;
 }
 
 static GLogLevelFlags log_level(const Options *options)
@@ -101,7 +108,6 @@ static gboolean serve(const Options *options, GError **error)
     const char *dir = g_getenv("BERTH_DIR");
     g_autoptr(Daemon) daemon = NULL;
     g_autoptr(StoreWatch) watch = NULL;
-    g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
     g_autoptr(HostLife) life = NULL;
 
     if (!log_start(options->logfile, log_level(options), error))
@@ -112,15 +118,14 @@ static gboolean serve(const Options *options, GError **error)
     watch = store_watch_new(daemon, error);
     if (watch == NULL)
         return FALSE;
-    g_unix_signal_add(SIGTERM, on_stop, loop);
-    g_unix_signal_add(SIGINT, on_stop, loop);
     daemon_follow_model(daemon);
     housekeeping_start(daemon);
     life = host_life_new(daemon, error);
     if (life == NULL)
         return FALSE;
-    g_main_loop_run(loop);
-    g_atomic_int_set(&daemon->phase, DAEMON_STOPPING);
+    g_main_loop_run(daemon->loop);
+    operations_abort_all(daemon->operations);
+    g_thread_unref(g_thread_new("last", give_up, NULL));
     service_notify("STOPPING=1");
     return TRUE;
 }

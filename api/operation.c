@@ -197,6 +197,17 @@ void operations_cancel_all(Operations *operations)
         operation_cancel(all->pdata[i], NULL);
 }
 
+void operations_abort_all(Operations *operations)
+{
+    g_autoptr(GMutexLocker) held = g_mutex_locker_new(&operations->mutex);
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, operations->by_id);
+    while (g_hash_table_iter_next(&iter, NULL, &value))
+        g_atomic_int_set(&((Operation *)value)->cancel, 1);
+}
+
 /* ---- one ---- */
 
 Operation *operation_new(Operations *operations, OperationClass class, const char *description,

@@ -43,6 +43,9 @@ guint operations_running(Operations *operations);
 /* Asks all that can be cancelled to stop. */
 void operations_cancel_all(Operations *operations);
 
+/* Raises the cancel flag of all, also of those that clients cannot cancel. */
+void operations_abort_all(Operations *operations);
+
 /* A pending operation, known to clients from operation_start on. `project` and `caller` may be
  * NULL. */
 Operation *operation_new(Operations *operations, OperationClass class, const char *description,

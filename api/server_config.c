@@ -8,7 +8,6 @@
 #include "wire.h"
 
 #define PASSWORD "core.trust_password"
-#define ADDRESS "core.https_address"
 
 static const Row *row_of(const char *key)
 {
@@ -87,6 +86,23 @@ static json_t *edited_body(const json_t *body, const Object *server, gboolean me
     return json_pack("{s:O}", "config", config);
 }
 
+/* Where `config` says; where it does not, as `stored` (may be NULL) does. */
+static gboolean listen_as(Call *call, const json_t *config, const Object *stored, GError **error)
+{
+    for (guint i = 0; i < LISTEN_MAX; i++) {
+        const char *key = listeners_key(i);
+        const char *address = json_member_string(config, key);
+
+        if (address == NULL && stored != NULL)
+            address = object_config(stored, key);
+        if (!listeners_set(call->daemon->listeners, i, address, error)) {
+            g_prefix_error(error, "config/%s: ", key);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
 gboolean server_config_write(Call *call, gboolean merge, GError **error)
 {
     static GMutex mutex; /* from where it listens to what is stored of it */
@@ -94,18 +110,13 @@ gboolean server_config_write(Call *call, gboolean merge, GError **error)
     g_autoptr(json_t) sent = call_body(call, error);
     g_autoptr(Snapshot) model = engine_ref_stored(call->daemon->engine);
     g_autoptr(Object) server = wire_server(model);
-    const char *before = object_config(server, ADDRESS);
-    const char *after;
     g_autoptr(json_t) body = sent != NULL ? edited_body(sent, server, merge, error) : NULL;
     json_t *config = json_object_get(body, "config");
 
     if (body == NULL)
         return FALSE;
-    after = json_member_string(config, ADDRESS);
-    if (after == NULL && merge)
-        after = before;
-    if (!call_is_dry_run(call) && !listeners_set(call->daemon->listeners, after, error)) {
-        g_prefix_error(error, "config/" ADDRESS ": ");
+    if (!call_is_dry_run(call) && !listen_as(call, config, merge ? server : NULL, error)) {
+        daemon_follow_model(call->daemon);
         return FALSE;
     }
     if (edit_run(call, merge ? EDIT_MERGE : EDIT_REPLACE, KIND_SERVER, "", body, error))

@@ -10,11 +10,15 @@ static const struct {
     const char *prefix;
     const char *why;
 } REASONS[] = {
-    {"server", "candid.", "logins need the API"},
-    {"server", "rbac.", "logins need the API"},
+    {"server", "candid.", "no client of Candid: callers are known by socket or certificate"},
+    {"server", "rbac.", "no client of an RBAC service: rights are those of certificates"},
     {"server", "cluster.", "one host only, there is no cluster yet"},
-    {"server", "core.", "needs a daemon that listens"},
-    {"server", "images.", "there are no image servers yet, images are local"},
+    {"server", "core.bgp_", "no BGP speaker yet"},
+    {"server", "core.debug_address", "nothing to profile at run time: see `berthd --debug`"},
+    {"server", "core.dns_address", "no network zones yet"},
+    {"server", "core.proxy_",
+     "the daemon takes http_proxy, https_proxy and no_proxy of its environment"},
+    {"server", "images.", "images are refreshed when somebody asks, not by the clock yet"},
     {"server", "maas.", "no MAAS client"},
     {"server", "network.ovn.", "no OVN networks yet"},
     {"server", "storage.", "no custom volumes yet"},

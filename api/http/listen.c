@@ -13,7 +13,6 @@
 #include "error.h"
 #include "file.h"
 
-#define DEFAULT_PORT "8443"
 #define BACKLOG 1024
 
 static gboolean unix_address(const char *path, struct sockaddr_un *ret, GError **error)
@@ -70,12 +69,14 @@ int listen_unix(const char *path, gid_t gid, GError **error)
     return fd_steal(&fd);
 }
 
-gboolean listen_split(const char *address, char **ret_host, char **ret_port, GError **error)
+gboolean listen_split(const char *address, guint default_port, char **ret_host, char **ret_port,
+                      GError **error)
 {
     const char *close = address[0] == '[' ? strchr(address, ']') : NULL;
     const char *colon = strrchr(address, ':');
     g_autofree char *host = NULL;
-    const char *port = DEFAULT_PORT;
+    g_autofree char *fallback = g_strdup_printf("%u", default_port);
+    const char *port = fallback;
     guint64 number;
 
     if (close != NULL) {
@@ -116,7 +117,7 @@ static int listen_on(const struct addrinfo *info)
     return fd_steal(&fd);
 }
 
-int listen_tcp(const char *address, GError **error)
+int listen_tcp(const char *address, guint default_port, GError **error)
 {
     struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
                              .ai_family = AF_UNSPEC,
@@ -128,7 +129,7 @@ int listen_tcp(const char *address, GError **error)
     int fd = -1;
     int reason = 0;
 
-    if (!listen_split(address, &host, &port, error))
+    if (!listen_split(address, default_port, &host, &port, error))
         return -1;
     /* "Any" is the one IPv6 socket that takes IPv4 too, unless the kernel has no IPv6. */
     status = getaddrinfo(host[0] != '\0' ? host : "::", port, &hints, &found);
@@ -144,7 +145,7 @@ int listen_tcp(const char *address, GError **error)
     if (fd < 0 && host[0] == '\0' && (reason == EAFNOSUPPORT || reason == EADDRNOTAVAIL)) {
         g_autofree char *any = g_strconcat("0.0.0.0:", port, NULL);
 
-        return listen_tcp(any, error);
+        return listen_tcp(any, default_port, error);
     }
     if (fd < 0)
         error_errno(error, reason, "listen on %s", address);
@@ -155,18 +156,24 @@ char *listen_address(int fd, gboolean far)
 {
     struct sockaddr_storage address = {0};
     socklen_t length = sizeof address;
-    char text[INET6_ADDRSTRLEN] = "";
 
     if ((far ? getpeername : getsockname)(fd, (struct sockaddr *)&address, &length) < 0)
         return g_strdup("");
-    if (address.ss_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)&address;
+    return listen_address_text((const struct sockaddr *)&address);
+}
+
+char *listen_address_text(const struct sockaddr *address)
+{
+    char text[INET6_ADDRSTRLEN] = "";
+
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)address;
 
         inet_ntop(AF_INET, &in->sin_addr, text, sizeof text);
         return g_strdup_printf("%s:%u", text, ntohs(in->sin_port));
     }
-    if (address.ss_family == AF_INET6) {
-        const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)&address;
+    if (address->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)address;
 
         if (IN6_IS_ADDR_V4MAPPED(&in->sin6_addr)) {
             inet_ntop(AF_INET, &in->sin6_addr.s6_addr[12], text, sizeof text);

@@ -40,6 +40,8 @@ static void request_free(Request *request)
     g_free(request->method);
     target_free(request->target);
     g_ptr_array_unref(request->headers);
+    if (request->extra != NULL)
+        g_ptr_array_unref(request->extra);
     g_clear_pointer(&request->peer.certificate, g_bytes_unref);
     g_free(request->peer_address);
     if (request->memory != NULL)
@@ -50,6 +52,14 @@ static void request_free(Request *request)
         close(request->spool);
     g_mutex_clear(&request->lock);
     g_free(request);
+}
+
+void request_add_header(Request *request, const char *name, const char *value)
+{
+    if (request->extra == NULL)
+        request->extra = g_ptr_array_new_with_free_func(g_free);
+    g_ptr_array_add(request->extra, g_strdup(name));
+    g_ptr_array_add(request->extra, g_strdup(value));
 }
 
 void request_keep(Request *request)

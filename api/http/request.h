@@ -17,8 +17,9 @@ typedef struct {
     gid_t gid;
     pid_t pid;
     const char *address; /* TCP: "192.0.2.1:4711", "[::1]:4711"; unix socket: "@" */
-    GBytes *certificate; /* TLS: DER of the client's own certificate, not verified; NULL when it
-                            showed none (AUTH-20) */
+    GBytes *certificate; /* TLS: DER of the client's own certificate, not verified but for its
+                            issuer (tls_set_authority); NULL when it showed none (AUTH-20) */
+    guint realm;         /* of the listener, as it was added */
 } Peer;
 
 /* How the body of a request is taken. A longer one is answered 413 by the server. */
@@ -68,6 +69,10 @@ int request_body_fd(const Request *request, guint64 *ret_size);
  */
 void request_set_data(Request *request, gpointer data, GDestroyNotify destroy);
 gpointer request_data(const Request *request);
+
+/* A header field of the answer, whatever the answer will be. To be called in a handler, before it
+ * answers or hands the request on. Strings are copied. */
+void request_add_header(Request *request, const char *name, const char *value);
 
 /* Answers. The first answer counts; a later one is dropped and its resources freed. `body` may be
  * NULL; a reference is taken. HEAD gets the header of it. */

@@ -31,6 +31,7 @@ struct Request {
     char *method;
     Target *target;
     GPtrArray *headers; /* name, value, name, value ... */
+    GPtrArray *extra;   /* the same, of the answer; NULL: none */
     Peer peer;
     char *peer_address;
 

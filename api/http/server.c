@@ -67,12 +67,15 @@ HttpServer *http_server_new(const HttpHandlers *handlers, const HttpLimits *limi
     own->idle_seconds = own->idle_seconds != 0 ? own->idle_seconds : 120;
     own->progress_seconds = own->progress_seconds != 0 ? own->progress_seconds : 60;
     own->connections = own->connections != 0 ? own->connections : 8192;
+    own->connections_per_address =
+        own->connections_per_address != 0 ? own->connections_per_address : 512;
     own->header_bytes = own->header_bytes != 0 ? own->header_bytes : 64 * 1024;
     server->spool = g_strdup(own->spool != NULL ? own->spool : g_get_tmp_dir());
     own->spool = server->spool;
     g_mutex_init(&server->lock);
     server->listeners = g_ptr_array_new();
     server->retired = g_ptr_array_new();
+    server->peers = peers_new(own->connections_per_address);
     server->watch = watch_new(end_retired, server);
     return server;
 }
@@ -114,6 +117,7 @@ void http_server_free(HttpServer *server)
     for (guint i = 0; i < all->len; i++)
         listener_stop(all->pdata[i]);
     watch_free(server->watch);
+    peers_free(server->peers);
     g_ptr_array_unref(server->retired);
     g_mutex_clear(&server->lock);
     g_free(server->spool);
@@ -121,13 +125,15 @@ void http_server_free(HttpServer *server)
 }
 
 /* Consumes fd and path. */
-static HttpListener *add(HttpServer *server, int fd, Tls *tls, char *path, GError **error)
+static HttpListener *add(HttpServer *server, int fd, Tls *tls, guint realm, char *path,
+                         GError **error)
 {
     HttpListener *listener = g_new0(HttpListener, 1);
 
     listener->server = server;
     listener->fd = fd;
     listener->tls = tls != NULL ? tls_ref(tls) : NULL;
+    listener->realm = realm;
     listener->path = path;
     listener->address = path != NULL ? g_strdup(path) : listen_address(fd, FALSE);
     listener->daemon = transport_start(listener, error);
@@ -145,14 +151,15 @@ HttpListener *http_server_add_unix(HttpServer *server, const char *path, gid_t g
 {
     int fd = listen_unix(path, gid, error);
 
-    return fd >= 0 ? add(server, fd, NULL, g_strdup(path), error) : NULL;
+    return fd >= 0 ? add(server, fd, NULL, 0, g_strdup(path), error) : NULL;
 }
 
-HttpListener *http_server_add_tcp(HttpServer *server, const char *address, Tls *tls, GError **error)
+HttpListener *http_server_add_tcp(HttpServer *server, const char *address, guint default_port,
+                                  Tls *tls, guint realm, GError **error)
 {
-    int fd = listen_tcp(address, error);
+    int fd = listen_tcp(address, default_port, error);
 
-    return fd >= 0 ? add(server, fd, tls, NULL, error) : NULL;
+    return fd >= 0 ? add(server, fd, tls, realm, NULL, error) : NULL;
 }
 
 HttpListener *http_server_add_fd(HttpServer *server, int fd, Tls *tls, GError **error)
@@ -173,7 +180,7 @@ HttpListener *http_server_add_fd(HttpServer *server, int fd, Tls *tls, GError **
         error_set(error, ERR_INVALID, "descriptor %d is a network socket, which needs TLS", fd);
         return NULL;
     }
-    return add(server, fd_steal(&owned), domain == AF_UNIX ? NULL : tls, NULL, error);
+    return add(server, fd_steal(&owned), domain == AF_UNIX ? NULL : tls, 0, NULL, error);
 }
 
 const char *http_listener_address(const HttpListener *listener)
@@ -196,6 +203,11 @@ void http_server_remove(HttpServer *server, HttpListener *listener)
     g_ptr_array_add(server->retired, listener);
     g_mutex_unlock(&server->lock);
     watch_wake(server->watch);
+}
+
+void http_server_set_proxies(HttpServer *server, const char *const *addresses)
+{
+    peers_set_proxies(server->peers, addresses);
 }
 
 guint http_server_connections(HttpServer *server)

@@ -26,6 +26,8 @@ typedef struct {
     guint progress_seconds; /* ... as is one that brings less than 16 KiB of its body in it, or
                                takes nothing of the answer; 0: 60 */
     guint connections;      /* of a listener at a time; more have to wait; 0: 8192 */
+    guint connections_per_address; /* of other machines, all listeners together; more are refused;
+                                      0: 512 */
     guint header_bytes; /* memory for a request's header, longer ones get 413, 414 or 431; 0: 64 KiB
                          */
 } HttpLimits;
@@ -46,10 +48,10 @@ HttpListener *http_server_add_unix(HttpServer *server, const char *path, gid_t g
  * `tls` is needed for a TCP socket. */
 HttpListener *http_server_add_fd(HttpServer *server, int fd, Tls *tls, GError **error);
 
-/* Listens on "HOST:PORT", HOST, ":PORT", "[IPv6]:PORT"; port 8443 when there is none (API-003).
- * HTTPS only (API-001). */
-HttpListener *http_server_add_tcp(HttpServer *server, const char *address, Tls *tls,
-                                  GError **error);
+/* Listens on "HOST:PORT", HOST, ":PORT", "[IPv6]:PORT"; at `default_port` when there is none. HTTPS
+ * only (API-001). `realm` is what its requests say of where they came in; 0 for other listeners. */
+HttpListener *http_server_add_tcp(HttpServer *server, const char *address, guint default_port,
+                                  Tls *tls, guint realm, GError **error);
 
 /* Where a listener of add_tcp or add_fd listens, "[::]:8443"; the path of a unix socket. */
 const char *http_listener_address(const HttpListener *listener);
@@ -57,6 +59,10 @@ const char *http_listener_address(const HttpListener *listener);
 /* Listens no longer, at once. Open connections finish their requests and upgrades; idle ones are
  * closed. */
 void http_server_remove(HttpServer *server, HttpListener *listener);
+
+/* IP addresses whose word about their clients' addresses is believed (AUTH-83); NULL: none. For
+ * connections that come from now on. */
+void http_server_set_proxies(HttpServer *server, const char *const *addresses);
 
 /* Connections that are open, all listeners together. */
 guint http_server_connections(HttpServer *server);

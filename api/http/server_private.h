@@ -3,6 +3,7 @@
 
 #include <microhttpd.h>
 
+#include "http/peers.h"
 #include "http/server.h"
 #include "http/watch.h"
 
@@ -11,6 +12,7 @@ struct HttpServer {
     HttpLimits limits; /* no zeros */
     char *spool;
     Watch *watch;
+    Peers *peers;
     gint unfinished; /* requests between their header and the end of their answer; atomic */
     GMutex lock;     /* of the two lists */
     GPtrArray *listeners;
@@ -22,6 +24,7 @@ struct HttpListener {
     struct MHD_Daemon *daemon;
     int fd;
     Tls *tls; /* NULL: unix socket */
+    guint realm;
     char *address;
     char *path;        /* of a unix socket to unlink, or NULL */
     gboolean retiring; /* every answer closes its connection; atomic */

@@ -11,6 +11,7 @@ const char TLS_PRIORITY[] =
 
 struct Tls {
     gatomicrefcount refs;
+    const Authority *authority; /* NULL: any */
     GMutex lock;
     gpointer credentials; /* one reference; an rc box of gnutls_certificate_credentials_t */
 };
@@ -70,6 +71,16 @@ void tls_unref(Tls *tls)
     tls_session_end(tls->credentials);
     g_mutex_clear(&tls->lock);
     g_free(tls);
+}
+
+void tls_set_authority(Tls *tls, const Authority *authority)
+{
+    tls->authority = authority;
+}
+
+gboolean tls_accepts(const Tls *tls, const gnutls_datum_t *chain, guint count)
+{
+    return tls->authority == NULL || authority_issued(tls->authority, chain, count);
 }
 
 gboolean tls_replace(Tls *tls, const char *certificate, const char *key, GError **error)

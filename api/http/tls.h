@@ -3,7 +3,8 @@
 #pragma once
 
 #include <gio/gio.h>
-#include <gnutls/gnutls.h>
+
+#include "http/authority.h"
 
 typedef struct Tls Tls;
 
@@ -15,6 +16,12 @@ void tls_unref(Tls *tls);
 
 /* Another certificate for connections that come from now on. Nothing changes on failure. */
 gboolean tls_replace(Tls *tls, const char *certificate, const char *key, GError **error);
+
+/* From now on only certificates that the authority issued are taken from clients (AUTH-56). It is
+ * borrowed. Before the first connection. */
+void tls_set_authority(Tls *tls, const Authority *authority);
+/* Whether a client's chain, its own certificate first, is to be taken. */
+gboolean tls_accepts(const Tls *tls, const gnutls_datum_t *chain, guint count);
 
 /* For the server: the GnuTLS priority string, and what a new session needs. The result belongs to
  * the session and is dropped with tls_session_end() after it. */

@@ -1,5 +1,6 @@
 /* The functions that libmicrohttpd calls for connections and requests. They run in the thread of
  * their listener. */
+#include <errno.h>
 #include <fcntl.h>
 #include <gnutls/abstract.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "error.h"
 #include "http/body.h"
 #include "http/listen.h"
+#include "http/proxy.h"
 #include "http/request_private.h"
 #include "http/server_private.h"
 
@@ -17,7 +19,10 @@ typedef struct {
     gpointer credentials; /* of TLS, or NULL */
     int socket;
     Peer peer;
-    char *address;
+    char *address; /* of the client, behind a proxy too once that has told */
+    Peers *peers;
+    ProxyPull *pull;   /* NULL: the client is at the other end itself */
+    Peers *counted;    /* where the address counts; NULL: nowhere */
     gboolean is_known; /* peer is filled in */
     guint64 progress;  /* bytes of a body since the deadline was set */
 } Connection;
@@ -35,6 +40,49 @@ static Connection *connection_of(struct MHD_Connection *connection)
     return info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
 
+/* GnuTLS reads here while a proxy may have something to say first. Who is at the other end is known
+ * then, and may have too many connections already. */
+static ssize_t pull_behind_proxy(gnutls_transport_ptr_t pointer, void *data, size_t size)
+{
+    Connection *own = pointer;
+    g_autofree char *address = NULL;
+    gssize got = proxy_pull_read(own->pull, data, size, &address);
+
+    if (address == NULL)
+        return got;
+    if (!peers_enter(own->peers, address)) {
+        errno = ECONNREFUSED;
+        return -1;
+    }
+    own->counted = own->peers;
+    g_free(own->address);
+    own->address = g_steal_pointer(&address);
+    return got;
+}
+
+static void begin_tls(const HttpListener *listener, Connection *own, gnutls_session_t session)
+{
+    own->peers = listener->server->peers;
+    own->credentials = tls_session_begin(listener->tls, session);
+    if (peers_is_proxy(own->peers, own->address)) {
+        own->pull = proxy_pull_new(own->socket);
+        gnutls_transport_set_pull_function(session, pull_behind_proxy);
+        gnutls_transport_set_ptr2(session, own, (gnutls_transport_ptr_t)(intptr_t)own->socket);
+    } else if (peers_enter(own->peers, own->address)) {
+        own->counted = own->peers;
+    }
+}
+
+/* One address does not take what all have. */
+static enum MHD_Result has_room(void *data, const struct sockaddr *address, socklen_t length)
+{
+    HttpListener *listener = data;
+    g_autofree char *text = listen_address_text(address);
+
+    return address->sa_family == AF_UNIX || peers_has_room(listener->server->peers, text) ? MHD_YES
+                                                                                          : MHD_NO;
+}
+
 static void on_connection(void *data, struct MHD_Connection *connection, void **context,
                           enum MHD_ConnectionNotificationCode code)
 {
@@ -44,9 +92,10 @@ static void on_connection(void *data, struct MHD_Connection *connection, void **
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         own = *context = g_new0(Connection, 1);
         own->socket = info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        own->address = listen_address(own->socket, TRUE);
         if (listener->tls != NULL)
-            own->credentials = tls_session_begin(
-                listener->tls, info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session);
+            begin_tls(listener, own,
+                      info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session);
         own->watch = watch_connection_new(listener->server->watch, own->socket);
         watch_connection_deadline(own->watch, listener->server->limits.idle_seconds);
         return;
@@ -56,6 +105,9 @@ static void on_connection(void *data, struct MHD_Connection *connection, void **
         tls_session_end(own->credentials);
     if (own->peer.certificate != NULL)
         g_bytes_unref(own->peer.certificate);
+    if (own->counted != NULL)
+        peers_leave(own->counted, own->address);
+    proxy_pull_free(own->pull);
     g_free(own->address);
     g_free(own);
 }
@@ -67,20 +119,23 @@ static void learn_peer(const HttpListener *listener, struct MHD_Connection *conn
     socklen_t length = sizeof credentials;
 
     own->is_known = TRUE;
-    own->address = listen_address(own->socket, TRUE);
     if (listener->tls == NULL) {
         getsockopt(own->socket, SOL_SOCKET, SO_PEERCRED, &credentials, &length);
-        own->peer =
-            (Peer){TRUE, credentials.uid, credentials.gid, credentials.pid, own->address, NULL};
+        own->peer = (Peer){.is_unix = TRUE,
+                           .uid = credentials.uid,
+                           .gid = credentials.gid,
+                           .pid = credentials.pid,
+                           .address = own->address};
     } else {
         guint count = 0;
         const gnutls_datum_t *chain = gnutls_certificate_get_peers(
             info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session, &count);
 
-        own->peer = (Peer){
-            FALSE, (uid_t)-1,    (gid_t)-1,
-            0,     own->address, count > 0 ? g_bytes_new(chain[0].data, chain[0].size) : NULL};
+        own->peer = (Peer){.uid = (uid_t)-1, .gid = (gid_t)-1, .address = own->address};
+        if (count > 0 && tls_accepts(listener->tls, chain, count))
+            own->peer.certificate = g_bytes_new(chain[0].data, chain[0].size);
     }
+    own->peer.realm = listener->realm;
 }
 
 /* The raw target is only given here, before the rest of the header. */
@@ -134,6 +189,10 @@ static enum MHD_Result queue(const HttpListener *listener, struct MHD_Connection
     struct MHD_Response *response = g_steal_pointer(&request->response);
     enum MHD_Result result;
 
+    if (request->extra != NULL) {
+        g_ptr_array_add(request->extra, NULL);
+        answer_add_headers(response, (Headers)request->extra->pdata);
+    }
     if (__atomic_load_n(&listener->retiring, __ATOMIC_RELAXED) && request->status != 101)
         MHD_add_response_header(response, "Connection", "close");
     /* A stream is over when its owner says so. */
@@ -280,8 +339,8 @@ struct MHD_Daemon *transport_start(HttpListener *listener, GError **error)
     else
         secure[0].option = MHD_OPTION_END;
     daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, on_request, listener, MHD_OPTION_EXTERNAL_LOGGER, log_nothing, NULL,
-        MHD_OPTION_LISTEN_SOCKET,
+        flags, 0, has_room, listener, on_request, listener, MHD_OPTION_EXTERNAL_LOGGER, log_nothing,
+        NULL, MHD_OPTION_LISTEN_SOCKET,
         /* It closes the one that it gets. */
         fcntl(listener->fd, F_DUPFD_CLOEXEC, 3), MHD_OPTION_URI_LOG_CALLBACK, on_target, listener,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, listener, MHD_OPTION_NOTIFY_CONNECTION,

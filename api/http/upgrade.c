@@ -121,6 +121,12 @@ void upgrade_release_all(struct MHD_Daemon *daemon)
     g_mutex_unlock(&list_lock);
 }
 
+/* As GnuTLS's own: that of a connection behind a proxy (http/proxy.h) was the transport's. */
+static ssize_t pull(gnutls_transport_ptr_t pointer, void *data, size_t size)
+{
+    return recv((int)(intptr_t)pointer, data, size, 0);
+}
+
 /* NULL when there are no descriptors left, or when the client sent more than a request before it
  * was asked to: the library would read what GnuTLS has of it, in its own thread. */
 static Stream *tls_stream_new(struct MHD_Connection *connection, int sock,
@@ -136,6 +142,7 @@ static Stream *tls_stream_new(struct MHD_Connection *connection, int sock,
     if (fd < 0 || nothing < 0 || gnutls_record_check_pending(session) > 0 ||
         dup3(nothing, sock, O_CLOEXEC) < 0)
         return NULL;
+    gnutls_transport_set_pull_function(session, pull);
     gnutls_transport_set_int(session, fd);
     stream = g_new0(TlsStream, 1);
     g_mutex_init(&stream->lock);

@@ -302,8 +302,8 @@ def test_disconnects(berth):
         operation, connect = start_exec(daemon, "sleep", "4711")
         streams = [connect(name) for name in "012"]
         wait_for(lambda: helpers() == 1, "the command runs")
-        tap.equal(daemon.stop(), 0)
-        wait_for(lambda: helpers() == 0, "a daemon that stops ends its sessions")
+        tap.equal(daemon.stop(signal.SIGINT), 0)
+        wait_for(lambda: helpers() == 0, "a daemon that stops at once ends its sessions")
         for stream in streams:
             stream.close()
         daemon.start()
