@@ -8,7 +8,8 @@
 #include "error.h"
 #include "plan_options.h"
 
-/* One request to plan: {"files": [{"name", "text"}], "options": see plan_options.h}. */
+/* One request to plan: {"files": [{"name", "text"}], "vars": {NAME: VALUE}, "options": see
+ * plan_options.h}. */
 typedef struct {
     Input *input;
     json_t *options;
@@ -26,7 +27,8 @@ static void wish_free(gpointer data)
     g_free(wish);
 }
 
-static gboolean read_files(Wish *wish, const json_t *files, const char *project, GError **error)
+static gboolean read_files(Wish *wish, const json_t *files, const json_t *vars, const char *project,
+                           GError **error)
 {
     g_autoptr(Problems) problems = problems_new();
     size_t i;
@@ -35,6 +37,8 @@ static gboolean read_files(Wish *wish, const json_t *files, const char *project,
     if (!json_is_array(files))
         return error_set(error, ERR_INVALID,
                          "\"files\" is missing: a list of {\"name\", \"text\"}");
+    if (vars != NULL && !input_give_json(wish->input, vars, error))
+        return FALSE;
     json_array_foreach ((json_t *)files, i, file) {
         const char *name = json_member_string(file, "name");
         const json_t *text = json_object_get(file, "text");
@@ -44,6 +48,7 @@ static gboolean read_files(Wish *wish, const json_t *files, const char *project,
         input_parse(wish->input, name, json_string_value(text), json_string_length(text), project,
                     problems);
     }
+    input_check_given(wish->input, problems);
     return problems_to_error(problems, TRUE, error);
 }
 
@@ -62,7 +67,7 @@ static Wish *read_wish(Call *call, GError **error)
     wish->cause = g_strdup("api apply");
     if (json_object_get(wish->options, "project") == NULL)
         json_object_set_new(wish->options, "project", json_string(call->project));
-    if (read_files(wish, json_object_get(body, "files"),
+    if (read_files(wish, json_object_get(body, "files"), json_object_get(body, "vars"),
                    json_member_string(wish->options, "project"), error))
         return wish;
     wish_free(wish);

@@ -32,6 +32,15 @@ static const GOptionEntry input_entries[] = {
     {NULL},
 };
 
+static const GOptionEntry vars_entries[] = {
+    {"var", 0, 0, G_OPTION_ARG_STRING_ARRAY, &record.vars,
+     "Value of a variable that the files declare; may be given again", "NAME=VALUE"},
+    {"var-file", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &record.var_files,
+     "YAML file of names and values of variables, over which --var wins; may be given again",
+     "FILE"},
+    {NULL},
+};
+
 static const GOptionEntry select_entries[] = {
     {"only", 0, 0, G_OPTION_ARG_STRING_ARRAY, &record.only,
      "Only these objects and what they need, such as instance/web or 'instance/*'; may be given "
@@ -183,6 +192,7 @@ static const GOptionEntry help_entries[] = {
 
 const OptionSet OPTION_SETS[] = {
     {OPTIONS_INPUT, "Input", input_entries},
+    {OPTIONS_VARS, "Variables", vars_entries},
     {OPTIONS_VALIDATE, "Checks", validate_entries},
     {OPTIONS_FMT, "Layout", fmt_entries},
     {OPTIONS_PLAN, "Plan", plan_entries},

@@ -25,6 +25,7 @@ typedef enum {
     OPTIONS_SET = 1 << 16,      /* --set, --adopt */
     OPTIONS_PRUNE = 1 << 17,    /* --prune */
     OPTIONS_WATCH = 1 << 18,    /* -w */
+    OPTIONS_VARS = 1 << 19,     /* --var, --var-file */
 } OptionSets;
 
 typedef struct {
@@ -33,6 +34,7 @@ typedef struct {
     char *dir, *project, *format;
     /* input and selection */
     char **files, **only, **exclude;
+    char **vars, **var_files;
     /* policy */
     char *set;
     gboolean prune, adopt;

@@ -38,7 +38,7 @@ gboolean command_plan(Cli *cli, GError **error)
         if (strcmp(g_ptr_array_index(paths, i), "-") == 0)
             return error_set(error, ERR_USAGE,
                              "--out needs files: standard input cannot be read again by apply");
-    input = sources_read(paths, cli->args->project, NULL, error);
+    input = sources_read(cli, paths, cli->args->project, NULL, error);
     if (input == NULL || !cli_open(cli, ENGINE_READ_ONLY, error))
         return FALSE;
     /* What a person would be asked about. */
@@ -104,7 +104,7 @@ gboolean command_apply(Cli *cli, GError **error)
     owner = sources_owner(cli, paths, error);
     if (owner == NULL)
         return FALSE;
-    input = sources_read(paths, cli->args->project, NULL, error);
+    input = sources_read(cli, paths, cli->args->project, NULL, error);
     if (input == NULL || !cli_open(cli, cli->args->dry_run ? ENGINE_READ_ONLY : 0, error))
         return FALSE;
     options = change_options(cli, owner, !cli->args->yes);
@@ -166,7 +166,7 @@ gboolean command_destroy(Cli *cli, GError **error)
         g_autoptr(GPtrArray) paths = sources_paths(cli, FALSE, error);
 
         owner = paths != NULL ? sources_owner(cli, paths, error) : NULL;
-        input = owner != NULL ? sources_read(paths, cli->args->project, NULL, error) : NULL;
+        input = owner != NULL ? sources_read(cli, paths, cli->args->project, NULL, error) : NULL;
         if (input == NULL)
             return FALSE;
     }

@@ -6,6 +6,7 @@
 #include "expand.h"
 #include "output.h"
 #include "select.h"
+#include "sources.h"
 #include "table.h"
 #include "view.h"
 
@@ -154,8 +155,9 @@ static json_t *chain_of(const Snapshot *stored, const Object *object, const char
 }
 
 /* Where the owner's file says it: "FILE:LINE:COLUMN", with a remark when the file says something
- * else by now. NULL when the owner is no file that can be read. */
-static char *written_at(const Cli *cli, const Object *object, const char *path)
+ * else by now; `ret_via` gets the variable or the overlaid file that has a say in it. NULL when the
+ * owner is no file that can be read. */
+static char *written_at(const Cli *cli, const Object *object, const char *path, char **ret_via)
 {
     g_autoptr(Problems) problems = problems_new();
     g_autoptr(Input) input = input_new();
@@ -163,7 +165,9 @@ static char *written_at(const Cli *cli, const Object *object, const char *path)
                            ? object->owner + 5
                            : NULL;
 
-    if (file == NULL || !input_read(input, file, cli->args->project, problems, NULL))
+    *ret_via = NULL;
+    if (file == NULL || !sources_give(cli, input, NULL) ||
+        !input_read(input, file, cli->args->project, problems, NULL))
         return NULL;
     for (guint i = 0; i < input->objects->len; i++) {
         const Object *declared = g_ptr_array_index(input->objects, i);
@@ -172,6 +176,7 @@ static char *written_at(const Cli *cli, const Object *object, const char *path)
         if (strcmp(declared->key, object->key) != 0)
             continue;
         where = object_where(declared, path);
+        *ret_via = g_strdup(object_via(declared, path));
         if (where == NULL || same_value(json_at(declared->spec, path), json_at(object->spec, path)))
             return g_steal_pointer(&where);
         return g_strconcat(where, " (changed since the last apply)", NULL);
@@ -221,6 +226,7 @@ static void print_text(const json_t *value)
     g_autofree char *path = view_path(json_member_string(value, "path"));
     g_autofree char *in_force = view_value(json_object_get(value, "value"));
     static const char *const lines[][2] = {{"where", "written"},
+                                           {"via", "through"},
                                            {"owner", "owner"},
                                            {"label", "a change costs"},
                                            {"summary", "meaning"}};
@@ -267,6 +273,7 @@ gboolean command_explain(Cli *cli, GError **error)
     g_autofree char *path = NULL;
     g_autofree char *label = NULL;
     g_autofree char *where = NULL;
+    g_autofree char *via = NULL;
     g_autoptr(json_t) chain = NULL;
     g_autoptr(json_t) value = NULL;
     g_autoptr(json_t) changed = NULL;
@@ -288,12 +295,12 @@ gboolean command_explain(Cli *cli, GError **error)
     chain = chain_of(stored, object, path, row);
     changed = last_change(cli->engine, object, path);
     label = object_label(object);
-    where = written_at(cli, giver_of(stored, object, path), path);
-    value = json_pack("{s:s, s:s, s:s, s:O*, s:O, s:s*, s:s*, s:s*, s:O*}", "object", label, "path",
-                      path, "owner", object->owner != NULL ? object->owner : "api", "value",
+    where = written_at(cli, giver_of(stored, object, path), path, &via);
+    value = json_pack("{s:s, s:s, s:s, s:O*, s:O, s:s*, s:s*, s:s*, s:s*, s:O*}", "object", label,
+                      "path", path, "owner", object->owner != NULL ? object->owner : "api", "value",
                       json_object_get(place_in_force(chain), "value"), "chain", chain, "where",
-                      where, "label", row != NULL ? label_to_string(row->label) : NULL, "summary",
-                      row != NULL ? row->summary : NULL, "last_change", changed);
+                      where, "via", via, "label", row != NULL ? label_to_string(row->label) : NULL,
+                      "summary", row != NULL ? row->summary : NULL, "last_change", changed);
     if (cli_format_is(cli, "json")) {
         g_autofree char *text = json_pretty(value);
 

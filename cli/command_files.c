@@ -63,9 +63,12 @@ gboolean command_validate(Cli *cli, GError **error)
 
     if (paths == NULL)
         return FALSE;
+    if (!sources_give(cli, input, error))
+        return FALSE;
     for (guint i = 0; i < paths->len; i++)
         if (!input_read(input, g_ptr_array_index(paths, i), cli->args->project, problems, error))
             return FALSE;
+    input_check_given(input, problems);
     if (!check_input(cli, input, problems, error))
         return FALSE;
     if (cli_format_is(cli, "json")) {

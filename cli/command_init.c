@@ -14,7 +14,7 @@ static gboolean preseed(Cli *cli, GError **error)
     g_autoptr(Plan) plan = NULL;
 
     g_ptr_array_add(paths, (char *)"-");
-    input = sources_read(paths, cli->args->project, NULL, error);
+    input = sources_read(cli, paths, cli->args->project, NULL, error);
     cli->args->dry_run = cli->args->plan;
     if (input == NULL || !cli_open(cli, cli->args->plan ? ENGINE_READ_ONLY : 0, error))
         return FALSE;

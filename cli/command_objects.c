@@ -207,7 +207,7 @@ gboolean command_adopt(Cli *cli, GError **error)
     if (cli->args->files != NULL) {
         paths = sources_paths(cli, FALSE, error);
         owner = sources_owner(cli, paths, error);
-        input = owner != NULL ? sources_read(paths, cli->args->project, NULL, error) : NULL;
+        input = owner != NULL ? sources_read(cli, paths, cli->args->project, NULL, error) : NULL;
         if (input == NULL)
             return FALSE;
     } else {

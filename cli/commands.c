@@ -12,7 +12,7 @@ static const Command state_commands[] = {
      "Keys that are valid but that this build cannot put in force are remarks here and errors in "
      "plan and "
      "apply.",
-     "text|json", OPTIONS_INPUT | OPTIONS_VALIDATE | OPTIONS_FORMAT, 0, -1, FALSE,
+     "text|json", OPTIONS_INPUT | OPTIONS_VARS | OPTIONS_VALIDATE | OPTIONS_FORMAT, 0, -1, FALSE,
      command_validate},
     {"fmt", "[PATH...]", "Lay out state files in the usual way, comments kept",
      "Changes indentation, blanks and quotes, never a value or an order. Without -w the result is "
@@ -38,8 +38,8 @@ static const Command change_commands[] = {
      "A plan saved with --out is carried out by 'berth apply FILE', unless the files or the host "
      "have "
      "changed in between (exit 7).",
-     "text|json", OPTIONS_INPUT | OPTIONS_PLAN | OPTIONS_FORMAT | CHANGE, 0, -1, FALSE,
-     command_plan},
+     "text|json", OPTIONS_INPUT | OPTIONS_VARS | OPTIONS_PLAN | OPTIONS_FORMAT | CHANGE, 0, -1,
+     FALSE, command_plan},
     {"apply", "[PATH|PLANFILE...]", "Make the host as the files say, all or nothing",
      "Shows the plan and asks before it changes anything. Then all of it is done and checked, or, "
      "if "
@@ -47,15 +47,15 @@ static const Command change_commands[] = {
      "With -y nothing is asked; what would delete and remake an object or its root then stays "
      "undone "
      "(exit 10) unless --allow-replace names it.",
-     "text|json|jsonl", OPTIONS_INPUT | CHANGE | OPTIONS_APPLY | OPTIONS_FORMAT, 0, -1, FALSE,
-     command_apply},
+     "text|json|jsonl", OPTIONS_INPUT | OPTIONS_VARS | CHANGE | OPTIONS_APPLY | OPTIONS_FORMAT, 0,
+     -1, FALSE, command_apply},
     {"destroy", "[PATH...]", "Delete the objects that the files declare",
      "The same way as apply, with deletions. The default project and the default profile always "
      "exist: they "
      "are reset. With --all everything that berth keeps goes.",
      "text|json|jsonl",
-     OPTIONS_INPUT | OPTIONS_ALL | OPTIONS_SELECT | OPTIONS_SET | OPTIONS_POLICY | OPTIONS_APPLY |
-         OPTIONS_FORMAT,
+     OPTIONS_INPUT | OPTIONS_VARS | OPTIONS_ALL | OPTIONS_SELECT | OPTIONS_SET | OPTIONS_POLICY |
+         OPTIONS_APPLY | OPTIONS_FORMAT,
      0, -1, FALSE, command_destroy},
     {"drift", "[OBJ...]", "Show where the host is no longer as it was applied",
      "Only looks. Exit 2 when there is drift, 0 when there is none.", "text|json", OPTIONS_FORMAT,
@@ -84,7 +84,7 @@ static const Command look_commands[] = {
      "For example 'berth explain instance/web.config.limits.memory': the value in force, every "
      "place that "
      "gives one, the file and line, the owner, and what a change would cost.",
-     "text|json", OPTIONS_FORMAT, 1, 1, FALSE, command_explain},
+     "text|json", OPTIONS_VARS | OPTIONS_FORMAT, 1, 1, FALSE, command_explain},
     {"dump", "[OBJ...]", "Print what is stored as a state file",
      "Defaults and computed keys are left out, so that a plan on the result is empty. Secrets are "
      "not "
@@ -113,7 +113,7 @@ static const Command history_commands[] = {
     {"adopt", "[OBJ...]", "Make a set the owner of objects, without changing them",
      "Give the objects and --set NAME, or files with -f: what they declare gets the set of the "
      "files.",
-     NULL, OPTIONS_INPUT | OPTIONS_OWNER, 0, -1, FALSE, command_adopt},
+     NULL, OPTIONS_INPUT | OPTIONS_VARS | OPTIONS_OWNER, 0, -1, FALSE, command_adopt},
     {"release", "OBJ...", "Give up the ownership of objects, without changing them", NULL, NULL, 0,
      1, -1, FALSE, command_release},
     {"parked", "", "List deleted data that can still be brought back", NULL, "table|json|yaml|csv",

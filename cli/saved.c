@@ -12,6 +12,33 @@
 #define SAVED_VERSION 1
 #define SAVED_MAX_BYTES (256u << 20)
 
+/* Words of the command line; paths become absolute. */
+static json_t *list_of(char *const *words, gboolean paths)
+{
+    json_t *list = json_array();
+
+    for (guint i = 0; words != NULL && words[i] != NULL; i++) {
+        g_autofree char *word =
+            paths ? g_canonicalize_filename(words[i], NULL) : g_strdup(words[i]);
+
+        json_array_append_new(list, json_string(word));
+    }
+    return list;
+}
+
+/* The reverse. Newly allocated. */
+static char **words_of(const json_t *list)
+{
+    g_autoptr(GStrvBuilder) words = g_strv_builder_new();
+    size_t i;
+    json_t *word;
+
+    json_array_foreach ((json_t *)list, i, word)
+        if (json_is_string(word))
+            g_strv_builder_add(words, json_string_value(word));
+    return g_strv_builder_end(words);
+}
+
 gboolean saved_write(const Cli *cli, const char *path, const Plan *plan, const GPtrArray *paths,
                      const Input *input, const json_t *options, GError **error)
 {
@@ -19,13 +46,16 @@ gboolean saved_write(const Cli *cli, const char *path, const Plan *plan, const G
     g_autoptr(json_t) saved = NULL;
     g_autofree char *text = NULL;
     json_t *list = json_array();
+    json_t *variables = json_object();
 
     for (guint i = 0; i < paths->len; i++)
         json_array_append_new(list, json_string(g_ptr_array_index(paths, i)));
-    saved =
-        json_pack("{s:s, s:i, s:s, s:s, s:s, s:o, s:O, s:o}", "format", SAVED_FORMAT,
-                  "format_version", SAVED_VERSION, "plan_hash", plan->hash, "digest", input->digest,
-                  "directory", dir, "paths", list, "options", options, "plan", plan_json(plan));
+    json_object_set_new(variables, "given", list_of(cli->args->vars, FALSE));
+    json_object_set_new(variables, "files", list_of(cli->args->var_files, TRUE));
+    saved = json_pack("{s:s, s:i, s:s, s:s, s:s, s:o, s:o, s:O, s:o}", "format", SAVED_FORMAT,
+                      "format_version", SAVED_VERSION, "plan_hash", plan->hash, "digest",
+                      input->digest, "directory", dir, "paths", list, "variables", variables,
+                      "options", options, "plan", plan_json(plan));
     text = json_pretty(saved);
     return file_write(path, text, -1, 0600, NULL, error);
 }
@@ -79,10 +109,18 @@ Plan *saved_plan(Cli *cli, const json_t *saved, GError **error)
                   directory, dir);
         return NULL;
     }
+    if (cli->args->vars != NULL || cli->args->var_files != NULL) {
+        error_set(error, ERR_USAGE,
+                  "a saved plan has its variables with it: leave out --var and "
+                  "--var-file");
+        return NULL;
+    }
+    cli->args->vars = words_of(json_object_get(json_object_get(saved, "variables"), "given"));
+    cli->args->var_files = words_of(json_object_get(json_object_get(saved, "variables"), "files"));
     json_array_foreach (json_object_get(saved, "paths"), i, path)
         g_ptr_array_add(paths, (char *)json_string_value(path));
     plan_options_read(options, &change);
-    input = sources_read(paths, change.project, json_string_at(saved, "digest"), &local);
+    input = sources_read(cli, paths, change.project, json_string_at(saved, "digest"), &local);
     if (input == NULL) {
         /* A file that is gone or cannot be read has changed too. */
         local->code = ERR_CONFLICT;

@@ -37,14 +37,31 @@ GPtrArray *sources_paths(const Cli *cli, gboolean absolute, GError **error)
     return g_steal_pointer(&paths);
 }
 
-Input *sources_read(const GPtrArray *paths, const char *project, const char *digest, GError **error)
+gboolean sources_give(const Cli *cli, Input *input, GError **error)
+{
+    const Arguments *args = cli->args;
+
+    for (guint i = 0; args->var_files != NULL && args->var_files[i] != NULL; i++)
+        if (!input_give_file(input, args->var_files[i], error))
+            return FALSE;
+    for (guint i = 0; args->vars != NULL && args->vars[i] != NULL; i++)
+        if (!input_give(input, args->vars[i], error))
+            return FALSE;
+    return TRUE;
+}
+
+Input *sources_read(const Cli *cli, const GPtrArray *paths, const char *project, const char *digest,
+                    GError **error)
 {
     g_autoptr(Input) input = input_new();
     g_autoptr(Problems) problems = problems_new();
 
+    if (!sources_give(cli, input, error))
+        return NULL;
     for (guint i = 0; i < paths->len; i++)
         if (!input_read(input, g_ptr_array_index(paths, i), project, problems, error))
             return NULL;
+    input_check_given(input, problems);
     if (digest != NULL && g_strcmp0(digest, input->digest) != 0) {
         error_set(error, ERR_CONFLICT,
                   "the files have changed since the plan was saved: plan again");

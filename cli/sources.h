@@ -9,11 +9,14 @@
  * ERR_USAGE when there is nothing to read. */
 GPtrArray *sources_paths(const Cli *cli, gboolean absolute, GError **error);
 
+/* Gives the variables of --var and --var-file to the input. */
+gboolean sources_give(const Cli *cli, Input *input, GError **error);
+
 /* Reads all of `paths` (of char *); objects that name no project belong to `project`. Remarks go to
  * stderr with -v. Mistakes are one error that names each (ERR_INVALID), and so is what this build
  * does not handle (ERR_UNSUPPORTED). When `digest` is not NULL, the files must be those that had
  * it: ERR_CONFLICT. */
-Input *sources_read(const GPtrArray *paths, const char *project, const char *digest,
+Input *sources_read(const Cli *cli, const GPtrArray *paths, const char *project, const char *digest,
                     GError **error);
 
 /* Owner of what the paths declare: "file:NAME" by --set, else by the first path made absolute. NULL

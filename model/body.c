@@ -2,17 +2,12 @@
 
 #include "body_parts.h"
 
-static void origin_clear(void *data)
-{
-    g_free(((Origin *)data)->path);
-}
-
 /* What a short `source` stands for; NULL with a problem when it stands for nothing. */
 static json_t *short_source(Body *body, const char *path, const Node *node)
 {
     g_autofree char *plain = body_plain_text(body->source, body->label, path, node);
-    json_t *source =
-        plain != NULL ? body_long_source(body->kind->id, plain, body->source->folder) : NULL;
+    g_autofree char *folder = body_folder(body->source, node);
+    json_t *source = plain != NULL ? body_long_source(body->kind->id, plain, folder) : NULL;
 
     if (plain != NULL && source == NULL)
         body_mistake(body, path, node,
@@ -49,7 +44,7 @@ static gboolean set_short_source(Body *body, json_t *spec, const Pair *pair)
         const char *name = json_object_get(source, "alias") != NULL ? "source/alias" : "source";
 
         json_object_set_new_nocheck(spec, "source", source);
-        body_remember(body, g_strdup(name), pair->value);
+        body_remember(body, g_strdup(name), pair->value, pair->value);
     }
     return TRUE;
 }
@@ -77,7 +72,7 @@ static void set_key(Body *body, json_t *config, json_t *generated, const Pair *p
         return;
     json_object_set_new_nocheck(computed ? generated : config, key, value);
     if (!computed)
-        body_remember(body, g_steal_pointer(&path), pair->key);
+        body_remember(body, g_steal_pointer(&path), pair->key, pair->value);
 }
 
 static void set_config(Body *body, json_t *config, json_t *generated, const Node *node)
@@ -115,9 +110,9 @@ static void set_device(Body *body, json_t *devices, const Pair *pair)
         if (value == NULL)
             continue;
         json_object_set_new_nocheck(device, key, value);
-        body_remember(body, g_steal_pointer(&below), member->key);
+        body_remember(body, g_steal_pointer(&below), member->key, member->value);
     }
-    body_remember(body, g_steal_pointer(&path), pair->key);
+    body_remember(body, g_steal_pointer(&path), pair->key, pair->value);
     json_object_set_new_nocheck(devices, name, g_steal_pointer(&device));
 }
 
@@ -266,6 +261,7 @@ Object *body_object(const BodySource *source, const Kind *kind, const char *name
     project = find_project(source, kind, node);
     key = object_key(kind->id, project, NULL, own);
     body.label = object_key_label(key);
+    body.file = node->file != NULL ? node->file : source->file;
     body.origins = g_array_new(FALSE, FALSE, sizeof(Origin));
     g_array_set_clear_func(body.origins, origin_clear);
     spec = json_object();
@@ -274,16 +270,20 @@ Object *body_object(const BodySource *source, const Kind *kind, const char *name
         json_object_set_new(spec, "config", json_object());
     if ((kind->flags & KIND_DEVICES) != 0)
         json_object_set_new(spec, "devices", json_object());
-    body_remember(&body, g_strdup(""), node);
+    body_remember(&body, g_strdup(""), node, node);
     for (guint i = 0; node->kind == NODE_MAP && i < node->count; i++) {
         if (strcmp(node->pairs[i].key->text, "name") == 0)
-            body_remember(&body, g_strdup("name"), node->pairs[i].key);
+            body_remember(&body, g_strdup("name"), node->pairs[i].key, node->pairs[i].value);
         set_member(&body, spec, generated, &node->pairs[i]);
     }
-    if (kind->id == KIND_IMAGE && json_is_object(json_object_get(spec, "source")))
-        body_resolve_files(json_object_get(spec, "source"), source->folder);
+    if (kind->id == KIND_IMAGE && json_is_object(json_object_get(spec, "source"))) {
+        const Node *written = node_get(node, "source");
+        g_autofree char *folder = body_folder(source, written != NULL ? written : node);
+
+        body_resolve_files(json_object_get(spec, "source"), folder);
+    }
     object = object_new(kind->id, project, NULL, own, spec, generated);
-    object->file = g_strdup(source->file);
+    object->file = g_strdup(body.file);
     object->origins = body.origins;
     g_free(body.label);
     return object;

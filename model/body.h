@@ -12,6 +12,7 @@ typedef struct {
     const char *project; /* of objects that name none; NULL is "default" */
     gboolean foreign;    /* a body made by a server (REST, `show` text): computed fields are dropped
                             instead of refused, ${ is text */
+    gboolean expanded;   /* variables are put in already: what is left of ${ is text */
     Problems *problems;
 } BodySource;
 
@@ -24,11 +25,14 @@ Object *body_object(const BodySource *source, const Kind *kind, const char *name
 void body_problem(const BodySource *source, Severity severity, const char *label, const char *path,
                   const Node *node, const char *format, ...) G_GNUC_PRINTF(6, 7);
 
-/* Looks for ${...} in a text of a state file. Returns the text with $${ turned to ${, newly
- * allocated; NULL with a problem when a variable or secret is used, which this build refuses
- * (EN-04, EN-05). */
+/* The text of a scalar. Newly allocated; NULL with a problem when it is a secret, which this build
+ * refuses (EN-05). */
 char *body_plain_text(const BodySource *source, const char *label, const char *path,
                       const Node *node);
+
+/* What relative paths of a node are relative to: the folder of its file. Newly allocated; NULL:
+ * they stay as they are. */
+char *body_folder(const BodySource *source, const Node *node);
 
 /* The short spellings of `source` (EN-08): an instance's names an image by name or fingerprint, an
  * image's is builtin:NAME or a file's path. NULL when the text is neither; paths become absolute

@@ -9,11 +9,12 @@ typedef struct {
     const BodySource *source;
     const Kind *kind;
     char *label;
-    GArray *origins; /* of Origin */
+    const char *file; /* that the object begins in; NULL when it comes as JSON */
+    GArray *origins;  /* of Origin */
 } Body;
 
-/* Notes where a field was written; steals `path`. */
-void body_remember(Body *body, char *path, const Node *node);
+/* Notes that a field with this value was written at `node`; steals `path`. */
+void body_remember(Body *body, char *path, const Node *node, const Node *value);
 
 /* An error about a field of the object. */
 void body_mistake(Body *body, const char *path, const Node *node, const char *format, ...)

@@ -20,6 +20,16 @@ static char *resolve_file(const char *file, const char *folder)
     return folder != NULL ? g_canonicalize_filename(file, folder) : g_strdup(file);
 }
 
+char *body_folder(const BodySource *source, const Node *node)
+{
+    g_autofree char *path = NULL;
+
+    if (node->file == NULL || source->file == NULL || strcmp(node->file, source->file) == 0)
+        return g_strdup(source->folder);
+    path = g_canonicalize_filename(node->file, NULL);
+    return g_path_get_dirname(path);
+}
+
 void body_resolve_files(json_t *source, const char *folder)
 {
     static const char *const members[] = {"file", "rootfs"};

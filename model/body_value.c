@@ -1,15 +1,20 @@
 #include <string.h>
 
 #include "body_parts.h"
+#include "secrets.h"
 
-void body_remember(Body *body, char *path, const Node *node)
+void body_remember(Body *body, char *path, const Node *node, const Node *value)
 {
-    Origin origin = {path, node->line, node->column};
+    Origin origin = {.path = path, .line = node->line, .column = node->column};
 
-    if (node->line == 0 || body->source->file == NULL)
+    if (node->line == 0 || body->file == NULL) {
         g_free(path);
-    else
-        g_array_append_val(body->origins, origin);
+        return;
+    }
+    if (node->file != NULL && strcmp(node->file, body->file) != 0)
+        origin.file = g_strdup(node->file);
+    origin.via = g_strdup(value->via);
+    g_array_append_val(body->origins, origin);
 }
 
 static void report(Severity severity, const BodySource *source, const char *label, const char *path,
@@ -18,9 +23,18 @@ static void report(Severity severity, const BodySource *source, const char *labe
 static void report(Severity severity, const BodySource *source, const char *label, const char *path,
                    const Node *node, const char *format, va_list args)
 {
-    problem_take(source->problems, severity, label, path,
-                 problem_place(source->file, node->line, node->column),
-                 g_strdup_vprintf(format, args));
+    char *text = g_strdup_vprintf(format, args);
+
+    if (node->via != NULL) {
+        char *whole = g_strdup_printf("%s (%s)", text, node->via);
+
+        g_free(text);
+        text = whole;
+    }
+    problem_take(
+        source->problems, severity, label, path,
+        problem_place(node->file != NULL ? node->file : source->file, node->line, node->column),
+        text);
 }
 
 void body_problem(const BodySource *source, Severity severity, const char *label, const char *path,
@@ -45,30 +59,12 @@ void body_mistake(Body *body, const char *path, const Node *node, const char *fo
 char *body_plain_text(const BodySource *source, const char *label, const char *path,
                       const Node *node)
 {
-    GString *text;
-
-    if (source->foreign || strstr(node->text, "${") == NULL)
-        return g_strdup(node->text);
-    text = g_string_sized_new(node->count);
-    for (const char *at = node->text; *at != '\0';) {
-        if (g_str_has_prefix(at, "$${")) {
-            g_string_append(text, "${");
-            at += 3;
-        } else if (g_str_has_prefix(at, "${")) {
-            const char *end = strchr(at, '}');
-            int length = end != NULL && end - at < 60 ? (int)(end - at) + 1 : 2;
-
-            body_problem(
-                source, PROBLEM_UNSUPPORTED, label, path, node,
-                "%s %.*s is not supported by this build; write $${ for a ${ that is meant as text",
-                g_str_has_prefix(at, "${secret:") ? "the secret" : "the variable", length, at);
-            g_string_free(text, TRUE);
-            return NULL;
-        } else {
-            g_string_append_c(text, *at++);
-        }
+    if (!source->foreign && !source->expanded && secrets_is_reference(node->text)) {
+        body_problem(source, PROBLEM_UNSUPPORTED, label, path, node,
+                     "the secret %.60s is not supported by this build", node->text);
+        return NULL;
     }
-    return g_string_free(text, FALSE);
+    return g_strdup(node->text);
 }
 
 char *body_key_text(Body *body, const char *path, const Node *key)
@@ -86,8 +82,6 @@ json_t *body_text_value(Body *body, const char *path, const Node *node)
         body_mistake(body, path, node, "must be text, not %s", node_kind_name(node));
         return NULL;
     }
-    if (body->source->foreign || strstr(node->text, "${") == NULL)
-        return json_stringn_nocheck(node->text, node->count);
     text = body_plain_text(body->source, body->label, path, node);
     return text != NULL ? json_string_nocheck(text) : NULL;
 }
@@ -192,7 +186,7 @@ static json_t *map_value(Body *body, const char *path, const Node *node)
 
         if (value != NULL) {
             json_object_set_new_nocheck(map, key, value);
-            body_remember(body, g_steal_pointer(&below), pair->key);
+            body_remember(body, g_steal_pointer(&below), pair->key, pair->value);
         }
     }
     return json_object_size(map) > 0 ? g_steal_pointer(&map) : NULL;
@@ -251,7 +245,7 @@ void body_set_field(Body *body, json_t *object, const Row *row, const char *pref
         return;
     }
     json_object_set_new_nocheck(object, pair->key->text, value);
-    body_remember(body, g_steal_pointer(&path), pair->key);
+    body_remember(body, g_steal_pointer(&path), pair->key, pair->value);
 }
 
 static json_t *fields_value(Body *body, const Row *rows, const char *prefix, const Node *node)

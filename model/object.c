@@ -2,9 +2,13 @@
 
 #include <string.h>
 
-static void origin_clear(gpointer data)
+void origin_clear(gpointer data)
 {
-    g_free(((Origin *)data)->path);
+    Origin *origin = data;
+
+    g_free(origin->path);
+    g_free(origin->file);
+    g_free(origin->via);
 }
 
 char *object_key(KindId kind, const char *project, const char *parent, const char *name)
@@ -123,7 +127,7 @@ const char *object_config_or_default(const Object *object, const char *key)
 
 void object_add_origin(Object *object, const char *path, guint line, guint column)
 {
-    Origin origin = {g_strdup(path), line, column};
+    Origin origin = {.path = g_strdup(path), .line = line, .column = column};
 
     if (object->origins == NULL) {
         object->origins = g_array_new(FALSE, FALSE, sizeof(Origin));
@@ -141,7 +145,8 @@ static gboolean path_encloses(const char *outer, const char *inner)
            (strncmp(outer, inner, length) == 0 && (inner[length] == '\0' || inner[length] == '/'));
 }
 
-char *object_where(const Object *object, const char *path)
+/* The origin of a field, or of what encloses it. */
+static const Origin *find_origin(const Object *object, const char *path)
 {
     const Origin *best = NULL;
 
@@ -154,7 +159,22 @@ char *object_where(const Object *object, const char *path)
             (best == NULL || strlen(origin->path) > strlen(best->path)))
             best = origin;
     }
-    if (best == NULL)
+    return best;
+}
+
+char *object_where(const Object *object, const char *path)
+{
+    const Origin *origin = find_origin(object, path);
+
+    if (origin == NULL)
         return NULL;
-    return g_strdup_printf("%s:%u:%u", object->file, best->line, best->column);
+    return g_strdup_printf("%s:%u:%u", origin->file != NULL ? origin->file : object->file,
+                           origin->line, origin->column);
+}
+
+const char *object_via(const Object *object, const char *path)
+{
+    const Origin *origin = find_origin(object, path);
+
+    return origin != NULL ? origin->via : NULL;
 }

@@ -18,6 +18,9 @@ typedef struct {
     char
         *path; /* "config/limits.memory", "devices/eth0/network", "name"; "" is the object itself */
     guint line, column;
+    char *file; /* NULL: the object's own */
+    char *via;  /* what else has a say in it, such as "variable size, declared at vars.yaml:3:3";
+                   NULL: nothing */
 } Origin;
 
 struct Object {
@@ -31,10 +34,13 @@ struct Object {
                           "volatile.eth0.hwaddr") */
     gint64 created;    /* seconds since the epoch; 0 before its first commit */
     char *owner;       /* "file:NAME" or "api" (EN-43) */
-    char *
-        file; /* the file that the origins are in; NULL when the object does not come from a file */
+    char *file; /* the file that most origins are in; NULL when the object does not come from a file
+                 */
     GArray *origins; /* of Origin; NULL when unknown */
 };
+
+/* Frees what is in an Origin: clear function of an array of them. */
+void origin_clear(gpointer data);
 
 /* A new object with one reference. `spec` and `generated` are stolen (NULL generated becomes {}).
  */
@@ -72,6 +78,10 @@ const char *object_config_or_default(const Object *object, const char *key);
 /* "FILE:LINE:COLUMN" of a field, falling back to its nearest enclosing path; NULL when unknown.
  * Newly allocated. */
 char *object_where(const Object *object, const char *path);
+
+/* What else than the place of object_where() has a say in a field: a variable and where it is
+ * declared, the overlaid file. NULL when nothing has. Borrowed. */
+const char *object_via(const Object *object, const char *path);
 
 /* Remembers where a field was written; only before the object is shared. */
 void object_add_origin(Object *object, const char *path, guint line, guint column);

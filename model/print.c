@@ -4,13 +4,14 @@
 #include <yaml.h>
 
 #include "body.h"
+#include "secrets.h"
 
 /* Events go through libyaml's emitter, which knows how text must be quoted; which text *should* be
  * is decided here. */
 typedef struct {
     yaml_emitter_t emitter;
     GString *text;
-    gboolean state_file; /* ${ in a value is written $${, so that it stays text when read */
+    gboolean is_template; /* ${ in a value is written $${, so that it stays text when read */
 } Printer;
 
 static int append_output(void *data, unsigned char *buffer, size_t size)
@@ -27,14 +28,14 @@ static void emit(Printer *printer, yaml_event_t *event)
         g_error("cannot print YAML: %s", printer->emitter.problem);
 }
 
-static void printer_init(Printer *printer, gboolean state_file)
+static void printer_init(Printer *printer, gboolean is_template)
 {
     yaml_event_t event;
 
     if (yaml_emitter_initialize(&printer->emitter) == 0)
         g_error("no memory for a YAML emitter");
     printer->text = g_string_new(NULL);
-    printer->state_file = state_file;
+    printer->is_template = is_template;
     yaml_emitter_set_output(&printer->emitter, append_output, printer->text);
     yaml_emitter_set_unicode(&printer->emitter, 1);
     yaml_emitter_set_width(&printer->emitter, -1);
@@ -111,7 +112,7 @@ static char *escaped(const Printer *printer, const char *text)
 {
     g_auto(GStrv) parts = NULL;
 
-    if (!printer->state_file || strstr(text, "${") == NULL)
+    if (!printer->is_template || strstr(text, "${") == NULL)
         return g_strdup(text);
     parts = g_strsplit(text, "${", -1);
     return g_strjoinv("$${", parts);
@@ -352,14 +353,44 @@ static gboolean put_section(Printer *printer, const Kind *kind, const GPtrArray 
     return any;
 }
 
+/* Whether a text looks like a reference to a secret and is none. */
+static gboolean is_misleading(const json_t *value)
+{
+    size_t i;
+    const char *key;
+    json_t *item;
+
+    json_array_foreach ((json_t *)value, i, item)
+        if (is_misleading(item))
+            return TRUE;
+    json_object_foreach ((json_t *)value, key, item)
+        if (secrets_is_reference(key) || is_misleading(item))
+            return TRUE;
+    return json_is_string(value) && secrets_is_reference(json_string_value(value));
+}
+
+/* In a file without `vars:` a ${ is text, but for secrets. */
+static gboolean needs_template(const GPtrArray *objects)
+{
+    for (guint i = 0; i < objects->len; i++)
+        if (is_misleading(((const Object *)objects->pdata[i])->spec))
+            return TRUE;
+    return FALSE;
+}
+
 char *print_objects(const GPtrArray *objects)
 {
     gboolean any = FALSE;
     g_autofree char *text = NULL;
     Printer printer;
 
-    printer_init(&printer, TRUE);
+    printer_init(&printer, needs_template(objects));
     begin_map(&printer, FALSE);
+    if (printer.is_template) {
+        put_key(&printer, "vars");
+        begin_map(&printer, TRUE);
+        end_map(&printer);
+    }
     for (guint i = 0; i < KIND_MAX; i++)
         any = put_section(&printer, KINDS[i], objects) || any;
     end_map(&printer);

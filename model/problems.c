@@ -83,12 +83,19 @@ void problem_add(Problems *problems, Severity severity, const Object *object, co
                  const char *format, ...)
 {
     g_autofree char *label = object != NULL ? object_label(object) : NULL;
+    const char *via = object != NULL ? object_via(object, path != NULL ? path : "") : NULL;
     va_list args;
     char *text;
 
     va_start(args, format);
     text = g_strdup_vprintf(format, args);
     va_end(args);
+    if (via != NULL) {
+        char *whole = g_strdup_printf("%s (%s)", text, via);
+
+        g_free(text);
+        text = whole;
+    }
     problem_take(problems, severity, label, path,
                  object != NULL ? object_where(object, path != NULL ? path : "") : NULL, text);
 }

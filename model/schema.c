@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "object.h"
+#include "variables.h"
 
 #define DIALECT "https://json-schema.org/draft/2020-12/schema"
 
@@ -83,9 +84,39 @@ static json_t *fallback_of(const Row *row)
     return json_string(row->fallback);
 }
 
+#define WITH_VARIABLE "\\$\\{"
+
+/* A text with a variable in it may stand where something else is meant (EN-04). Patterns look at
+ * texts only. */
+static json_t *with_variables(json_t *schema)
+{
+    json_t *type = json_object_get(schema, "type");
+    const char *pattern = json_member_string(schema, "pattern");
+    gboolean text = json_is_string(type) && strcmp(json_string_value(type), "string") == 0;
+    size_t i;
+    json_t *item;
+
+    if (type == NULL)
+        return json_pack("{s:[o, {s:s, s:s}]}", "anyOf", schema, "type", "string", "pattern",
+                         WITH_VARIABLE);
+    json_array_foreach (type, i, item)
+        text |= strcmp(json_string_value(item), "string") == 0;
+    if (text && pattern != NULL)
+        json_object_set_new(schema, "pattern", json_sprintf(WITH_VARIABLE "|%s", pattern));
+    if (text)
+        return schema;
+    if (json_is_string(type))
+        json_object_set_new(schema, "type", json_pack("[O, s]", type, "string"));
+    else
+        json_array_append_new(type, json_string("string"));
+    json_object_set_new(schema, "pattern", json_string(WITH_VARIABLE));
+    return schema;
+}
+
 static json_t *row_schema(const Row *row)
 {
-    json_t *schema = (row->flags & ROW_RUNTIME) != 0 ? json_object() : shape_schema(row);
+    json_t *schema =
+        (row->flags & ROW_RUNTIME) != 0 ? json_object() : with_variables(shape_schema(row));
 
     json_object_set_new(
         schema, "description",
@@ -204,10 +235,18 @@ static json_t *device_schema(void)
                      "properties", "type", "enum", names, "allOf", cases);
 }
 
+/* What an entry of an overlay may say of itself (EN-04). */
+static json_t *patch_schema(void)
+{
+    return json_pack("{s:[s,s,s], s:s}", "enum", "merge", "replace", "delete", "description",
+                     "In an overlay: what to do with what this is laid over.");
+}
+
 static json_t *config_schema(const Kind *kind)
 {
     json_t *schema = rows_schema(kind->config, NULL);
 
+    json_object_set_new(json_object_get(schema, "properties"), "$patch", patch_schema());
     json_object_set_new(schema, "type", json_pack("[s,s]", "object", "null"));
     return schema;
 }
@@ -224,6 +263,16 @@ static json_t *entry_schema(const Kind *kind)
     name = json_pack("{s:s, s:i, s:s}", "type", "string", "minLength", 1, "description",
                      "Name of the object.");
     json_object_set_new(properties, "name", name);
+    json_object_set_new(
+        properties, "foreach",
+        json_pack("{s:[s,s,s,s], s:s}", "type", "array", "object", "integer", "string",
+                  "description",
+                  "Makes one object for each item of a list or map, or so many; ${each.key} and "
+                  "${each.value} are the item."));
+    json_object_set_new(
+        properties, "as",
+        json_pack("{s:s, s:s}", "type", "string", "description", "Name to use instead of each."));
+    json_object_set_new(properties, "$patch", patch_schema());
     if (json_object_get(schema, "required") == NULL)
         json_object_set_new(schema, "required", json_array());
     json_array_insert_new(json_object_get(schema, "required"), 0, json_string("name"));
@@ -254,12 +303,38 @@ static void add_head(json_t *schema, const char *title)
     json_decref(head);
 }
 
+/* What a file says of itself: variables, and the other files that belong to it (EN-04). */
+static void add_language(json_t *properties, json_t *definitions)
+{
+    json_t *types = json_array();
+    json_t *paths =
+        json_pack("{s:[s,s,s], s:{s:s}, s:s}", "type", "array", "string", "null", "items", "type",
+                  "string", "description", "Files and directories, relative to this file.");
+
+    for (VariableType type = 0; type < VARIABLE_TYPES; type++)
+        json_array_append_new(types, json_string(variable_type_name(type)));
+    json_object_set_new(
+        definitions, "variable",
+        json_pack("{s:s, s:[s,s,s,s,s,s], s:{s:{s:o}, s:b, s:{s:s}, s:{s:s}}, s:b}", "description",
+                  "A declaration, a default alone, or nothing: a text that must be given.", "type",
+                  "object", "array", "string", "number", "boolean", "null", "properties", "type",
+                  "enum", types, "default", TRUE, "required", "type", "boolean", "description",
+                  "type", "string", "additionalProperties", FALSE));
+    json_object_set_new(properties, "vars",
+                        json_pack("{s:[s,s], s:{s:s}, s:s}", "type", "object", "null",
+                                  "additionalProperties", "$ref", "#/$defs/variable", "description",
+                                  "Variables, used as ${NAME}."));
+    json_object_set(properties, "include", paths);
+    json_object_set_new(properties, "overlays", paths);
+}
+
 static json_t *file_schema(void)
 {
     json_t *definitions = json_object();
     json_t *properties = json_object();
 
     json_object_set_new(definitions, "device", device_schema());
+    add_language(properties, definitions);
     for (guint i = 0; i < KIND_MAX; i++) {
         const Kind *kind = KINDS[i];
 

@@ -13,6 +13,7 @@ struct Tree {
     GPtrArray *blocks;
     char *free;
     gsize left;
+    const char *name;
 };
 
 void *tree_alloc(Tree *tree, gsize size)
@@ -33,12 +34,23 @@ void *tree_alloc(Tree *tree, gsize size)
     return memory;
 }
 
-Tree *tree_new(void)
+char *tree_text(Tree *tree, const char *text, gsize length)
+{
+    char *copy = tree_alloc(tree, length + 1);
+
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    return copy;
+}
+
+Tree *tree_new(const char *name)
 {
     Tree *tree = g_new0(Tree, 1);
 
     tree->documents = g_ptr_array_new();
     tree->blocks = g_ptr_array_new_with_free_func(g_free);
+    if (name != NULL)
+        tree->name = tree_text(tree, name, strlen(name));
     return tree;
 }
 
@@ -74,6 +86,7 @@ Node *node_new(Tree *tree, NodeKind kind, guint line, guint column)
     node->kind = kind;
     node->line = line;
     node->column = column;
+    node->file = tree->name;
     node->weight = 1;
     return node;
 }
@@ -81,13 +94,15 @@ Node *node_new(Tree *tree, NodeKind kind, guint line, guint column)
 Node *node_new_text(Tree *tree, const char *text, gsize length, guint line, guint column)
 {
     Node *node = node_new(tree, NODE_SCALAR, line, column);
-    char *copy = tree_alloc(tree, length + 1);
 
-    memcpy(copy, text, length);
-    copy[length] = '\0';
-    node->text = copy;
+    node->text = tree_text(tree, text, length);
     node->count = (guint)length;
     return node;
+}
+
+guint node_weigh(guint sum, const Node *child)
+{
+    return sum > G_MAXUINT - child->weight ? G_MAXUINT : sum + child->weight;
 }
 
 const Node *node_get(const Node *node, const char *key)
@@ -149,7 +164,7 @@ static const Node *node_from_json(Tree *tree, const json_t *value)
 
 Tree *tree_from_json(const json_t *value)
 {
-    Tree *tree = tree_new();
+    Tree *tree = tree_new(NULL);
 
     tree_add_document(tree, node_from_json(tree, value));
     return tree;

@@ -19,9 +19,12 @@ struct Node {
     NodeKind kind;
     gboolean plain;     /* a scalar that was neither quoted nor tagged as text */
     guint line, column; /* from 1; 0 when the place is unknown (values that come as JSON) */
-    guint count;        /* items, pairs, or bytes of the text */
-    guint weight;       /* nodes in the tree below and with it, aliases counted each time; stops at
-                           G_MAXUINT */
+    const char *file;   /* what messages call the file that it is in; NULL like the place */
+    const char *via; /* what else has a say in it: "variable size, declared at vars.yaml:3:3"; NULL
+                        for what stands there itself (EN-25) */
+    guint count;     /* items, pairs, or bytes of the text */
+    guint weight;    /* nodes in the tree below and with it, aliases counted each time; stops at
+                        G_MAXUINT */
     union {
         const char *text; /* NUL-terminated, valid UTF-8, no NUL within */
         const Node **items;

@@ -221,11 +221,6 @@ static gboolean read_children(Reader *reader, yaml_event_type_t end, guint depth
     }
 }
 
-static guint weigh(guint sum, const Node *child)
-{
-    return sum > G_MAXUINT - child->weight ? G_MAXUINT : sum + child->weight;
-}
-
 static const Node *read_list(Reader *reader, const yaml_event_t *event, guint depth)
 {
     static const char *const tags[] = {"seq", NULL};
@@ -245,7 +240,7 @@ static const Node *read_list(Reader *reader, const yaml_event_t *event, guint de
     node->items = tree_alloc(reader->tree, node->count * sizeof(Node *));
     for (guint i = 0; i < node->count; i++) {
         node->items[i] = reader->stack->pdata[base + i];
-        weight = weigh(weight, node->items[i]);
+        weight = node_weigh(weight, node->items[i]);
     }
     node->weight = weight;
     g_ptr_array_set_size(reader->stack, (int)base);
@@ -401,7 +396,7 @@ static const Node *read_map(Reader *reader, const yaml_event_t *event, guint dep
     node->count = pairs.count;
     node->pairs = pairs.pairs;
     for (guint i = 0; i < node->count; i++)
-        weight = weigh(weigh(weight, node->pairs[i].key), node->pairs[i].value);
+        weight = node_weigh(node_weigh(weight, node->pairs[i].key), node->pairs[i].value);
     node->weight = weight;
     g_ptr_array_set_size(reader->stack, (int)base);
     return node;
@@ -478,7 +473,7 @@ Tree *tree_parse(const char *name, const char *text, gsize length, Problems *pro
     if (!tree_check_text(name, text, length, problems))
         return NULL;
     joined = tree_join_surrogates(text, length, &length);
-    tree = tree_new();
+    tree = tree_new(name);
     reader.tree = tree;
     reader.stack = g_ptr_array_new();
     if (yaml_parser_initialize(&reader.parser) == 0)

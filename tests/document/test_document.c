@@ -220,12 +220,11 @@ Test(document, kinds_that_are_not_there_yet_are_refused_by_name)
 {
     g_autoptr(Problems) problems = problems_new();
     g_autoptr(Input) input =
-        parse_text("network_acls:\n- name: web\nstorage_volumes: []\nvars: {a: 1}\n", problems);
+        parse_text("network_acls:\n- name: web\nstorage_volumes: []\ninclude:\n", problems);
 
     cr_assert_eq(problems->errors, 0);
-    cr_assert_eq(problems->unsupported, 2);
+    cr_assert_eq(problems->unsupported, 1);
     assert_problem(problems, "t.yaml:1:1: network_acls is not supported by this build");
-    assert_problem(problems, "t.yaml:4:1: vars is not supported by this build");
 }
 
 /* PS-07. */
@@ -455,59 +454,6 @@ Test(document, sources_have_short_spellings)
         spec = json_text(json_object_get(input_object(input, cases[i].key)->spec, "source"));
         cr_assert_str_eq(spec, cases[i].spec, "%s gives %s", cases[i].text, spec);
     }
-}
-
-/* EN-04, EN-05 are not there yet: nothing that looks like a variable is taken for text. */
-Test(document, variables_are_refused_and_can_be_escaped)
-{
-    g_autoptr(Problems) problems = problems_new();
-    g_autoptr(Input) input = parse_text("profiles:\n"
-                                        "- name: p\n"
-                                        "  description: a $b $$c $ {d}\n"
-                                        "  config:\n"
-                                        "    user.a: ${home}\n"
-                                        "    user.b: x${secret:file:/run/key}y\n"
-                                        "    user.c: $${text}\n"
-                                        "    user.d: $$${text}\n"
-                                        "    user.e: $${a}${b}\n"
-                                        "  devices:\n"
-                                        "    root: {type: disk, path: '${path}'}\n",
-                                        problems);
-    const Object *profile = input_object(input, "profile/default//p");
-
-    cr_assert_eq(problems->errors, 0);
-    cr_assert_eq(problems->unsupported, 4);
-    assert_problem(
-        problems,
-        "t.yaml:5:13: profile \"p\": the variable ${home} is not supported by this build");
-    assert_problem(
-        problems,
-        "t.yaml:6:13: profile \"p\": the secret ${secret:file:/run/key} is not supported");
-    assert_value(profile, "description", "a $b $$c $ {d}");
-    assert_value(profile, "config/user.a", NULL);
-    assert_value(profile, "config/user.c", "${text}");
-    assert_value(profile, "config/user.d", "$${text}");
-    assert_value(profile, "devices/root/path", NULL);
-}
-
-/* Nor in a key. */
-Test(document, keys_have_no_variables)
-{
-    g_autoptr(Problems) problems = problems_new();
-    g_autoptr(Input) input = parse_text("profiles:\n"
-                                        "- name: p\n"
-                                        "  labels: {'${a}': b}\n"
-                                        "  config:\n"
-                                        "    user.${x}: a\n"
-                                        "    user.$${y}: b\n"
-                                        "  devices:\n"
-                                        "    ${dev}: {type: none}\n",
-                                        problems);
-
-    cr_assert_eq(problems->errors, 0);
-    cr_assert_eq(problems->unsupported, 3);
-    assert_problem(problems, "t.yaml:5:5: profile \"p\": the variable ${x}");
-    assert_value(input_object(input, "profile/default//p"), "config/user.${y}", "b");
 }
 
 /* A REST body is what it is. */
