@@ -5,6 +5,7 @@
 #include "document.h"
 #include "edit_project.h"
 #include "error.h"
+#include "refs.h"
 #include "wire.h"
 #include "wire_instance.h"
 
@@ -222,6 +223,40 @@ static gboolean check_default(const Edit *edit, GError **error)
                      edit->mode == EDIT_RENAME ? "renamed" : "deleted");
 }
 
+/* Whether `user` keeps an object from being deleted. Images go from their pools by themselves, and
+ * a project's profile default goes with it. */
+static gboolean is_needed_by(const Snapshot *model, const Object *object, const Object *user)
+{
+    g_autoptr(GPtrArray) needs = NULL;
+
+    if (user == object || user->id.kind == KIND_IMAGE ||
+        (object->id.kind == KIND_PROJECT && user->id.kind == KIND_PROFILE &&
+         strcmp(user->id.name, "default") == 0))
+        return FALSE;
+    needs = refs_keys(model, user);
+    return g_ptr_array_find_with_equal_func(needs, object->key, g_str_equal, NULL);
+}
+
+/* What others use stays (NET-006, ST-11, PF-15, PJ-10). */
+static gboolean check_unused(const Snapshot *model, const Object *object, GError **error)
+{
+    KindId kind = object->id.kind;
+
+    if (kind != KIND_NETWORK && kind != KIND_POOL && kind != KIND_PROFILE && kind != KIND_PROJECT)
+        return TRUE;
+    for (guint i = 0; i < snapshot_size(model); i++) {
+        const Object *user = snapshot_at(model, i);
+        g_autofree char *label = NULL;
+
+        if (!is_needed_by(model, object, user))
+            continue;
+        label = object_label(user);
+        return error_set(error, ERR_INVALID, "The %s is currently in use by %s", KINDS[kind]->title,
+                         label);
+    }
+    return TRUE;
+}
+
 static gboolean check_match(const Edit *edit, const Object *stored, GError **error)
 {
     g_autofree char *etag = wire_etag(stored);
@@ -265,6 +300,8 @@ Plan *edit_plan(Engine *engine, void *data, GError **error)
         wanted = renamed(edit, stored, model, error);
         break;
     case EDIT_DELETE:
+        if (!check_unused(model, stored, error))
+            return NULL;
         g_ptr_array_add(keys, stored->key);
         break;
     }

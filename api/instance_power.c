@@ -62,7 +62,7 @@ static const char *obstacle(PowerAction action, InstanceStatus status)
             return "The instance is already running";
         return status == INSTANCE_STOPPED ? "The instance isn't running" : NULL;
     default:
-        return status == INSTANCE_STOPPED ? "The instance isn't running" : NULL;
+        return status == INSTANCE_STOPPED ? "The instance is already stopped" : NULL;
     }
 }
 

@@ -128,13 +128,13 @@ static void key_add(KeySet *set, const char *key)
 }
 
 /* A NIC may name a managed bridge as any host interface: it has to be there first all the same. */
-static void add_parent(const Snapshot *snapshot, const Object *instance, const json_t *device,
+static void add_parent(const Snapshot *snapshot, const Object *owner, const json_t *device,
                        KeySet *set)
 {
     const char *parent = json_member_string(device, "parent");
     const Object *network =
         parent != NULL && g_strcmp0(json_member_string(device, "type"), "nic") == 0
-            ? snapshot_resolve(snapshot, KIND_NETWORK, instance->id.project, parent)
+            ? snapshot_resolve(snapshot, KIND_NETWORK, owner->id.project, parent)
             : NULL;
 
     key_add(set, network != NULL ? network->key : NULL);
@@ -211,6 +211,13 @@ GPtrArray *refs_keys(const Snapshot *snapshot, const Object *object)
             refs_resolve(snapshot, object, &g_array_index(references, Reference, i));
 
         key_add(&set, target != NULL ? target->key : NULL);
+    }
+    if (object->id.kind == KIND_PROFILE) {
+        const char *name;
+        json_t *device;
+
+        json_object_foreach (json_object_get(object->spec, "devices"), name, device)
+            add_parent(snapshot, object, device, &set);
     }
     if (object->id.kind == KIND_IMAGE)
         add_pools(snapshot, object, &set);

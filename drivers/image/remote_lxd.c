@@ -43,10 +43,13 @@ gboolean image_remote_find_lxd(const FetchServer *server, const json_t *source, 
 {
     const char *alias = json_member_string(source, "alias");
     const char *print = json_member_string(source, "fingerprint");
-    gboolean named = print == NULL || *print == '\0';
+    const char *name = print != NULL && *print != '\0' ? print : alias;
     g_autofree char *query = query_of(source);
-    g_autofree char *target = named && alias != NULL ? target_of(server, alias, query) : NULL;
-    const char *wanted = !named ? print : target != NULL ? target : alias;
+    /* lxc writes an alias as fingerprint when the image is public. */
+    gboolean whole = name != NULL && strlen(name) == 64 && is_hex(name);
+    g_autofree char *target =
+        name != NULL && *name != '\0' && !whole ? target_of(server, name, query) : NULL;
+    const char *wanted = target != NULL ? target : name;
     g_autofree char *escaped = NULL;
     g_autofree char *path = NULL;
     g_autoptr(json_t) answer = NULL;

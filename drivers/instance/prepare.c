@@ -70,6 +70,38 @@ static void draw_uuid(Draw *draw, const char *key)
     keep(draw, key, text);
 }
 
+static void forget_properties(Draw *draw)
+{
+    void *next;
+    const char *key;
+    json_t *value;
+
+    json_object_foreach_safe (draw->generated, next, key, value) {
+        if (g_str_has_prefix(key, "image."))
+            forget(draw, key);
+    }
+}
+
+/* IMG-080: what the image says of itself, as `image.PROPERTY`; what was given when it came overlays
+ * what is in it (IMG-012). */
+static void keep_properties(Draw *draw, const Object *image)
+{
+    const json_t *maps[] = {json_object_get(image->generated, "properties"),
+                            json_object_get(image->spec, "properties")};
+    const char *property;
+    json_t *value;
+
+    forget_properties(draw);
+    for (guint i = 0; i < G_N_ELEMENTS(maps); i++) {
+        json_object_foreach ((json_t *)maps[i], property, value) {
+            g_autofree char *key = g_strconcat("image.", property, NULL);
+
+            if (json_is_string(value))
+                keep(draw, key, json_string_value(value));
+        }
+    }
+}
+
 /* The image of the moment in which the source was named; a newer one of the same alias is no change
  * (EN-09). */
 static void draw_image(Draw *draw)
@@ -84,6 +116,7 @@ static void draw_image(Draw *draw)
     if (name == NULL) {
         forget(draw, "$image");
         forget(draw, "volatile.base_image");
+        forget_properties(draw);
         return;
     }
     if (g_strcmp0(kept(draw, "$image"), name) == 0 && kept(draw, "volatile.base_image") != NULL)
@@ -94,6 +127,7 @@ static void draw_image(Draw *draw)
         return;
     keep(draw, "$image", name);
     keep(draw, "volatile.base_image", fingerprint);
+    keep_properties(draw, image);
 }
 
 /* ST-021: the pool's default of the moment of creation. */

@@ -131,16 +131,19 @@ class Daemon:
             raise AssertionError(f"{method} {path}: {operation['status']}: {operation['err']}")
         return operation
 
+    def client_environment(self):
+        """What lxc needs to find this daemon, and a home of its own."""
+        home = self.berth.path("home")
+        os.makedirs(os.path.join(home, "lxc"), exist_ok=True)
+        return {**os.environ, "LXD_DIR": self.berth.state, "LXD_CONF": os.path.join(home, "lxc"), "HOME": home}
+
     def lxc(self, *args, stdin=None, timeout=120):
         """Debian's client as a user types it."""
         program = shutil.which("lxc")
         if program is None:
             raise tap.Skip("the client lxc is not installed (package lxd-client)")
-        home = self.berth.path("home")
-        os.makedirs(os.path.join(home, "lxc"), exist_ok=True)
-        env = {**os.environ, "LXD_DIR": self.berth.state, "LXD_CONF": os.path.join(home, "lxc"), "HOME": home}
         options = {"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}
-        process = subprocess.run([program, *args], env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        process = subprocess.run([program, *args], env=self.client_environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                  timeout=timeout, check=False, **options)
         return tap.Result(args, process)
 

@@ -68,11 +68,13 @@ def sweep_cgroups():
 
 
 def run_outside(script, name):
-    """Makes namespaces and a folder for one test; both go whatever happens. Its status and what it printed."""
+    """Makes namespaces and a folder for one test; both go whatever happens. `script` is a program, or a list with its arguments. Its
+    status and what it printed."""
+    command = script if isinstance(script, list) else [script]
     with tempfile.TemporaryDirectory(prefix="berth-test-") as work:
         os.chmod(work, 0o755)
         env = {**os.environ, INSIDE: name, "BERTH_TEST_NAME": NAME, "BERTH_TEST_WORK": work}
-        done = subprocess.run([*UNSHARE, sys.executable, script], env=env, stdin=subprocess.DEVNULL, text=True,
+        done = subprocess.run([*UNSHARE, sys.executable, *command], env=env, stdin=subprocess.DEVNULL, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     sweep_cgroups()
     return done.returncode, done.stdout

@@ -2,6 +2,7 @@
 import os
 import shutil
 
+import host
 import tap
 from daemon import Daemon
 
@@ -25,6 +26,8 @@ class Lxd(Daemon):
             super().start()
         except AssertionError as error:
             raise tap.Skip(f"the real LXD does not start here: {str(error).splitlines()[-1]}") from error
+        # It begins with operations of its own.
+        host.wait_for(lambda: self.ask("GET", "/1.0/operations").expect(200).metadata == {}, "no operations")
 
 
 SERVERS = {"berthd": Daemon, "lxd": Lxd}
