@@ -70,18 +70,22 @@ void answer_async(Request *request, const char *url, json_t *operation)
 
 void answer_plan(Request *request, const Plan *plan)
 {
-    g_autofree char *text = plan_text(plan, FALSE);
+    json_t *shown = plan_shown(plan);
+    g_autofree char *text = plan_shown_text(shown, FALSE);
 
-    answer_sync(request, 200, json_pack("{s:s, s:o}", "text", text, "plan", plan_json(plan)), NULL);
+    json_object_set_new(shown, "text", json_string(text));
+    answer_sync(request, 200, shown, NULL);
 }
 
 void answer_error(Request *request, const GError *error)
 {
     int status = error_http_status(error);
+    const char *headers[] = {"X-Content-Type-Options", "nosniff", "X-Berth-Error",
+                             error_word(error), NULL};
 
-    send_json(request, (guint)status,
-              json_pack("{s:s, s:s, s:i, s:s, s:i, s:s, s:n}", "type", "error", "status", "",
-                        "status_code", 0, "operation", "", "error_code", status, "error",
-                        error->message, "metadata"),
-              "X-Content-Type-Options", "nosniff");
+    send_headers(request, (guint)status,
+                 json_pack("{s:s, s:s, s:i, s:s, s:i, s:s, s:n}", "type", "error", "status", "",
+                           "status_code", 0, "operation", "", "error_code", status, "error",
+                           error->message, "metadata"),
+                 headers);
 }

@@ -21,6 +21,8 @@ typedef enum {
 } Label;
 
 const char *label_to_string(Label label);
+/* The reverse; LABEL_NONE for any other word. */
+Label label_from_string(const char *word);
 
 /* Where a row applies. 0 means everywhere; otherwise any of the bits that fit the object's variant. */
 typedef enum {

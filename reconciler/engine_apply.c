@@ -12,15 +12,6 @@ typedef struct {
     GHashTable *stepped; /* key -> GPtrArray of paths (borrowed) that steps set */
 } Applying;
 
-void apply_result_clear(ApplyResult *result)
-{
-    g_clear_pointer(&result->pending, g_ptr_array_unref);
-    g_clear_pointer(&result->restarted, g_ptr_array_unref);
-    g_clear_pointer(&result->remade, g_ptr_array_unref);
-    g_clear_pointer(&result->failed, g_ptr_array_unref);
-    g_clear_pointer(&result->warnings, g_ptr_array_unref);
-}
-
 static const PlanObject *plan_object(const Plan *plan, const char *key)
 {
     for (guint i = 0; i < plan->objects->len; i++) {

@@ -88,6 +88,8 @@ static json_t *object_to_json(const PlanObject *object)
     if (object->stored != NULL && object->wanted != NULL &&
         strcmp(object->stored->key, object->wanted->key) != 0)
         json_object_set_new(value, "renamed_from", json_string(object->stored->id.name));
+    if (object->action == ACTION_ADOPT)
+        json_object_set_new(value, "former_owner", json_string(object->stored->owner));
     return value;
 }
 
@@ -145,4 +147,26 @@ json_t *plan_json(const Plan *plan)
 
     json_object_set_new(body, "plan_hash", json_string(plan->hash));
     return body;
+}
+
+char *plan_json_digest(const json_t *plan)
+{
+    g_autoptr(json_t) content = json_deep_copy(plan);
+
+    json_object_del(content, "plan_hash");
+    json_object_del(json_object_get(content, "observed_at"), "revision");
+    return json_digest(content);
+}
+
+json_t *plan_shown(const Plan *plan)
+{
+    json_t *shown =
+        json_pack("{s:o, s:I}", "plan", plan_json(plan), "examined", (json_int_t)plan->examined);
+
+    if (plan->blocked->len > 0) {
+        const GError blocked = {BERTH_ERROR, (gint)plan->blocked_code, NULL};
+
+        json_object_set_new(shown, "blocked_code", json_string(error_word(&blocked)));
+    }
+    return shown;
 }
