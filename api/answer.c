@@ -3,12 +3,14 @@
 #include <string.h>
 
 #include "error.h"
+#include "secrets.h"
 
 /* `body` is stolen. */
 static void send_headers(Request *request, guint status, json_t *body, Headers headers)
 {
     g_autoptr(json_t) owned = body;
-    char *text = json_dumps(owned, JSON_COMPACT);
+    char *raw = json_dumps(owned, JSON_COMPACT);
+    char *text = secrets_shown(raw); /* nothing leaves the daemon but by here and by events.c */
     gsize length = strlen(text);
     g_autoptr(GBytes) bytes = NULL;
     g_autoptr(GPtrArray) all = g_ptr_array_new();
@@ -18,8 +20,9 @@ static void send_headers(Request *request, guint status, json_t *body, Headers h
     for (; *headers != NULL; headers++)
         g_ptr_array_add(all, (gpointer)*headers);
     g_ptr_array_add(all, NULL);
+    free(raw);
     text[length] = '\n'; /* as LXD does; jansson's terminator is not needed any more */
-    bytes = g_bytes_new_with_free_func(text, length + 1, free, text);
+    bytes = g_bytes_new_with_free_func(text, length + 1, g_free, text);
     request_answer(request, status, (Headers)all->pdata, bytes);
 }
 

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include "error.h"
 #include "host_life.h"
 #include "housekeeping.h"
+#include "json.h"
 #include "log.h"
 #include "service.h"
 #include "store_watch.h"
@@ -146,6 +148,8 @@ int main(int argc, char **argv)
         g_option_context_new("- keeps this host as it is asked to be");
     g_autoptr(GError) error = NULL;
 
+    json_wipe_freed();
+    prctl(PR_SET_DUMPABLE, 0); /* no core files with secrets in them (EN-05) */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     g_option_context_add_main_entries(context, entries, NULL);

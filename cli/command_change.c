@@ -37,6 +37,8 @@ gboolean command_plan(Cli *cli, GError **error)
         return FALSE;
     /* What a person would be asked about. */
     options = change_options(cli, owner, TRUE);
+    if (cli->args->out != NULL)
+        json_object_set_new(options, "saved", json_true());
     proposal = change_plan(cli, NULL, NULL, json_incref(options), input, error);
     if (proposal == NULL)
         return FALSE;

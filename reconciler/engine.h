@@ -100,7 +100,8 @@ typedef struct {
 
 void apply_result_clear(ApplyResult *result);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ApplyResult, apply_result_clear)
-/* {"generation", "steps", "pending", "restarted", "remade", "failed", "warnings", "milliseconds"} and back.
+/* {"generation", "steps", "pending", "restarted", "remade", "failed", "warnings", "milliseconds"}
+ * and back.
  */
 json_t *apply_result_json(const ApplyResult *result);
 void apply_result_read(const json_t *value, ApplyResult *ret);

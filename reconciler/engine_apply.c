@@ -366,9 +366,16 @@ gboolean engine_carry_out(Engine *engine, const Plan *plan, const ApplyOptions *
     if (needs == NULL)
         return FALSE;
     request.needs = needs;
+    g_atomic_int_inc(&engine->carrying);
+    if (!contents_keep(engine->sealed, plan->secrets, error)) {
+        (void)g_atomic_int_dec_and_test(&engine->carrying);
+        return FALSE;
+    }
     done = transaction_run(&request, &transaction, &failure);
     if (!done && (failure->code == ERR_ROLLED_BACK || failure->code == ERR_INTERRUPTED))
         check_rollback(&applying, &failure);
+    (void)g_atomic_int_dec_and_test(&engine->carrying);
+    engine_sweep_secrets(engine);
     take_result(plan, &transaction, started, ret_result);
     transaction_result_clear(&transaction);
     if (!done) {

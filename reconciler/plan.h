@@ -57,6 +57,7 @@ typedef struct {
     GPtrArray *no_park; /* of char *: globs of objects whose data is deleted for good at once, which
                            the plan lists as irreversible (EN-31); NULL: none */
     gboolean force;     /* rollback takes conflicts */
+    gboolean saved;     /* another process will make the plan again (EN-21) */
     const json_t *actions; /* see Context.actions; NULL: none */
 } PlanOptions;
 
@@ -75,6 +76,7 @@ typedef struct {
     guint examined;         /* objects looked at */
     char *hash;             /* over everything above: EN-21 plan_hash */
     char *source;           /* owner recorded for the generation; NULL */
+    GHashTable *secrets;    /* digest -> GBytes *: contents that were read for it (EN-05); NULL */
 } Plan;
 
 void plan_free(Plan *plan);

@@ -129,7 +129,7 @@ static gboolean read_objects(Wish *wish, const json_t *objects, Problems *proble
         if (kind == NULL || name == NULL || !json_is_object(spec))
             return error_set(error, ERR_INVALID,
                              "objects[%zu] needs \"kind\", \"name\" and \"spec\"", i);
-        object = document_object_from_json(
+        object = document_object_declared(
             kind, project != NULL && *project != '\0' ? project : NULL, name, spec, problems);
         if (object == NULL)
             continue;
