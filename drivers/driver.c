@@ -54,6 +54,25 @@ json_t *driver_take_remarks(json_t *facts)
     return remarks;
 }
 
+const char *watch_kind_name(WatchKind kind)
+{
+    static const char *const names[WATCH_MAX] = {"link", "route", "chain",
+                                                 "path", "mount", "record"};
+
+    return names[kind];
+}
+
+void watch_on(json_t *watched, WatchKind kind, const char *name)
+{
+    const char *list = watch_kind_name(kind);
+
+    if (name == NULL)
+        return;
+    if (json_object_get(watched, list) == NULL)
+        json_object_set_new(watched, list, json_array());
+    json_array_append_new(json_object_get(watched, list), json_string(name));
+}
+
 void draw_bytes(const Context *context, const char *label, guint attempt, guint8 *ret, gsize size)
 {
     g_autoptr(GHmac) hmac =

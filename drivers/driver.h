@@ -81,6 +81,7 @@ typedef struct {
      */
     const char *irreversible;
     const char *summary; /* "create the bridge": one line for progress and docs */
+    gboolean data;       /* people's data are gone with it: drift never makes it anew by itself */
 } FactRow;
 
 /* What pure functions may look at. */
@@ -125,6 +126,10 @@ typedef struct {
 
     /* Adds this driver's host-wide facts to `facts`. NULL when it has none. */
     gboolean (*host_facts)(Host *host, json_t *facts, GError **error);
+
+    /* What of the host the object stands on, so that a change there means 'look again at it'
+     * (EN-40): see watch_on(). Pure; new reference. */
+    json_t *(*watch)(const Context *context, const Object *object);
 } Driver;
 
 /* The real drivers, one per kind that has host facts; NULL for kinds that live in the model alone
@@ -146,6 +151,29 @@ json_t *driver_take_remarks(json_t *facts);
 /* Bytes drawn from the seed and a label, the same on each call: for MACs, uuids and subnets. `ret`
  * gets `size` <= 32 bytes. */
 void draw_bytes(const Context *context, const char *label, guint attempt, guint8 *ret, gsize size);
+
+/* What `watch` returns: {"link": [name...], "route": [link name...], "chain": [name...],
+ * "path": [absolute path...], "mount": [mount point...], "record": [path...]}.
+ *   link    the link itself and its addresses
+ *   route   routes that lead to it
+ *   chain   of our firewall tables
+ *   path    that it is there, and is not written
+ *   mount   that something is mounted there
+ *   record  a file of JSON: its "init", "monitor" and "process", each [pid, start time], live, and
+ *           nobody writes to the files of the control group "$group" of init */
+typedef enum {
+    WATCH_LINK,
+    WATCH_ROUTE,
+    WATCH_CHAIN,
+    WATCH_PATH,
+    WATCH_MOUNT,
+    WATCH_RECORD,
+    WATCH_MAX
+} WatchKind;
+
+const char *watch_kind_name(WatchKind kind);
+/* Adds one thing, unless `name` is NULL. */
+void watch_on(json_t *watched, WatchKind kind, const char *name);
 
 /* Name on disk of an object in a project: NAME, or PROJECT_NAME outside project default (DESIGN 5).
  * Newly allocated. */

@@ -414,6 +414,19 @@ static gboolean volumes_purge(Host *host, const Step *step, GError **error)
            (state == POOL_ABSENT || shared_purge(step, step->from, NULL, error));
 }
 
+static json_t *image_watch(const Context *context, const Object *image)
+{
+    g_autoptr(json_t) facts = image_expect(context, image, NULL, NULL);
+    json_t *watched = json_object();
+    const char *pool;
+    json_t *volume;
+
+    watch_on(watched, WATCH_PATH, json_string_at(facts, "files/path"));
+    json_object_foreach (json_object_get(facts, "volumes"), pool, volume)
+        watch_on(watched, WATCH_PATH, json_member_string(volume, "path"));
+    return watched;
+}
+
 static const FactRow image_rows[] = {
     {.path = "files",
      .name = "image.files",
@@ -447,4 +460,5 @@ const Driver IMAGE_DRIVER = {
     .prepare = image_prepare,
     .expect = image_expect,
     .observe = image_observe,
+    .watch = image_watch,
 };

@@ -5,6 +5,7 @@
 #include "network/lease.h"
 #include "observe.h"
 #include "storage/volume.h"
+#include "watched.h"
 
 static const FactRow rows[] = {
     {.path = "volume",
@@ -19,7 +20,8 @@ static const FactRow rows[] = {
      .stage = volume_stage,
      .unstage = volume_unstage,
      .purge = root_purge,
-     .summary = "make the root volume"},
+     .summary = "make the root volume",
+     .data = TRUE},
     {.path = "quota",
      .name = "instance.quota",
      .lives_in = LIVES_DISK,
@@ -122,4 +124,5 @@ const Driver INSTANCE_DRIVER = {
     .expect = instance_expect,
     .observe = instance_observe,
     .host_facts = instance_host_facts,
+    .watch = instance_watch,
 };

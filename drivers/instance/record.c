@@ -95,9 +95,14 @@ gboolean record_remove(const char *dir, const char *name, GError **error)
     return file_remove(path, error);
 }
 
+char *start_facts_path(const char *dir, const char *name)
+{
+    return g_strdup_printf("%s/run/%s.start", dir, name);
+}
+
 json_t *start_facts_read(const char *dir, const char *name)
 {
-    g_autofree char *path = g_strdup_printf("%s/run/%s.start", dir, name);
+    g_autofree char *path = start_facts_path(dir, name);
     g_autofree char *text = NULL;
     const char *facts;
 

@@ -25,6 +25,8 @@ json_t *record_read(const char *dir, const char *name, GError **error);
 gboolean record_write(const char *dir, const char *name, const json_t *record, GError **error);
 gboolean record_remove(const char *dir, const char *name, GError **error);
 
+/* STATE/run/NAME.start. Newly allocated. */
+char *start_facts_path(const char *dir, const char *name);
 /* The facts in STATE/run/NAME.start, to start with next time; NULL when there are none. New
  * reference. */
 json_t *start_facts_read(const char *dir, const char *name);

@@ -75,6 +75,11 @@ json_t *lease_expect(const Context *context, const Object *network, const Object
                      network->id.name);
 }
 
+char *lease_path(const char *dir, const json_t *lease)
+{
+    return file_path(dir, json_member_string(lease, "network"), json_member_string(lease, "file"));
+}
+
 /* The fact that a host file is; NULL without an error when it is not there. */
 static json_t *read_fact(const char *dir, const char *network, const char *file, GError **error)
 {

@@ -19,3 +19,6 @@ json_t *lease_observe(Host *host, const Object *network, const Object *instance,
 
 /* An ensure (driver.h) for a row whose fact is one NIC's. Tells a running server. */
 gboolean lease_ensure(Host *host, const Step *step, GError **error);
+
+/* Where such a fact is kept, as a file. Pure; newly allocated. */
+char *lease_path(const char *dir, const json_t *lease);

@@ -12,6 +12,7 @@
 #include "observe.h"
 #include "prepare.h"
 #include "server.h"
+#include "watched.h"
 
 /* The network's link if it is there and ours. FALSE with ERR_EXISTS when somebody else's is in the
  * way; NULL in `ret` when there is none. */
@@ -270,4 +271,5 @@ const Driver NETWORK_DRIVER = {
     .expect = network_expect,
     .observe = network_observe,
     .host_facts = network_host_facts,
+    .watch = network_watch,
 };

@@ -126,6 +126,57 @@ static gboolean end_strays(const char *dir, const char *network, GError **error)
     }
 }
 
+/* --- leases that somebody removed --- */
+
+static gboolean gives_leases(const json_t *arguments)
+{
+    size_t i;
+    json_t *argument;
+
+    json_array_foreach (arguments, i, argument)
+        if (g_str_has_prefix(json_string_value(argument), "--dhcp-range="))
+            return TRUE;
+    return FALSE;
+}
+
+/* The server goes on with the file that it has open, which nobody else finds any more. */
+static gboolean has_lost_leases(const char *dir, const char *network, const json_t *arguments)
+{
+    g_autofree char *leases = server_file(dir, network, "leases");
+
+    return gives_leases(arguments) && !file_exists(leases);
+}
+
+/* Puts what it still has open back into place, before it ends. */
+static gboolean rescue_leases(const char *dir, const char *network, GError **error)
+{
+    g_autofree char *leases = server_file(dir, network, "leases");
+    g_autofree char *deleted = g_strconcat(leases, " (deleted)", NULL);
+    g_auto(Fd) fd = -1;
+    pid_t pid = find_server(dir, network, &fd);
+    g_autofree char *path = NULL;
+    g_autoptr(GDir) open = NULL;
+    const char *name;
+
+    if (file_exists(leases))
+        return TRUE;
+    if (pid == 0)
+        pid = find_stray(dir, network, &fd, NULL);
+    if (pid <= 0)
+        return TRUE;
+    path = g_strdup_printf("/proc/%d/fd", (int)pid);
+    open = g_dir_open(path, 0, NULL);
+    while (open != NULL && (name = g_dir_read_name(open)) != NULL) {
+        g_autofree char *link = g_build_filename(path, name, NULL);
+        g_autofree char *target = g_file_read_link(link, NULL);
+        g_autofree char *text = NULL;
+
+        if (g_strcmp0(target, deleted) == 0 && g_file_get_contents(link, &text, NULL, NULL))
+            return folder_write(leases, text, NULL, error);
+    }
+    return TRUE;
+}
+
 static gboolean stop_server(const char *dir, const char *network, GError **error)
 {
     g_autofree char *record = server_file(dir, network, "pid");
@@ -194,6 +245,8 @@ json_t *server_observe(const char *dir, const char *network, GError **error)
     fact = json_pack("{s:b, s:o}", "running", TRUE, "arguments", arguments);
     if (raw != NULL && *raw != '\0')
         json_object_set_new(fact, "raw", json_string(raw));
+    if (has_lost_leases(dir, network, arguments))
+        json_object_set_new(fact, "leases", json_string("lost"));
     return g_steal_pointer(&fact);
 }
 
@@ -329,7 +382,7 @@ static gboolean ensure_running(Host *host, const char *network, const Step *step
     if (json_equal(present, step->to))
         return TRUE;
     if ((present != NULL && !check_configuration(network, step->to, error)) ||
-        !stop_server(host->dir, network, error))
+        !rescue_leases(host->dir, network, error) || !stop_server(host->dir, network, error))
         return FALSE;
     if (start_server(host->dir, network, step->to, error))
         return TRUE;

@@ -246,6 +246,26 @@ static gboolean pool_host_facts(Host *host, json_t *facts, GError **error)
     return TRUE;
 }
 
+static json_t *pool_watch(const Context *context, const Object *pool)
+{
+    g_auto(PoolSource) source = {0};
+    json_t *watched = json_object();
+
+    if (!pool_source_read(context->dir, pool, &source, NULL))
+        return watched;
+    watch_on(watched, WATCH_PATH, source.target);
+    if (source.backing != BACKING_DEVICE && !source.in_place)
+        watch_on(watched, WATCH_PATH, source.path);
+    if (!source.in_place)
+        watch_on(watched, WATCH_MOUNT, source.target);
+    for (guint i = 0; POOL_FOLDERS[i] != NULL; i++) {
+        g_autofree char *folder = g_build_filename(source.target, POOL_FOLDERS[i], NULL);
+
+        watch_on(watched, WATCH_PATH, folder);
+    }
+    return watched;
+}
+
 static const FactRow pool_rows[] = {
     {.path = "backing",
      .name = "pool.backing",
@@ -257,7 +277,8 @@ static const FactRow pool_rows[] = {
      .label = LABEL_REPLACE,
      .ensure = pool_backing_ensure,
      .purge = pool_backing_purge,
-     .summary = "make or park the place of the pool's data"},
+     .summary = "make or park the place of the pool's data",
+     .data = TRUE},
     {.path = "mount",
      .name = "pool.mount",
      .lives_in = LIVES_KERNEL,
@@ -289,4 +310,5 @@ const Driver POOL_DRIVER = {
     .expect = pool_expect,
     .observe = pool_observe,
     .host_facts = pool_host_facts,
+    .watch = pool_watch,
 };
