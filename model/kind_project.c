@@ -86,6 +86,11 @@ static const Row config[] = {
 
 static const Row fields[] = {
     DESCRIPTION_ROW("PJ-01"),
+    ROW("reconcile", ENUM, NULL, 0, NONE, ROW_META, "EN-41",
+        "What the daemon does where the host is no longer as stored: nothing (off), tell (warn), "
+        "put "
+        "it right (correct); warn when unset, correct for objects of a source.",
+        WORDS("off", "warn", "correct")),
     META_ROWS,
     USED_BY_ROW("PJ-14"),
     ROW_END,

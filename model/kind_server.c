@@ -34,6 +34,36 @@ static gboolean check_volume(const Row *row, const char *text, GError **error)
     return error_set(error, ERR_INVALID, "\"%s\" names no volume: write POOL/VOLUME", text);
 }
 
+/* http, or https, and a host. */
+static gboolean check_web_url(const Row *row, const char *text, GError **error)
+{
+    g_autoptr(GUri) uri = g_uri_parse(text, G_URI_FLAGS_NONE, NULL);
+    const char *scheme = uri != NULL ? g_uri_get_scheme(uri) : NULL;
+
+    if ((g_strcmp0(scheme, "http") == 0 || g_strcmp0(scheme, "https") == 0) &&
+        g_uri_get_host(uri) != NULL && *g_uri_get_host(uri) != '\0')
+        return TRUE;
+    return error_set(error, ERR_INVALID, "\"%s\" is no address: write https://HOST/PATH", text);
+}
+
+static gboolean check_conditions(const Row *row, const char *text, GError **error)
+{
+    static const char *const known[] = {"Ready", "Stalled", "Drifted", "Held", "Degraded", NULL};
+    g_auto(GStrv) items = type_items(text);
+
+    for (char **item = items; *item != NULL; item++)
+        if (!g_strv_contains(known, *item))
+            return error_set(error, ERR_INVALID,
+                             "\"%s\" is not told of: one of Ready, Stalled, Drifted, Held and "
+                             "Degraded",
+                             *item);
+    return TRUE;
+}
+
+static const Type TYPE_WEB_URL = {
+    .name = "web address", .shape = SHAPE_STRING, .check = check_web_url};
+static const Type TYPE_CONDITIONS = {
+    .name = "list of conditions", .shape = SHAPE_STRING, .check = check_conditions};
 static const Type TYPE_VOTERS = {
     .name = "odd integer", .shape = SHAPE_STRING, .check = check_voters};
 static const Type TYPE_REPLICAS = {
@@ -50,6 +80,12 @@ static const Type TYPE_VOLUME = {
 static const Row config[] = {
     ROW("backups.compression_algorithm", COMPRESSION, "gzip", 0, NONE, 0, "SV-13",
         "Compression of new backups."),
+    ROW("berth.notify.conditions", CONDITIONS, NULL, 0, LIVE, 0, "EN-48",
+        "Conditions whose changes are told, such as \"Drifted, Degraded\"; all when unset."),
+    ROW("berth.notify.secret", STRING, NULL, 0, LIVE, SECRET, "EN-48",
+        "Signs what is told: X-Berth-Signature is sha256= and the HMAC of the body."),
+    ROW("berth.notify.url", WEB_URL, NULL, 0, LIVE, 0, "EN-48",
+        "Changes of conditions are posted here as JSON; tried again while it fails."),
     ROW("candid.api.key", STRING, NULL, 0, LIVE, REFUSED, "SV-14",
         "Public key of the Candid server."),
     ROW("candid.api.url", STRING, NULL, 0, LIVE, REFUSED, "SV-15", "Address of the Candid server."),

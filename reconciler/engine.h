@@ -73,7 +73,6 @@ Plan *engine_plan_undelete(Engine *engine, const char *key, const PlanOptions *o
 
 typedef struct {
     const char *cause;      /* "cli apply", for history */
-    gboolean no_wait;       /* ERR_BUSY at once when others hold what it needs (exit 9) */
     gboolean keep_going;    /* objects that do not depend on a failed one are kept (exit 5) */
     guint parallel;         /* 0: by the number of CPUs */
     gint64 timeout_seconds; /* 0: none; past it the apply is undone */
@@ -100,11 +99,6 @@ typedef struct {
 
 void apply_result_clear(ApplyResult *result);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ApplyResult, apply_result_clear)
-/* {"generation", "steps", "pending", "restarted", "remade", "failed", "warnings", "milliseconds"}
- * and back.
- */
-json_t *apply_result_json(const ApplyResult *result);
-void apply_result_read(const json_t *value, ApplyResult *ret);
 
 /* Carries a plan out: journal, steps, verify, barrier, commit, purge. On failure everything is
  * undone and the error is ERR_ROLLED_BACK or ERR_ROLLBACK_INCOMPLETE with the first cause and every
@@ -126,11 +120,6 @@ gboolean engine_transact(Engine *engine, PlanFunction make, void *data, const Ap
 /* Makes a plan like engine_transact does, and leaves it at that. Any thread. */
 Plan *engine_look_ahead(Engine *engine, PlanFunction make, void *data, GError **error);
 
-/* Runs `run`, a short write such as engine_own, while no transaction is under way. Any thread of a
- * program that uses engine_transact. */
-gboolean engine_alone(Engine *engine, gboolean (*run)(Engine *engine, void *data, GError **error),
-                      void *data, GError **error);
-
 /* Whether a transaction that is under way makes, changes or deletes the object. */
 gboolean engine_is_busy(Engine *engine, const char *key);
 
@@ -148,6 +137,30 @@ json_t *engine_history(Engine *engine, GError **error);
 json_t *engine_generation(Engine *engine, gint64 number, GError **error);
 /* Field differences between two generations' models: [{key, path, before, after}]. */
 json_t *engine_diff(Engine *engine, gint64 from, gint64 to, GError **error);
+
+/* Where the host is not as stored (EN-40), of the objects `keys` (of char *): a plan of repairs
+ * alone. What waits for a restart is pending, no drift. Looks only; any thread, and nobody waits
+ * for it. */
+Plan *engine_look_at(Engine *engine, const GPtrArray *keys, GError **error);
+/* The same for a PlanFunction, to be carried out. */
+Plan *engine_plan_repair(Engine *engine, const GPtrArray *keys, GError **error);
+
+/* The end of a transaction of engine_transact, or of a take-over by engine_refresh. */
+typedef struct {
+    const Plan *plan;      /* NULL: another program's, or none was made */
+    const GError *failure; /* NULL: it stands */
+    gint64 milliseconds;
+} TransactionEnd;
+
+/* `ended` is called after each one, when its objects are free again, in the thread that made it.
+ * To be set before the first. */
+void engine_on_end(Engine *engine, void (*ended)(void *data, const TransactionEnd *end),
+                   void *data);
+
+/* Sets or clears a condition of an object. `ret_changed` gets what engine_conditions shows of it
+ * when that is something new, else NULL; new reference. */
+gboolean engine_set_condition(Engine *engine, const char *key, const char *type, gboolean status,
+                              const char *reason, json_t **ret_changed, GError **error);
 
 /* Conditions (EN-48) of one object or all (NULL): [{object, type, status, reason, generation,
  * since}]. */

@@ -12,6 +12,15 @@ typedef struct {
     GHashTable *stepped; /* key -> GPtrArray of paths (borrowed) that steps set */
 } Applying;
 
+void apply_result_clear(ApplyResult *result)
+{
+    g_clear_pointer(&result->pending, g_ptr_array_unref);
+    g_clear_pointer(&result->restarted, g_ptr_array_unref);
+    g_clear_pointer(&result->remade, g_ptr_array_unref);
+    g_clear_pointer(&result->failed, g_ptr_array_unref);
+    g_clear_pointer(&result->warnings, g_ptr_array_unref);
+}
+
 static const PlanObject *plan_object(const Plan *plan, const char *key)
 {
     for (guint i = 0; i < plan->objects->len; i++) {
@@ -133,7 +142,8 @@ static gboolean verify(void *data, GHashTable *failed, GError **error)
 static void put_back(Applying *applying, const PlanObject *object, const json_t *is)
 {
     const Object *any = object->stored != NULL ? object->stored : object->wanted;
-    g_autoptr(GPtrArray) changes = facts_diff(DRIVERS[any->id.kind], is, object->observed, NULL);
+    g_autoptr(json_t) whole = facts_with_arguments(is, object->expected);
+    g_autoptr(GPtrArray) changes = facts_diff(DRIVERS[any->id.kind], whole, object->observed, NULL);
 
     for (guint i = 0; changes != NULL && i < changes->len; i++) {
         const FactChange *change = changes->pdata[i];
@@ -261,6 +271,8 @@ static gboolean set_conditions(Engine *engine, const Plan *plan, const Transacti
             continue;
         set = store_set_condition(engine->store, object->key, "Ready", TRUE, "applied", error) &&
               store_set_condition(engine->store, object->key, "Degraded", FALSE, "", error) &&
+              store_set_condition(engine->store, object->key, "Drifted", FALSE, "", error) &&
+              store_set_condition(engine->store, object->key, "Stalled", FALSE, "", error) &&
               store_set_condition(engine->store, object->key, "RestartPending", object->pending,
                                   "stored, in force after a restart", error);
     }
@@ -366,16 +378,9 @@ gboolean engine_carry_out(Engine *engine, const Plan *plan, const ApplyOptions *
     if (needs == NULL)
         return FALSE;
     request.needs = needs;
-    g_atomic_int_inc(&engine->carrying);
-    if (!contents_keep(engine->sealed, plan->secrets, error)) {
-        (void)g_atomic_int_dec_and_test(&engine->carrying);
-        return FALSE;
-    }
     done = transaction_run(&request, &transaction, &failure);
     if (!done && (failure->code == ERR_ROLLED_BACK || failure->code == ERR_INTERRUPTED))
         check_rollback(&applying, &failure);
-    (void)g_atomic_int_dec_and_test(&engine->carrying);
-    engine_sweep_secrets(engine);
     take_result(plan, &transaction, started, ret_result);
     transaction_result_clear(&transaction);
     if (!done) {

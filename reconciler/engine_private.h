@@ -1,7 +1,6 @@
 /* What the parts of the engine share; nobody else includes it. */
 #pragma once
 
-#include "contents.h"
 #include "engine.h"
 #include "locks.h"
 #include "planner.h"
@@ -12,8 +11,6 @@ struct Engine {
     Snapshot *stored; /* the committed model as plans see it: does not change under one */
     gint64 revision;  /* of `stored` */
     gboolean writes;
-    Sealed *sealed;
-    gint carrying; /* transactions that may have kept contents which the store does not name yet */
     char *recovered; /* what recovery did at open; NULL */
 
     /* For a program whose threads make transactions side by side: engine_transact. */
@@ -22,10 +19,10 @@ struct Engine {
     Locks *locks;
     guint running;   /* transactions under way */
     gboolean shares; /* the state lock is held only while some are */
-};
 
-/* Deletes the contents of secrets that nothing names any more. Needs the state lock. */
-void engine_sweep_secrets(Engine *engine);
+    void (*ended)(void *data, const TransactionEnd *end); /* may be NULL */
+    void *ended_data;
+};
 
 /* Takes the committed model of now as `stored`. */
 void engine_look(Engine *engine);

@@ -406,6 +406,18 @@ static void warn_of_renames(Wanted *wanted, const Snapshot *base)
     }
 }
 
+/* Files that declare a run state put an end to what somebody asked for over the API: the daemon may
+ * keep it up again (EN-44). */
+static void forget_power(Object *object)
+{
+    const char *declared = json_member_string(object->spec, "state");
+    const char *power = json_member_string(object->generated, "volatile.last_state.power");
+
+    if (object->id.kind == KIND_INSTANCE && declared != NULL && power != NULL &&
+        strcmp(declared, "stopped") != 0 && strcmp(power, "STOPPED") == 0)
+        json_object_set_new(object->generated, "volatile.last_state.power", json_string("RUNNING"));
+}
+
 gboolean wanted_add_input(Wanted *wanted, const Snapshot *base, const Input *input,
                           const PlanOptions *options, GError **error)
 {
@@ -419,6 +431,7 @@ gboolean wanted_add_input(Wanted *wanted, const Snapshot *base, const Input *inp
         if (!check_owner(snapshot_get(base, object->key), object, options, error))
             return FALSE;
         wanted_put(wanted, base, object, options->set);
+        forget_power(wanted->put->pdata[wanted->put->len - 1]);
     }
     if (options->set != NULL)
         prune(wanted, base, input, options);
