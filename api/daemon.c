@@ -4,10 +4,13 @@
 #include <string.h>
 
 #include "call.h"
+#include "conditions.h"
 #include "context.h"
 #include "error.h"
+#include "keeper.h"
 #include "lifecycle.h"
 #include "log.h"
+#include "notifier.h"
 #include "warning.h"
 
 #define WORKERS 64 /* requests that wait at a time: for locks of each other, mostly */
@@ -38,6 +41,9 @@ Daemon *daemon_new(const char *dir, GError **error)
     daemon->operations = operations_new(daemon->context, daemon->events);
     daemon->workers = g_thread_pool_new(work, NULL, WORKERS, FALSE, NULL);
     daemon->background = context_workers();
+    daemon->conditions = conditions_new(daemon);
+    daemon->notifier = notifier_new(daemon);
+    conditions_listen(daemon->conditions, notifier_tell, daemon->notifier);
     return g_steal_pointer(&daemon);
 }
 
@@ -51,6 +57,9 @@ void daemon_free(Daemon *daemon)
     if (daemon->background != NULL)
         g_thread_pool_free(daemon->background, FALSE, TRUE);
     operations_free(daemon->operations);
+    keeper_free(daemon->keeper);
+    notifier_free(daemon->notifier);
+    conditions_free(daemon->conditions);
     engine_close(daemon->engine);
     log_to_events(NULL);
     events_free(daemon->events);
@@ -84,33 +93,18 @@ void daemon_follow_model(Daemon *daemon)
         g_warning("the server does not listen as configured: %s", error->message);
 }
 
-gboolean daemon_apply(Daemon *daemon, const Caller *caller, const ApplyOptions *options,
-                      PlanFunction make, void *data, Plan **ret_plan, ApplyResult *ret_result,
-                      GError **error)
-{
-    Teller teller = {daemon, caller};
-    ApplyOptions whole = *options;
-    g_autoptr(Plan) plan = NULL;
-
-    gboolean done;
-
-    whole.committed = tell;
-    whole.committed_data = &teller;
-    done = engine_transact(daemon->engine, make, data, &whole, &plan, ret_result, error);
-    if (done) {
-        daemon_follow_model(daemon);
-        warning_follow_plan(daemon, plan);
-    }
-    if (ret_plan != NULL)
-        *ret_plan = g_steal_pointer(&plan);
-    return done;
-}
-
 gboolean daemon_transact(Daemon *daemon, const Caller *caller, const char *cause,
                          volatile gint *cancel, PlanFunction make, void *data, GError **error)
 {
-    const ApplyOptions options = {.cause = cause, .cancel = cancel};
+    Teller teller = {daemon, caller};
+    ApplyOptions options = {
+        .cause = cause, .cancel = cancel, .committed = tell, .committed_data = &teller};
     g_auto(ApplyResult) result = {0};
+    g_autoptr(Plan) plan = NULL;
 
-    return daemon_apply(daemon, caller, &options, make, data, NULL, &result, error);
+    if (!engine_transact(daemon->engine, make, data, &options, &plan, &result, error))
+        return FALSE;
+    daemon_follow_model(daemon);
+    warning_follow_plan(daemon, plan);
+    return TRUE;
 }

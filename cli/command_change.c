@@ -9,12 +9,17 @@
 #include "sources.h"
 #include "table.h"
 
-static void print_plan(const Cli *cli, const Proposal *proposal)
+static void print_plan(const Cli *cli, const Plan *plan)
 {
-    g_autofree char *text = cli_format_is(cli, "json")
-                                ? json_pretty(json_object_get(proposal->shown, "plan"))
-                                : plan_shown_text(proposal->shown, output_colour());
+    g_autofree char *text = NULL;
 
+    if (cli_format_is(cli, "json")) {
+        g_autoptr(json_t) value = plan_json(plan);
+
+        text = json_pretty(value);
+    } else {
+        text = plan_text(plan, output_colour());
+    }
     output_text(text);
 }
 
@@ -24,7 +29,8 @@ gboolean command_plan(Cli *cli, GError **error)
     g_autofree char *owner = paths != NULL ? sources_owner(cli, paths, error) : NULL;
     g_autoptr(Input) input = NULL;
     g_autoptr(json_t) options = NULL;
-    g_autoptr(Proposal) proposal = NULL;
+    g_auto(PlanOptions) change = {0};
+    g_autoptr(Plan) plan = NULL;
 
     if (owner == NULL)
         return FALSE;
@@ -33,38 +39,34 @@ gboolean command_plan(Cli *cli, GError **error)
             return error_set(error, ERR_USAGE,
                              "--out needs files: standard input cannot be read again by apply");
     input = sources_read(cli, paths, cli->args->project, NULL, error);
-    if (input == NULL || !cli_open(cli, 0, error))
+    if (input == NULL || !cli_open(cli, ENGINE_READ_ONLY, error))
         return FALSE;
     /* What a person would be asked about. */
     options = change_options(cli, owner, TRUE);
-    if (cli->args->out != NULL)
-        json_object_set_new(options, "saved", json_true());
-    proposal = change_plan(cli, NULL, NULL, json_incref(options), input, error);
-    if (proposal == NULL)
+    plan_options_read(options, &change);
+    plan = engine_plan(cli->engine, input, &change, error);
+    if (plan == NULL)
         return FALSE;
-    print_plan(cli, proposal);
-    if (!plan_shown_check(proposal->shown, error))
+    print_plan(cli, plan);
+    if (!change_check(plan, error))
         return FALSE;
     if (cli->args->out != NULL) {
-        if (!saved_write(cli, cli->args->out, proposal, paths, input, options, error))
+        if (!saved_write(cli, cli->args->out, plan, paths, input, options, error))
             return FALSE;
         message("Saved. Carry it out with: berth apply %s", cli->args->out);
     }
-    if (cli->args->detailed_exitcode && !plan_shown_is_empty(proposal->shown))
+    if (cli->args->detailed_exitcode && !plan_is_empty(plan))
         cli->status = 2;
     return TRUE;
 }
 
 /* Does the plan delete and remake anything? */
-static gboolean replaces(const Proposal *proposal)
+static gboolean plan_replaces(const Plan *plan)
 {
-    const json_t *object;
-    size_t i;
+    for (guint i = 0; i < plan->objects->len; i++) {
+        const PlanObject *object = g_ptr_array_index(plan->objects, i);
 
-    json_array_foreach (json_at(proposal->shown, "plan/objects"), i, object) {
-        Label label = label_from_string(json_member_string(object, "label"));
-
-        if (label == LABEL_REPLACE || label == LABEL_REBUILD)
+        if (object->label == LABEL_REPLACE || object->label == LABEL_REBUILD)
             return TRUE;
     }
     return FALSE;
@@ -72,16 +74,15 @@ static gboolean replaces(const Proposal *proposal)
 
 static gboolean apply_saved(Cli *cli, const json_t *saved, GError **error)
 {
-    g_autoptr(Input) input = NULL;
-    g_autoptr(Proposal) proposal = saved_plan(cli, saved, &input, error);
+    g_autoptr(Plan) plan = saved_plan(cli, saved, error);
 
-    if (proposal == NULL)
+    if (plan == NULL)
         return FALSE;
-    if (cli->args->yes && cli->args->allow_replace == NULL && replaces(proposal))
+    if (cli->args->yes && cli->args->allow_replace == NULL && plan_replaces(plan))
         return error_set(error, ERR_REFUSED,
                          "the plan deletes and remakes objects; -y alone does not allow that: add "
                          "--allow-replace all");
-    return change_carry_out(cli, proposal, TRUE, "Apply this plan?", "cli apply", error);
+    return change_carry_out(cli, plan, "Apply this plan?", "cli apply", error);
 }
 
 gboolean command_apply(Cli *cli, GError **error)
@@ -90,7 +91,9 @@ gboolean command_apply(Cli *cli, GError **error)
     g_autoptr(json_t) saved = NULL;
     g_autofree char *owner = NULL;
     g_autoptr(Input) input = NULL;
-    g_autoptr(Proposal) proposal = NULL;
+    g_autoptr(json_t) options = NULL;
+    g_auto(PlanOptions) change = {0};
+    g_autoptr(Plan) plan = NULL;
 
     if (paths == NULL)
         return FALSE;
@@ -102,24 +105,25 @@ gboolean command_apply(Cli *cli, GError **error)
     if (owner == NULL)
         return FALSE;
     input = sources_read(cli, paths, cli->args->project, NULL, error);
-    if (input == NULL || !cli_open(cli, cli_writes(cli), error))
+    if (input == NULL || !cli_open(cli, cli->args->dry_run ? ENGINE_READ_ONLY : 0, error))
         return FALSE;
-    proposal =
-        change_plan(cli, NULL, NULL, change_options(cli, owner, !cli->args->yes), input, error);
-    return proposal != NULL &&
-           change_carry_out(cli, proposal, FALSE, "Apply these changes?", "cli apply", error);
+    options = change_options(cli, owner, !cli->args->yes);
+    plan_options_read(options, &change);
+    plan = engine_plan(cli->engine, input, &change, error);
+    if (plan == NULL)
+        return FALSE;
+    return change_carry_out(cli, plan, "Apply these changes?", "cli apply", error);
 }
 
 /* Keys of what is stored of the objects that the files declare. What belongs to another set is a
  * conflict (EN-43). */
-static json_t *declared_keys(Cli *cli, const Snapshot *model, const Input *input, const char *owner,
-                             GError **error)
+static GPtrArray *declared_keys(Cli *cli, const Input *input, const char *owner, GError **error)
 {
-    g_autoptr(json_t) keys = json_array();
+    g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
 
     for (guint i = 0; i < input->objects->len; i++) {
         const Object *object = g_ptr_array_index(input->objects, i);
-        const Object *stored = snapshot_get(model, object->key);
+        const Object *stored = snapshot_get(engine_stored(cli->engine), object->key);
 
         if (stored == NULL)
             continue;
@@ -133,27 +137,28 @@ static json_t *declared_keys(Cli *cli, const Snapshot *model, const Input *input
                       label, stored->owner);
             return NULL;
         }
-        json_array_append_new(keys, json_string(stored->key));
+        g_ptr_array_add(keys, g_strdup(stored->key));
     }
     return g_steal_pointer(&keys);
 }
 
-static json_t *stored_keys(const Snapshot *stored)
+static GPtrArray *stored_keys(const Snapshot *stored)
 {
-    json_t *keys = json_array();
+    GPtrArray *keys = g_ptr_array_new_with_free_func(g_free);
 
     for (guint i = 0; i < snapshot_size(stored); i++)
-        json_array_append_new(keys, json_string(snapshot_at(stored, i)->key));
+        g_ptr_array_add(keys, g_strdup(snapshot_at(stored, i)->key));
     return keys;
 }
 
 gboolean command_destroy(Cli *cli, GError **error)
 {
+    g_autoptr(GPtrArray) keys = NULL;
     g_autofree char *owner = NULL;
     g_autoptr(Input) input = NULL;
-    g_autoptr(Proposal) proposal = NULL;
-    const Snapshot *model;
-    json_t *keys;
+    g_autoptr(json_t) options = NULL;
+    g_auto(PlanOptions) change = {0};
+    g_autoptr(Plan) plan = NULL;
 
     if (cli->args->all && (cli->args->files != NULL || cli->words[0] != NULL))
         return error_set(error, ERR_USAGE, "give files or --all, not both");
@@ -165,40 +170,44 @@ gboolean command_destroy(Cli *cli, GError **error)
         if (input == NULL)
             return FALSE;
     }
-    model = cli_model(cli, cli_writes(cli), error);
-    if (model == NULL)
+    if (!cli_open(cli, cli->args->dry_run ? ENGINE_READ_ONLY : 0, error))
         return FALSE;
-    keys = input != NULL ? declared_keys(cli, model, input, owner, error) : stored_keys(model);
+    keys = input != NULL ? declared_keys(cli, input, owner, error)
+                         : stored_keys(engine_stored(cli->engine));
     if (keys == NULL)
         return FALSE;
-    proposal =
-        change_plan(cli, "delete", keys, change_options(cli, NULL, !cli->args->yes), NULL, error);
-    return proposal != NULL &&
-           change_carry_out(cli, proposal, FALSE, "Delete these objects and their data?",
-                            "cli destroy", error);
+    options = change_options(cli, NULL, !cli->args->yes);
+    plan_options_read(options, &change);
+    plan = engine_plan_delete(cli->engine, keys, &change, error);
+    if (plan == NULL)
+        return FALSE;
+    return change_carry_out(cli, plan, "Delete these objects and their data?", "cli destroy",
+                            error);
 }
 
 /* Planning towards what is stored already shows where the host differs, and nothing else. */
 gboolean command_drift(Cli *cli, GError **error)
 {
-    const Snapshot *model = cli_model(cli, 0, error);
+    g_autoptr(json_t) options = change_options(cli, NULL, TRUE);
     g_autoptr(GPtrArray) keys = NULL;
-    g_autoptr(Proposal) proposal = NULL;
-    json_t *list;
+    g_autoptr(GPtrArray) objects = g_ptr_array_new();
+    g_auto(PlanOptions) change = {0};
+    g_autoptr(Plan) plan = NULL;
 
-    if (model == NULL)
+    if (!cli_open(cli, ENGINE_READ_ONLY, error))
         return FALSE;
-    keys = select_keys(model, cli->words,
+    keys = select_keys(engine_stored(cli->engine), cli->words,
                        cli->words[0] != NULL ? cli_project(cli) : cli->args->project, error);
     if (keys == NULL)
         return FALSE;
-    list = json_array();
     for (guint i = 0; i < keys->len; i++)
-        json_array_append_new(list, json_string(g_ptr_array_index(keys, i)));
-    proposal = change_plan(cli, "repair", list, change_options(cli, NULL, TRUE), NULL, error);
-    if (proposal == NULL)
+        g_ptr_array_add(objects, (gpointer)snapshot_get(engine_stored(cli->engine),
+                                                        g_ptr_array_index(keys, i)));
+    plan_options_read(options, &change);
+    plan = engine_plan_change(cli->engine, objects, NULL, &change, error);
+    if (plan == NULL)
         return FALSE;
-    print_plan(cli, proposal);
-    cli->status = plan_shown_is_empty(proposal->shown) ? 0 : 2;
+    print_plan(cli, plan);
+    cli->status = plan_is_empty(plan) ? 0 : 2;
     return TRUE;
 }

@@ -1,5 +1,4 @@
 #include "error.h"
-#include "secrets.h"
 #include "validate.h"
 
 #include <stdarg.h>
@@ -76,8 +75,7 @@ void problem_take(Problems *problems, Severity severity, const char *object, con
     problem->object = clip(g_strdup(object != NULL ? object : ""), LABEL_MAX_BYTES);
     problem->path = clip(g_strdup(path != NULL ? path : ""), TEXT_MAX);
     problem->where = where;
-    problem->text = clip(secrets_shown(text), TEXT_MAX);
-    g_free(text);
+    problem->text = clip(text, TEXT_MAX);
     g_ptr_array_add(problems->items, problem);
 }
 
