@@ -2,6 +2,7 @@
  * told to stop. */
 #include <glib.h>
 #include <grp.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -156,6 +157,11 @@ int main(int argc, char **argv)
         g_option_context_new("- keeps this host as it is asked to be");
     g_autoptr(GError) error = NULL;
 
+    /* Many threads that do little each: few arenas, and what a large answer took goes back at once.
+     */
+    mallopt(M_ARENA_MAX, 2);
+    mallopt(M_MMAP_THRESHOLD, 128 << 10);
+    mallopt(M_TRIM_THRESHOLD, 128 << 10);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     g_option_context_add_main_entries(context, entries, NULL);

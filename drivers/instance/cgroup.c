@@ -38,22 +38,33 @@ static GStrv v2_controllers(const char *mount)
     return g_strsplit(g_strstrip(text), " ", -1);
 }
 
+/* Whether "a,b,c" between the pointers has a word; the empty list has the word "". */
+static gboolean has_word(const char *list, const char *end, const char *word)
+{
+    gsize length = strlen(word);
+
+    for (const char *next; list < end; list = next + 1) {
+        next = memchr(list, ',', (gsize)(end - list));
+        if (next == NULL)
+            next = end;
+        if ((gsize)(next - list) == length && memcmp(list, word, length) == 0)
+            return TRUE;
+    }
+    return length == 0 && list == end;
+}
+
 /* The path part of the line of /proc/PID/cgroup text for a controller, "" being the v2 tree; NULL
- * when there is none. */
+ * when there is none. Every answer about an instance needs it: nothing is split. */
 static char *line_path(const char *text, const char *controller)
 {
-    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    for (const char *line = text, *end; *line != '\0'; line = *end != '\0' ? end + 1 : end) {
+        const char *names, *path;
 
-    for (char **line = lines; *line != NULL; line++) {
-        g_auto(GStrv) parts = g_strsplit(*line, ":", 3);
-        g_auto(GStrv) names = NULL;
-
-        if (g_strv_length(parts) < 3)
-            continue;
-        names = g_strsplit(parts[1], ",", -1);
-        if (*controller == '\0' ? *parts[1] == '\0'
-                                : g_strv_contains((const char *const *)names, controller))
-            return g_strdup(parts[2]);
+        end = strchrnul(line, '\n');
+        names = memchr(line, ':', (gsize)(end - line));
+        path = names != NULL ? memchr(names + 1, ':', (gsize)(end - names - 1)) : NULL;
+        if (path != NULL && has_word(names + 1, path, controller))
+            return g_strndup(path + 1, (gsize)(end - path - 1));
     }
     return NULL;
 }
