@@ -34,27 +34,10 @@ void call_free(Call *call)
 
 /* ---- from a request to its handler ---- */
 
-/* The segments below the version; "/" and "/internal/..." have routes of their own names. */
-static const char *const *path_of(const Request *request, gboolean *ret_known)
-{
-    static const char *const root[] = {NULL};
-    const char *const *segments = request_segments(request);
-
-    *ret_known = TRUE;
-    if (segments[0] == NULL)
-        return root;
-    if (strcmp(segments[0], "1.0") == 0)
-        return segments[1] != NULL ? segments + 1 : segments;
-    if (strcmp(segments[0], "internal") == 0)
-        return segments;
-    *ret_known = FALSE;
-    return segments;
-}
-
 static const Route *route_of(const Request *request, const char *ret_words[4], GError **error)
 {
     gboolean known;
-    const char *const *path = path_of(request, &known);
+    const char *const *path = route_path(request_segments(request), &known);
     const Route *route = NULL;
     RouteResult result =
         known ? route_find(request_method(request), path, &route, ret_words) : ROUTE_NO_PATH;
@@ -193,7 +176,7 @@ void call_dispatch(Daemon *daemon, Request *request)
     call->daemon = daemon;
     call->request = request_ref(request);
     call->route = route_of(request, call->words, &error);
-    call->collection = path_of(request, &known)[0];
+    call->collection = route_path(request_segments(request), &known)[0];
     call->caller = authenticate(daemon, request);
     call->model = engine_ref_stored(daemon->engine);
     g_debug("%s %s from %s (%s)", request_method(request), request_path(request),

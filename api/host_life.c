@@ -79,12 +79,20 @@ static gpointer come_up(gpointer data)
     return NULL;
 }
 
+/* In the context, after the events of what was stopped. */
+static void quit(void *data)
+{
+    const Daemon *daemon = data;
+
+    g_main_loop_quit(daemon->loop);
+}
+
 static gpointer go_down(gpointer data)
 {
     Daemon *daemon = data;
 
     host_power_down(daemon, FALSE);
-    g_main_loop_quit(daemon->loop);
+    context_call(daemon, quit, daemon);
     return NULL;
 }
 
@@ -94,7 +102,7 @@ static gpointer end(gpointer data)
     Daemon *daemon = data;
 
     host_power_end_operations(daemon);
-    g_main_loop_quit(daemon->loop);
+    context_call(daemon, quit, daemon);
     return NULL;
 }
 
@@ -192,7 +200,7 @@ static gboolean shut_down(Call *call, GError **error)
     host_power_down(call->daemon, g_strcmp0(request_query(call->request, "force"), "true") == 0 ||
                                       g_strcmp0(request_query(call->request, "force"), "1") == 0);
     answer_sync(call->request, 200, NULL, NULL);
-    g_main_loop_quit(call->daemon->loop);
+    context_call(call->daemon, quit, call->daemon);
     return TRUE;
 }
 

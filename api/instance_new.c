@@ -70,10 +70,14 @@ static json_t *source_of(Call *call, const json_t *asked, GError **error)
     json_t *found = source != NULL ? json_copy((json_t *)source) : json_object();
     const Object *image = NULL;
 
+    if (g_strcmp0(type, "none") == 0) {
+        json_decref(found);
+        return json_pack("{s:s}", "type", "none");
+    }
     if (type == NULL || strcmp(type, "image") != 0) {
         error_set(error, type == NULL || *type == '\0' ? ERR_INVALID : ERR_UNSUPPORTED,
                   "source.type: \"%s\" is not supported by this build; an instance is made from an "
-                  "\"image\" of this server",
+                  "\"image\" or a \"copy\" of this server, or \"none\"",
                   type != NULL ? type : "");
     } else if (server != NULL && *server != '\0') {
         error_set(error, ERR_UNSUPPORTED,

@@ -49,6 +49,21 @@ void route_each(void (*each)(const Route *route, void *data), void *data)
             each(route, data);
 }
 
+const char *const *route_path(const char *const *segments, gboolean *ret_known)
+{
+    static const char *const root[] = {NULL};
+
+    *ret_known = TRUE;
+    if (segments[0] == NULL)
+        return root;
+    if (strcmp(segments[0], "1.0") == 0)
+        return segments[1] != NULL ? segments + 1 : segments;
+    if (strcmp(segments[0], "internal") == 0)
+        return segments;
+    *ret_known = FALSE;
+    return segments;
+}
+
 RouteResult route_find(const char *method, const char *const *segments, const Route **ret_route,
                        const char *ret_words[4])
 {

@@ -45,6 +45,10 @@ gboolean route_is_instances(const char *segment);
 /* Calls for each route there is. */
 void route_each(void (*each)(const Route *route, void *data), void *data);
 
+/* The segments of a request's path below the version; "/" and "/internal/..." have routes of their
+ * own names. FALSE in `ret_known` when it is neither. Borrowed, or static. */
+const char *const *route_path(const char *const *segments, gboolean *ret_known);
+
 typedef enum { ROUTE_FOUND, ROUTE_NO_PATH, ROUTE_NO_METHOD } RouteResult;
 
 /* Finds the route of a path's segments (without "1.0"). `ret_words` gets what stands for each '*';

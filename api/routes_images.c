@@ -10,6 +10,7 @@
 #include "image_export.h"
 #include "image_import.h"
 #include "image_list.h"
+#include "image_publish.h"
 #include "image_pull.h"
 #include "image_secret.h"
 #include "image_upload.h"
@@ -118,11 +119,12 @@ static gboolean make(Call *call, GError **error)
         return image_upload(call, error);
     if (g_strcmp0(type, "image") == 0 || g_strcmp0(type, "url") == 0)
         return image_pull_make(call, body, error);
-    if (type != NULL && (g_str_equal(type, "instance") || g_str_equal(type, "snapshot") ||
-                         g_str_equal(type, "container") || g_str_equal(type, "virtual-machine")))
+    if (type != NULL && (g_str_equal(type, "instance") || g_str_equal(type, "container") ||
+                         g_str_equal(type, "virtual-machine")))
+        return image_publish(call, body, error);
+    if (g_strcmp0(type, "snapshot") == 0)
         return error_set(error, ERR_UNSUPPORTED,
-                         "source: publishing an instance as an image is not supported by this "
-                         "build; import a file or copy from a server");
+                         "source.type: publishing a snapshot is not supported by this build");
     return error_set(error, ERR_INVALID, "Invalid images JSON: source.type \"%s\" is none",
                      type != NULL ? type : "");
 }

@@ -7,6 +7,7 @@
 #include "error.h"
 #include "filter.h"
 #include "instance/status.h"
+#include "instance_copy.h"
 #include "instance_new.h"
 #include "wire.h"
 #include "wire_instance.h"
@@ -103,6 +104,10 @@ typedef struct {
     char *name;
     json_t *body;
     NewName *taken;
+    /* A copy or a move of another instance, which is not the edit of one. */
+    char *source_project, *source;
+    char *target_project; /* NULL: the call's */
+    gboolean inconsistent;
 } Change;
 
 static void change_free(gpointer data)
@@ -113,6 +118,9 @@ static void change_free(gpointer data)
     call_free(change->call);
     g_free(change->name);
     json_decref(change->body);
+    g_free(change->source_project);
+    g_free(change->source);
+    g_free(change->target_project);
     g_free(change);
 }
 
@@ -122,15 +130,39 @@ static Edit edit_of(const Change *change)
                   change->call->project, change->name, change->body};
 }
 
+/* What makes the change's plan, and of what. */
+typedef struct {
+    PlanFunction make;
+    void *data;
+    Edit edit;
+    InstanceCopy copy;
+} Way;
+
+static void way_of(const Change *change, Way *ret)
+{
+    ret->edit = edit_of(change);
+    ret->copy = (InstanceCopy){.call = change->call,
+                               .from_project = change->source_project,
+                               .from = change->source,
+                               .project = change->target_project != NULL ? change->target_project
+                                                                         : change->call->project,
+                               .name = change->name,
+                               .body = change->body,
+                               .inconsistent = change->inconsistent};
+    ret->make = change->source != NULL ? instance_copy_plan : edit_plan;
+    ret->data = change->source != NULL ? (void *)&ret->copy : &ret->edit;
+}
+
 static gboolean carry_out(Operation *operation, void *data, GError **error)
 {
     Change *change = data;
-    Edit edit = edit_of(change);
+    Way way;
     g_autofree char *cause = g_strdup_printf("api %s %s", request_method(change->call->request),
                                              request_path(change->call->request));
 
+    way_of(change, &way);
     return daemon_transact(change->call->daemon, change->call->caller, cause,
-                           operation_cancel_flag(operation), edit_plan, &edit, error);
+                           operation_cancel_flag(operation), way.make, way.data, error);
 }
 
 /* Answers with an operation that carries `change` out, which is taken over. With a dry run the plan
@@ -142,9 +174,11 @@ static gboolean begin(Call *call, const char *title, Change *change, GError **er
     g_autofree char *path = NULL;
 
     if (call_is_dry_run(call)) {
-        Edit edit = edit_of(change);
-        gboolean done = call_transact(call, edit_plan, &edit, error);
+        Way way;
+        gboolean done;
 
+        way_of(change, &way);
+        done = call_transact(call, way.make, way.data, error);
         change_free(change);
         return done;
     }
@@ -162,18 +196,55 @@ static Change *change_new(Call *call, EditMode mode, const char *name, json_t *b
 {
     Change *change = g_new0(Change, 1);
 
-    *change = (Change){call_copy(call), mode, g_strdup(name), body, NULL};
+    *change = (Change){.call = call_copy(call), .mode = mode, .name = g_strdup(name), .body = body};
     return change;
+}
+
+/* `lxc copy` on one server. */
+static gboolean copy(Call *call, const json_t *asked, GError **error)
+{
+    const json_t *source = json_object_get(asked, "source");
+    const char *name = json_member_string(source, "source");
+    const char *project = json_member_string(source, "project");
+    NewName *taken;
+    Change *change;
+
+    if (project == NULL || *project == '\0')
+        project = call->project;
+    if (name == NULL || *name == '\0')
+        return error_set(error, ERR_INVALID, "source.source: names no instance to copy");
+    if (strchr(name, '/') != NULL)
+        return error_set(error, ERR_UNSUPPORTED,
+                         "source.source: copying a snapshot is not supported by this build");
+    if (json_is_true(json_object_get(source, "refresh")))
+        return error_set(error, ERR_UNSUPPORTED,
+                         "source.refresh: refreshing a copy is not supported by this build");
+    if (!caller_may_use(call->caller, project) ||
+        snapshot_find(call->model, KIND_INSTANCE, project, name) == NULL)
+        return error_set(error, ERR_NOT_FOUND, "Instance not found");
+    taken = new_name_take(call, json_object_get(asked, "name"), error);
+    if (taken == NULL)
+        return FALSE;
+    change = change_new(call, EDIT_CREATE, new_name_text(taken), json_incref((json_t *)asked));
+    change->taken = taken;
+    change->source = g_strdup(name);
+    change->source_project = g_strdup(project);
+    change->inconsistent = json_is_true(json_object_get(source, "allow_inconsistent"));
+    return begin(call, "Creating instance", change, error);
 }
 
 static gboolean make(Call *call, GError **error)
 {
     g_autoptr(json_t) asked = call_body(call, error);
-    g_autoptr(json_t) body = asked != NULL ? instance_new_body(call, asked, error) : NULL;
-    NewName *taken =
-        body != NULL ? new_name_take(call, json_object_get(asked, "name"), error) : NULL;
+    const char *type = json_string_at(asked, "source/type");
+    g_autoptr(json_t) body = NULL;
+    NewName *taken;
     Change *change;
 
+    if (g_strcmp0(type, "copy") == 0)
+        return copy(call, asked, error);
+    body = asked != NULL ? instance_new_body(call, asked, error) : NULL;
+    taken = body != NULL ? new_name_take(call, json_object_get(asked, "name"), error) : NULL;
     if (taken == NULL)
         return FALSE;
     change = change_new(call, EDIT_CREATE, new_name_text(taken), json_incref(body));
@@ -235,7 +306,7 @@ static gboolean runs(Call *call, const Object *object)
 /* What of an InstancePost (API-540) is more than a new name. */
 static gboolean check_move(const json_t *body, GError **error)
 {
-    static const char *const others[] = {"migration", "pool", "project", "live", "target", NULL};
+    static const char *const others[] = {"pool", "target", NULL};
 
     for (const char *const *field = others; *field != NULL; field++) {
         const json_t *value = json_object_get(body, *field);
@@ -244,11 +315,27 @@ static gboolean check_move(const json_t *body, GError **error)
         if (value != NULL && !json_is_null(value) && !json_is_false(value) &&
             (text == NULL || *text != '\0'))
             return error_set(error, ERR_UNSUPPORTED,
-                             "%s: moving an instance to another server, pool or project is not "
-                             "supported by this build; it can be renamed",
+                             "%s: moving an instance to another server or pool is not supported by "
+                             "this build; it can be renamed, and moved to another project",
                              *field);
     }
     return TRUE;
+}
+
+/* API-540: `project` is another one than the instance's. */
+static gboolean move_to_project(Call *call, const Object *object, const char *project,
+                                const char *name, GError **error)
+{
+    Change *change;
+
+    if (!caller_may_use(call->caller, project) ||
+        snapshot_find(call->model, KIND_PROJECT, "", project) == NULL)
+        return error_set(error, ERR_NOT_FOUND, "Project \"%s\" does not exist", project);
+    change = change_new(call, EDIT_CREATE, name, NULL);
+    change->source = g_strdup(object->id.name);
+    change->source_project = g_strdup(object->id.project);
+    change->target_project = g_strdup(project);
+    return begin(call, "Migrating instance", change, error);
 }
 
 static gboolean move(Call *call, GError **error)
@@ -256,15 +343,21 @@ static gboolean move(Call *call, GError **error)
     const Object *object = call_object(call, KIND_INSTANCE, call->words[0], error);
     g_autoptr(json_t) body = object != NULL ? call_body(call, error) : NULL;
     const char *name = json_member_string(body, "name");
+    const char *project = json_member_string(body, "project");
 
     if (body == NULL || !check_move(body, error))
         return FALSE;
-    if (name == NULL || *name == '\0')
-        return error_set(error, ERR_INVALID, "No name provided");
     if (runs(call, object))
         return error_set(error, ERR_INVALID, "Renaming of running instance not allowed");
-    if (!KINDS[KIND_INSTANCE]->check_name(name, error))
-        return FALSE;
+    if (project != NULL && *project != '\0' && strcmp(project, object->id.project) != 0)
+        return move_to_project(call, object, project,
+                               name != NULL && *name != '\0' ? name : object->id.name, error);
+    if (json_is_true(json_object_get(body, "migration")))
+        return error_set(error, ERR_UNSUPPORTED,
+                         "migration: moving an instance to another server is not supported by this "
+                         "build");
+    if (name == NULL || *name == '\0')
+        return error_set(error, ERR_INVALID, "No name provided");
     if (snapshot_find(call->model, KIND_INSTANCE, call->project, name) != NULL)
         return error_set(error, ERR_EXISTS, "Name \"%s\" already in use", name);
     return begin(call, "Renaming instance",

@@ -80,9 +80,9 @@ json_t *wire_instance_fields(const Object *object)
 json_t *wire_instance(Daemon *daemon, const Snapshot *model, const Object *object)
 {
     StatusCode status = status_of(daemon, object);
+    gint64 last_used = json_integer_value(json_object_get(object->generated, "$last_used"));
     g_autofree char *created = when_seconds(object->created);
-    g_autofree char *used =
-        when_seconds(json_integer_value(json_object_get(object->generated, "$last_used")));
+    g_autofree char *used = last_used > 0 ? when_seconds(last_used) : g_strdup(WHEN_UNUSED);
     g_auto(Expanded) expanded = {0};
     json_t *wire = wire_instance_fields(object);
 

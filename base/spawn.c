@@ -79,6 +79,10 @@ static gboolean make_stdin(const SpawnOptions *options, Fd *ret_fd, GError **err
     g_auto(Fd) fd = -1;
     gsize length, done = 0;
 
+    if (options->input_fd > 0) {
+        *ret_fd = fcntl(options->input_fd, F_DUPFD_CLOEXEC, 3);
+        return *ret_fd >= 0 || error_errno(error, errno, "prepare the input of a program");
+    }
     if (options->input == NULL) {
         *ret_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
         return *ret_fd >= 0 || error_errno(error, errno, "open /dev/null");
@@ -247,7 +251,8 @@ gboolean spawn_run(const char *const *argv, const SpawnOptions *options, char **
     fcntl(err, F_SETFL, O_NONBLOCK);
 
     pid = start(program, argv, (char *const *)(options->env != NULL ? options->env : default_env),
-                options, in, out_write, err_write, error);
+                options, in, options->output_fd > 0 ? options->output_fd : out_write, err_write,
+                error);
     if (pid < 0)
         return FALSE;
     fd_close(fd_steal(&out_write));

@@ -11,6 +11,8 @@ typedef struct {
     const char *cwd;          /* NULL: "/" */
     const char *input;        /* text for stdin; NULL: /dev/null */
     guint timeout_ms;         /* 0: 60 s */
+    int input_fd;             /* stdin, instead of `input`; 0: none */
+    int output_fd;            /* stdout, of which nothing is kept then; 0: none */
     int keep_fd;              /* one fd handed to the child as fd 3; -1: none */
 } SpawnOptions;
 

@@ -232,7 +232,7 @@ const Row INSTANCE_CONFIG[] = {
 
 static const Row source_rows[] = {
     ROW("type", ENUM, "image", 0, REBUILD, 0, "RT-01",
-        "Where the root comes from; only image is supported so far.",
+        "Where the root comes from: an image, or none for an empty one.",
         WORDS("image", "none", "copy", "migration", "backup")),
     ROW("alias", STRING, NULL, 0, REBUILD, 0, "IMG-036",
         "Name of an image of this model, or one of its aliases.", .ref = "image"),

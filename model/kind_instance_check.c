@@ -49,9 +49,15 @@ static void check_source(const Object *object, Problems *problems)
                     "names no image: write e.g. `image: NAME`, NAME being an entry of `images`");
         return;
     }
+    if (g_strcmp0(type, "none") == 0) {
+        if (alias != NULL || fingerprint != NULL)
+            problem_add(problems, PROBLEM_ERROR, object, "source",
+                        "has type none and names an image: leave one out");
+        return;
+    }
     if (type != NULL && strcmp(type, "image") != 0) {
         problem_add(problems, PROBLEM_UNSUPPORTED, object, "source/type",
-                    "an instance from \"%s\" is not supported by this build: only from an image",
+                    "an instance from \"%s\" cannot be declared: only from an image, or none",
                     type);
         return;
     }

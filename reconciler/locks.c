@@ -145,6 +145,15 @@ static void add_limited_project(const Snapshot *next, const Object *object, GHas
         g_hash_table_add(alone, g_strdup(project->key));
 }
 
+/* While an instance is copied it neither goes nor starts. */
+static void add_copied(const Object *wanted, GHashTable *together)
+{
+    const char *source = json_member_string(wanted->generated, "$copy_of");
+
+    if (source != NULL)
+        g_hash_table_add(together, g_strdup(source));
+}
+
 LockSet *lock_set_of_plan(const Plan *plan)
 {
     LockSet *set = g_new0(LockSet, 1);
@@ -164,6 +173,8 @@ LockSet *lock_set_of_plan(const Plan *plan)
             g_hash_table_add(set->alone, g_strdup(object->wanted->key));
             add_references(plan->next, object->wanted, set->together);
             add_limited_project(plan->next, object->wanted, set->alone);
+            if (object->stored == NULL)
+                add_copied(object->wanted, set->together);
         }
         add_stock(object->stored, object->wanted, set->alone);
     }

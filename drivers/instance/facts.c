@@ -204,6 +204,17 @@ static json_t *with_action(const json_t *running, const json_t *action)
     return asked;
 }
 
+/* A copy is made of the volume of another instance, as long as it is of the image that it was made
+ * of. */
+static void copy_expect(json_t *volume, const json_t *config)
+{
+    const char *image = json_member_string(volume, "image");
+
+    if (json_object_get(config, "$copy_from") != NULL &&
+        g_strcmp0(json_member_string(config, "$copy_image"), image != NULL ? image : "") == 0)
+        json_object_set(volume, "$image", json_object_get(config, "$copy_from"));
+}
+
 static gboolean expect_root(json_t *facts, const Context *context, const Object *object,
                             const Expanded *expanded, const char *name, GError **error)
 {
@@ -228,6 +239,7 @@ static gboolean expect_root(json_t *facts, const Context *context, const Object 
         g_propagate_error(error, g_steal_pointer(&failure));
         return FALSE;
     }
+    copy_expect(volume, expanded->config);
     json_object_set(facts, "volume", volume);
     if (quota != NULL)
         json_object_set(facts, "quota", quota);

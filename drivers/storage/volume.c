@@ -156,14 +156,23 @@ static gboolean has_volume(const char *path, const json_t *fact, json_t **ret_ma
     return same;
 }
 
+static gboolean is_same_pool(const char *path, const char *other)
+{
+    g_autofree char *pool = pool_of_volume(path);
+    g_autofree char *other_pool = pool_of_volume(other);
+
+    return strcmp(pool, other_pool) == 0;
+}
+
 static gboolean fill(const json_t *fact, const char *staged, GError **error)
 {
     const char *image = json_member_string(fact, "$image");
     gboolean btrfs = g_strcmp0(json_member_string(fact, "driver"), "btrfs") == 0;
 
     if (image != NULL && !file_exists(image))
-        return error_set(error, ERR_NOT_FOUND, "the image's volume %s is not there", image);
-    if (image != NULL && btrfs && btrfs_is_subvolume(image))
+        return error_set(error, ERR_NOT_FOUND,
+                         "%s, which the volume is to be made of, is not there", image);
+    if (image != NULL && btrfs && btrfs_is_subvolume(image) && is_same_pool(image, staged))
         return btrfs_snapshot(image, staged, FALSE, error);
     if (btrfs && !btrfs_subvolume_create(staged, error))
         return FALSE;

@@ -10,7 +10,8 @@
  *
  * The fact, one row of the object that owns the volume:
  *   {"driver": "dir"|"btrfs", "key": object key, "path": absolute, "image": fingerprint or absent,
- * "$image": absolute path of the image's volume on the pool, absent without image} A change of
+ * "$image": absolute path of the volume that it is made of: the image's on the pool, or another
+ * instance's; absent without} A change of
  * `path` (within one pool) renames, a change of `image` rebuilds (stage builds, ensure swaps). The
  * limit is a fact of its own, after the volume: {"bytes": N, "$path": absolute}. */
 #pragma once

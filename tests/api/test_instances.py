@@ -117,7 +117,7 @@ def test_create(berth):
         first = daemon.ask("POST", "/1.0/instances", body).expect(202)
         daemon.ask("POST", "/1.0/instances", body).expect(409)
         tap.equal(daemon.wait(first)["status"], "Success")
-        tap.contains(daemon.ask("POST", "/1.0/instances", {"source": {"type": "none"}}).expect(400).json["error"], "none")
+        tap.contains(daemon.ask("POST", "/1.0/instances", {"source": {"type": "nosuch"}}).expect(400).json["error"], "nosuch")
         tap.contains(daemon.ask("POST", "/1.0/instances", {"instance_type": "t9.huge", "source": body["source"]}).expect(400)
                      .json["error"], "t9.huge")
         drawn = daemon.done("POST", "/1.0/instances", {"source": body["source"]})["resources"]["instances"][0].rsplit("/", 1)[1]

@@ -2,11 +2,7 @@
 """Profiles, projects, networks and storage pools over the API, and what all of it has in common: envelopes, ETags, PUT and PATCH,
 dry runs, plans and applies; the daemon beside other berth programs."""
 import os
-import random
-import signal
-import subprocess
 import sys
-import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -180,56 +176,6 @@ def test_plan_and_apply(berth):
         daemon.ask("GET", "/1.0/generations/99").expect(404)
         broken = {"files": [{"name": "b.yaml", "text": "profiles:\n- {nam: a}\n"}]}
         tap.contains(daemon.ask("POST", "/1.0/apply", broken).expect(400).json["error"], "b.yaml:2:3")
-
-
-def writer(daemon, number, acknowledged, stop):
-    """Writes one profile again and again; `acknowledged[number]` is the last value that was answered."""
-    value = 0
-    while not stop.is_set():
-        value += 1
-        try:
-            answer = daemon.ask("PUT", f"/1.0/profiles/p{number}", {"config": {"user.v": str(value)}}, timeout=10)
-            if answer.status == 200:
-                acknowledged[number] = value
-        except (OSError, AssertionError, ValueError, EOFError):
-            time.sleep(0.01)
-        except Exception:  # a connection that was cut in the middle of an answer
-            time.sleep(0.01)
-
-
-def test_killed_at_any_moment(berth):
-    """kill -9 of the daemon under writes: it comes back, every acknowledged write is there, nothing is half made"""
-    rounds = int(os.environ.get("BERTH_KILLS", "40"))
-    random.seed(4711)
-    daemon = Daemon(berth)
-    daemon.start()
-    for number in range(4):
-        daemon.ask("POST", "/1.0/profiles", {"name": f"p{number}"}).expect(201)
-    for _ in range(rounds):
-        acknowledged, stop = {}, threading.Event()
-        writers = [threading.Thread(target=writer, args=(daemon, number, acknowledged, stop)) for number in range(3)]
-        for thread in writers:
-            thread.start()
-        time.sleep(random.uniform(0.01, 0.12))
-        network = subprocess.Popen(["curl", "-s", "--unix-socket", daemon.socket, "-X", "POST", "b/1.0/networks", "-d",
-                                    '{"name":"%s","config":{"ipv4.address":"10.77.6.1/24","ipv6.address":"none"}}' % BRIDGE],
-                                   stdout=subprocess.DEVNULL)
-        time.sleep(random.uniform(0, 0.06))
-        daemon.process.send_signal(signal.SIGKILL)
-        daemon.process.wait()
-        stop.set()
-        network.wait()
-        for thread in writers:
-            thread.join()
-        daemon.start()
-        for number, value in acknowledged.items():
-            found = int(daemon.ask("GET", f"/1.0/profiles/p{number}").expect(200).metadata["config"]["user.v"])
-            assert value <= found <= value + 1, f"p{number}: {value} was acknowledged, {found} is there"
-        stored = daemon.ask("GET", f"/1.0/networks/{BRIDGE}").status == 200
-        tap.equal(BRIDGE in host.links(), stored, "the bridge is there when the model has it")
-        if stored:
-            daemon.ask("DELETE", f"/1.0/networks/{BRIDGE}").expect(200)
-    tap.equal(daemon.stop(), 0)
 
 
 def test_leaves_no_descriptor(berth):
