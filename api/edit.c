@@ -98,12 +98,24 @@ static gboolean check_body(const json_t *body, GError **error)
     return TRUE;
 }
 
+/* Some clients (Ansible's lxd_profile) send the envelope of what they read back with the object. */
+static void drop_envelope(const Kind *kind, json_t *body)
+{
+    static const char *const members[] = {"type",       "status", "status_code", "operation",
+                                          "error_code", "error",  "metadata",    NULL};
+
+    for (const char *const *member = members; *member != NULL; member++)
+        if (row_find(kind->fields, *member) == NULL)
+            json_object_del(body, *member);
+}
+
 static Object *read_body(const Edit *edit, const char *name, const json_t *body, GError **error)
 {
     g_autoptr(Problems) problems = problems_new();
     g_autoptr(json_t) named = json_copy((json_t *)body);
     Object *object;
 
+    drop_envelope(KINDS[edit->kind], named);
     if ((KINDS[edit->kind]->flags & KIND_SINGLETON) == 0)
         json_object_set_new(named, "name", json_string(name));
     object = document_object_from_json(
