@@ -1,10 +1,13 @@
 #!/usr/bin/python3
 """Drift on the real host: what somebody does to it behind the daemon's back is told within two seconds, and put right where the mode
 says so (EN-40, EN-41, EN-48)."""
+import hmac
+import http.server
 import json
 import os
 import signal
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -304,6 +307,63 @@ def test_against_us(berth):
         berth.run("apply", "-y", "-q", "-f", berth.write("other.yaml", STATE.replace("ipv6.address: none",
                   "ipv6.address: none, dns.domain: other") % ("correct", "dir")), "--adopt").expect(0)
         tap.equal(link(BRIDGE)["up"], True)
+
+
+class Receiver(http.server.BaseHTTPRequestHandler):
+    """Takes what is posted, but refuses the first two times."""
+    posts = []
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.posts.append((time.monotonic(), self.headers["X-Berth-Signature"], body))
+        self.send_response(500 if len(self.posts) <= 2 else 204)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *unused):
+        pass
+
+
+def test_notifier(berth):
+    """changes of conditions are posted with a signature, in order, and again while they are refused"""
+    server = http.server.HTTPServer(("127.0.0.1", 0), Receiver)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with prepared(berth) as daemon:
+        daemon.ask("PATCH", "/1.0", {"config": {"berth.notify.url": "ftp://x/"}}).expect(400)
+        daemon.ask("PATCH", "/1.0", {"config": {"berth.notify.conditions": "Drifting"}}).expect(400)
+        daemon.ask("PATCH", "/1.0", {"config": {"berth.notify.url": f"http://127.0.0.1:{server.server_port}/hook",
+                                                "berth.notify.secret": "s3cret", "berth.notify.conditions": "Drifted"}}).expect(200)
+        tap.absent(json.dumps(daemon.ask("GET", "/1.0").metadata["config"]), "s3cret")
+        daemon.settled()
+        run("nft", "flush", "ruleset")
+        host.wait_for(lambda: len(Receiver.posts) >= 4, "four posts", 15)
+        told = [json.loads(body) for _, _, body in Receiver.posts]
+        for _, signature, body in Receiver.posts:
+            tap.equal(signature, "sha256=" + hmac.new(b"s3cret", body, "sha256").hexdigest())
+        tap.equal([(item["object"], item["type"], item["status"]) for item in told],
+                  [(NETWORK, "Drifted", True)] * 3 + [(NETWORK, "Drifted", False)])
+        tap.equal(len({item["id"] for item in told}), 2)
+        waits = [after[0] - before[0] for before, after in zip(Receiver.posts, Receiver.posts[1:])]
+        tap.equal(waits[0] >= 1 and waits[1] >= 2, True, f"{waits}")
+    server.shutdown()
+
+
+def test_figures(berth):
+    """OpenMetrics lines of drift, repairs, transactions and rollbacks; conditions with generation and time (EN-48)"""
+    with prepared(berth) as daemon:
+        daemon.settled()
+        began = int(time.time())
+        daemon.does("nft flush ruleset", NETWORK, lambda: run("nft", "flush", "ruleset"), lambda: True)
+        daemon.ask("POST", "/1.0/networks", {"name": "lo", "config": {"ipv4.address": "none", "ipv6.address": "none"}})
+        page = daemon.ask("GET", "/1.0/metrics").expect(200).bytes.decode()
+        for line in ("# TYPE berth_drifted_objects gauge", "berth_drifted_objects{} 0", "# TYPE berth_drifts_total counter",
+                     "berth_drifts_total{} 1", "berth_heals_total{} 1", "berth_heal_failures_total{} 0"):
+            tap.contains(page, line + "\n")
+        tap.equal(daemon.figure("berth_last_success_timestamp_seconds") >= began, True)
+        tap.equal(daemon.figure("berth_transactions_total") >= 1, True)
+        tap.equal(daemon.figure("berth_transaction_seconds_total") > 0, True)
+        ready = daemon.conditions(NETWORK)["Ready"]
+        tap.equal((ready["status"], ready["reason"], ready["generation"] >= 1, ready["since"] >= began - 60), (True, "as stored", True, True))
 
 
 def switches(pid):
