@@ -3,12 +3,14 @@
 #include <string.h>
 
 #include "error.h"
+#include "secrets.h"
 
 /* `body` is stolen. */
 static void send_headers(Request *request, guint status, json_t *body, Headers headers)
 {
     g_autoptr(json_t) owned = body;
-    char *text = json_dumps(owned, JSON_COMPACT);
+    char *raw = json_dumps(owned, JSON_COMPACT);
+    char *text = secrets_shown(raw); /* nothing leaves the daemon but by here and by events.c */
     gsize length = strlen(text);
     g_autoptr(GBytes) bytes = NULL;
     g_autoptr(GPtrArray) all = g_ptr_array_new();
@@ -18,8 +20,9 @@ static void send_headers(Request *request, guint status, json_t *body, Headers h
     for (; *headers != NULL; headers++)
         g_ptr_array_add(all, (gpointer)*headers);
     g_ptr_array_add(all, NULL);
+    free(raw);
     text[length] = '\n'; /* as LXD does; jansson's terminator is not needed any more */
-    bytes = g_bytes_new_with_free_func(text, length + 1, free, text);
+    bytes = g_bytes_new_with_free_func(text, length + 1, g_free, text);
     request_answer(request, status, (Headers)all->pdata, bytes);
 }
 
@@ -70,18 +73,22 @@ void answer_async(Request *request, const char *url, json_t *operation)
 
 void answer_plan(Request *request, const Plan *plan)
 {
-    g_autofree char *text = plan_text(plan, FALSE);
+    json_t *shown = plan_shown(plan);
+    g_autofree char *text = plan_shown_text(shown, FALSE);
 
-    answer_sync(request, 200, json_pack("{s:s, s:o}", "text", text, "plan", plan_json(plan)), NULL);
+    json_object_set_new(shown, "text", json_string(text));
+    answer_sync(request, 200, shown, NULL);
 }
 
 void answer_error(Request *request, const GError *error)
 {
     int status = error_http_status(error);
+    const char *headers[] = {"X-Content-Type-Options", "nosniff", "X-Berth-Error",
+                             error_word(error), NULL};
 
-    send_json(request, (guint)status,
-              json_pack("{s:s, s:s, s:i, s:s, s:i, s:s, s:n}", "type", "error", "status", "",
-                        "status_code", 0, "operation", "", "error_code", status, "error",
-                        error->message, "metadata"),
-              "X-Content-Type-Options", "nosniff");
+    send_headers(request, (guint)status,
+                 json_pack("{s:s, s:s, s:i, s:s, s:i, s:s, s:n}", "type", "error", "status", "",
+                           "status_code", 0, "operation", "", "error_code", status, "error",
+                           error->message, "metadata"),
+                 headers);
 }

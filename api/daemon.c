@@ -93,18 +93,33 @@ void daemon_follow_model(Daemon *daemon)
         g_warning("the server does not listen as configured: %s", error->message);
 }
 
+gboolean daemon_apply(Daemon *daemon, const Caller *caller, const ApplyOptions *options,
+                      PlanFunction make, void *data, Plan **ret_plan, ApplyResult *ret_result,
+                      GError **error)
+{
+    Teller teller = {daemon, caller};
+    ApplyOptions whole = *options;
+    g_autoptr(Plan) plan = NULL;
+
+    gboolean done;
+
+    whole.committed = tell;
+    whole.committed_data = &teller;
+    done = engine_transact(daemon->engine, make, data, &whole, &plan, ret_result, error);
+    if (done) {
+        daemon_follow_model(daemon);
+        warning_follow_plan(daemon, plan);
+    }
+    if (ret_plan != NULL)
+        *ret_plan = g_steal_pointer(&plan);
+    return done;
+}
+
 gboolean daemon_transact(Daemon *daemon, const Caller *caller, const char *cause,
                          volatile gint *cancel, PlanFunction make, void *data, GError **error)
 {
-    Teller teller = {daemon, caller};
-    ApplyOptions options = {
-        .cause = cause, .cancel = cancel, .committed = tell, .committed_data = &teller};
+    const ApplyOptions options = {.cause = cause, .cancel = cancel};
     g_auto(ApplyResult) result = {0};
-    g_autoptr(Plan) plan = NULL;
 
-    if (!engine_transact(daemon->engine, make, data, &options, &plan, &result, error))
-        return FALSE;
-    daemon_follow_model(daemon);
-    warning_follow_plan(daemon, plan);
-    return TRUE;
+    return daemon_apply(daemon, caller, &options, make, data, NULL, &result, error);
 }

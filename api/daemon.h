@@ -49,3 +49,9 @@ void daemon_follow_model(Daemon *daemon);
  */
 gboolean daemon_transact(Daemon *daemon, const Caller *caller, const char *cause,
                          volatile gint *cancel, PlanFunction make, void *data, GError **error);
+
+/* The same with all that an apply can be told, and what came of it; `options->committed` is not
+ * looked at. See engine_transact. */
+gboolean daemon_apply(Daemon *daemon, const Caller *caller, const ApplyOptions *options,
+                      PlanFunction make, void *data, Plan **ret_plan, ApplyResult *ret_result,
+                      GError **error);

@@ -6,6 +6,7 @@
 #include "edit_project.h"
 #include "error.h"
 #include "refs.h"
+#include "secrets.h"
 #include "wire.h"
 #include "wire_instance.h"
 
@@ -185,8 +186,10 @@ static void unset_missing(Object *wanted, const Object *stored)
 
 static Object *changed(const Edit *edit, const Object *stored, GError **error)
 {
-    g_autoptr(json_t) body = edit->mode == EDIT_MERGE ? merged_body(stored, edit->body)
-                                                      : replacing_body(stored, edit->body);
+    /* A secret that comes back as it was shown is the secret (EN-05). */
+    g_autoptr(json_t) sent = secrets_unshown(edit->body, stored->spec);
+    g_autoptr(json_t) body =
+        edit->mode == EDIT_MERGE ? merged_body(stored, sent) : replacing_body(stored, sent);
     g_autoptr(Object) read = NULL;
     Object *wanted;
 

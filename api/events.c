@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "secrets.h"
 #include "when.h"
 
 static const struct {
@@ -121,6 +122,7 @@ static gboolean deliver(gpointer data)
 
 void events_send(Events *events, EventType type, const char *project, json_t *metadata)
 {
+    char *text;
     g_autoptr(json_t) stolen = metadata;
     g_autoptr(json_t) whole = NULL;
     g_autofree char *time = NULL;
@@ -137,7 +139,9 @@ void events_send(Events *events, EventType type, const char *project, json_t *me
     event = g_new0(Event, 1);
     event->type = type;
     event->project = g_strdup(project);
-    event->text = json_dumps(whole, JSON_COMPACT);
+    text = json_dumps(whole, JSON_COMPACT);
+    event->text = secrets_shown(text);
+    free(text);
     g_async_queue_push(events->queue, event);
     if (g_atomic_int_compare_and_exchange(&events->scheduled, 0, 1)) {
         GSource *source = g_idle_source_new();

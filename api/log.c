@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "secrets.h"
 #include "when.h"
 
 static int output = STDERR_FILENO;
@@ -34,7 +35,8 @@ static const char *field(const GLogField *fields, gsize n, const char *name)
 static void write_line(const char *level, const char *domain, const char *message)
 {
     g_autofree char *time = when_now();
-    g_autofree char *quoted = g_strescape(message, NULL);
+    g_autofree char *shown = secrets_shown(message);
+    g_autofree char *quoted = g_strescape(shown, NULL);
     g_autofree char *line =
         g_strdup_printf("time=\"%s\" level=%s domain=%s msg=\"%s\"\n", time, level, domain, quoted);
 

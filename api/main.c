@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include "error.h"
 #include "host_life.h"
 #include "housekeeping.h"
+#include "json.h"
 #include "keeper.h"
 #include "log.h"
 #include "service.h"
@@ -157,6 +159,8 @@ int main(int argc, char **argv)
         g_option_context_new("- keeps this host as it is asked to be");
     g_autoptr(GError) error = NULL;
 
+    json_wipe_freed();
+    prctl(PR_SET_DUMPABLE, 0); /* no core files with secrets in them (EN-05) */
     /* Many threads that do little each: few arenas, and what a large answer took goes back at once.
      */
     mallopt(M_ARENA_MAX, 2);

@@ -5,6 +5,8 @@
 #include <openssl/rand.h>
 #include <string.h>
 
+#include "sealed.h"
+
 #define SALT 32
 #define HASH 64
 #define DIGITS ((gsize)2 * (SALT + HASH))
@@ -58,4 +60,13 @@ gboolean password_matches(const char *stored, const char *password)
                             g_ascii_xdigit_value(stored[2 * i + 1]));
     stretch(password, bytes, hash);
     return CRYPTO_memcmp(hash, bytes + SALT, HASH) == 0;
+}
+
+gboolean password_matches_stored(const char *dir, const char *stored, const char *password)
+{
+    char *revealed = sealed_reveal(dir, stored, NULL);
+    gboolean matches = revealed != NULL && password_matches(revealed, password);
+
+    sealed_wipe(revealed);
+    return matches;
 }

@@ -1,177 +1,207 @@
-/* What berth has and LXD has not: plans, applies and generations over the API, and dry runs (EN-36,
- * EN-46). */
+/* What berth has and LXD has not (API extension "berth"): the model, plans, histories and parked
+ * data, so that the command can do over the API what it does in-process (EN-36, EN-46). */
 #include <string.h>
 
 #include "answer.h"
 #include "call.h"
-#include "document.h"
 #include "error.h"
-#include "plan_options.h"
+#include "look.h"
+#include "mask.h"
+#include "store.h"
 
-/* One request to plan: {"files": [{"name", "text"}], "vars": {NAME: VALUE}, "options": see
- * plan_options.h}. */
-typedef struct {
-    Input *input;
-    json_t *options;
-    char *cause;
-    Daemon *daemon;
-} Wish;
-
-static void wish_free(gpointer data)
+static gboolean answer(Call *call, json_t *found)
 {
-    Wish *wish = data;
-
-    input_free(wish->input);
-    json_decref(wish->options);
-    g_free(wish->cause);
-    g_free(wish);
-}
-
-static gboolean read_files(Wish *wish, const json_t *files, const json_t *vars, const char *project,
-                           GError **error)
-{
-    g_autoptr(Problems) problems = problems_new();
-    size_t i;
-    json_t *file;
-
-    if (!json_is_array(files))
-        return error_set(error, ERR_INVALID,
-                         "\"files\" is missing: a list of {\"name\", \"text\"}");
-    if (vars != NULL && !input_give_json(wish->input, vars, error))
+    if (found == NULL)
         return FALSE;
-    json_array_foreach ((json_t *)files, i, file) {
-        const char *name = json_member_string(file, "name");
-        const json_t *text = json_object_get(file, "text");
-
-        if (name == NULL || !json_is_string(text))
-            return error_set(error, ERR_INVALID, "files[%zu] needs \"name\" and \"text\"", i);
-        input_parse(wish->input, name, json_string_value(text), json_string_length(text), project,
-                    problems);
-    }
-    input_check_given(wish->input, problems);
-    return problems_to_error(problems, TRUE, error);
+    answer_sync(call->request, 200, found, NULL);
+    return TRUE;
 }
 
-static Wish *read_wish(Call *call, GError **error)
+/* ---- the model, and how its objects are ---- */
+
+/* [{"key", "spec", "generated", "owner"}], secrets masked (EN-05). */
+static gboolean model(Call *call, GError **error)
+{
+    json_t *objects = json_array();
+
+    for (guint i = 0; i < snapshot_size(call->model); i++) {
+        const Object *object = snapshot_at(call->model, i);
+        g_autoptr(json_t) shared = store_object_to_json(object);
+        json_t *value = json_deep_copy(shared);
+
+        json_object_set_new(value, "key", json_string(object->key));
+        mask_stored(object->key, value);
+        json_array_append_new(objects, value);
+    }
+    answer_sync(call->request, 200, objects, NULL);
+    return TRUE;
+}
+
+/* Keys of a list in the body; what is no text is refused. Of char *, borrowed from `body`. */
+static GPtrArray *keys_of(const json_t *body, GError **error)
+{
+    const json_t *list = json_object_get(body, "keys");
+    g_autoptr(GPtrArray) keys = g_ptr_array_new();
+    const json_t *key;
+    size_t i;
+
+    if (!json_is_array(list)) {
+        error_set(error, ERR_INVALID, "\"keys\" is missing: a list of KIND/PROJECT//NAME");
+        return NULL;
+    }
+    json_array_foreach (list, i, key) {
+        if (!json_is_string(key)) {
+            error_set(error, ERR_INVALID, "keys[%zu] is no text", i);
+            return NULL;
+        }
+        g_ptr_array_add(keys, (gpointer)json_string_value(key));
+    }
+    return g_steal_pointer(&keys);
+}
+
+/* Those that went meanwhile are left out. */
+static gboolean observe(Call *call, GError **error)
 {
     g_autoptr(json_t) body = call_body(call, error);
-    const json_t *options = body != NULL ? json_object_get(body, "options") : NULL;
-    Wish *wish;
+    g_autoptr(GPtrArray) keys = body != NULL ? keys_of(body, error) : NULL;
+    g_autoptr(GPtrArray) objects = g_ptr_array_new();
 
-    if (body == NULL)
-        return NULL;
-    wish = g_new0(Wish, 1);
-    wish->daemon = call->daemon;
-    wish->input = input_new();
-    wish->options = json_is_object(options) ? json_incref((json_t *)options) : json_object();
-    wish->cause = g_strdup("api apply");
-    if (json_object_get(wish->options, "project") == NULL)
-        json_object_set_new(wish->options, "project", json_string(call->project));
-    if (read_files(wish, json_object_get(body, "files"), json_object_get(body, "vars"),
-                   json_member_string(wish->options, "project"), error))
-        return wish;
-    wish_free(wish);
-    return NULL;
-}
-
-static Plan *make_plan(Engine *engine, void *data, GError **error)
-{
-    const Wish *wish = data;
-    g_auto(PlanOptions) options = {0};
-
-    plan_options_read(wish->options, &options);
-    return engine_plan(engine, wish->input, &options, error);
-}
-
-static gboolean plan(Call *call, GError **error)
-{
-    Wish *wish = read_wish(call, error);
-    g_autoptr(Plan) made = NULL;
-
-    if (wish == NULL)
+    if (keys == NULL)
         return FALSE;
-    made = engine_look_ahead(call->daemon->engine, make_plan, wish, error);
-    wish_free(wish);
-    if (made == NULL)
-        return FALSE;
-    answer_plan(call->request, made);
-    return TRUE;
+    for (guint i = 0; i < keys->len; i++) {
+        const Object *object = snapshot_get(call->model, keys->pdata[i]);
+
+        if (object != NULL)
+            g_ptr_array_add(objects, (gpointer)object);
+    }
+    return answer(call, look_at(call->daemon->engine, objects));
 }
 
-static gboolean run_apply(Operation *operation, void *data, GError **error)
+static gboolean conditions(Call *call, GError **error)
 {
-    Wish *wish = data;
-
-    return daemon_transact(wish->daemon, operation_caller(operation), wish->cause,
-                           operation_cancel_flag(operation), make_plan, wish, error);
+    return answer(call, engine_conditions(call->daemon->engine, NULL, error));
 }
 
-static gboolean apply(Call *call, GError **error)
-{
-    Wish *wish = read_wish(call, error);
-    Operation *operation;
-
-    if (wish == NULL)
-        return FALSE;
-    operation = call_operation(call, OPERATION_TASK, "Applying state files");
-    operation_may_cancel(operation, NULL, NULL);
-    call_start(call, operation, run_apply, wish, wish_free);
-    return TRUE;
-}
+/* ---- history ---- */
 
 static gboolean generations(Call *call, GError **error)
 {
-    json_t *history = engine_history(call->daemon->engine, error);
+    g_autoptr(json_t) history = engine_history(call->daemon->engine, error);
     json_t *urls;
     size_t i;
     json_t *generation;
 
-    if (history == NULL)
-        return FALSE;
-    if (call->recursion > 0) {
-        answer_sync(call->request, 200, history, NULL);
-        return TRUE;
-    }
+    if (history == NULL || call->recursion > 0)
+        return answer(call, g_steal_pointer(&history));
     urls = json_array();
     json_array_foreach (history, i, generation)
         json_array_append_new(
             urls, json_sprintf("/1.0/generations/%" JSON_INTEGER_FORMAT,
                                json_integer_value(json_object_get(generation, "generation"))));
-    json_decref(history);
-    answer_sync(call->request, 200, urls, NULL);
-    return TRUE;
+    return answer(call, urls);
+}
+
+static gboolean read_number(const char *text, gint64 *ret, GError **error)
+{
+    return g_ascii_string_to_signed(text, 10, 0, G_MAXINT64, ret, NULL) ||
+           error_set(error, ERR_NOT_FOUND, "\"%s\" is not the number of a generation", text);
 }
 
 static gboolean generation(Call *call, GError **error)
 {
+    gint64 number;
     json_t *found;
-    guint64 number;
 
-    if (!g_ascii_string_to_unsigned(call->words[0], 10, 1, G_MAXINT64, &number, NULL))
-        return error_set(error, ERR_NOT_FOUND, "\"%s\" is not the number of a generation",
-                         call->words[0]);
-    found = engine_generation(call->daemon->engine, (gint64)number, error);
-    if (found == NULL)
+    if (!read_number(call->words[0], &number, error))
         return FALSE;
-    answer_sync(call->request, 200, found, NULL);
-    return TRUE;
+    found = engine_generation(call->daemon->engine, number, error);
+    if (found != NULL)
+        mask_generation(found);
+    return answer(call, found);
 }
 
-static gboolean conditions(Call *call, GError **error)
+static gboolean difference(Call *call, GError **error)
 {
-    json_t *found = engine_conditions(call->daemon->engine, NULL, error);
+    gint64 from, to;
 
-    if (found == NULL)
+    return read_number(call->words[0], &from, error) && read_number(call->words[1], &to, error) &&
+           answer(call, engine_diff(call->daemon->engine, from, to, error));
+}
+
+/* ---- parked data (EN-31) ---- */
+
+static gboolean parked(Call *call, GError **error)
+{
+    json_t *found = engine_parked(call->daemon->engine, error);
+
+    mask_parked(found);
+    return answer(call, found);
+}
+
+typedef struct {
+    const char *key;
+    gboolean all;
+    guint count;
+} Purge;
+
+static gboolean run_purge(Engine *engine, void *data, GError **error)
+{
+    Purge *wish = data;
+
+    return engine_purge(engine, wish->key, wish->all, &wish->count, error);
+}
+
+/* {"key": of one object, or "all": true}; neither: what is past its time. */
+static gboolean purge(Call *call, GError **error)
+{
+    g_autoptr(json_t) body = call_body(call, error);
+    Purge wish = {json_member_string(body, "key"), json_is_true(json_object_get(body, "all")), 0};
+
+    if (body == NULL || !engine_alone(call->daemon->engine, run_purge, &wish, error))
         return FALSE;
-    answer_sync(call->request, 200, found, NULL);
+    return answer(call, json_pack("{s:i}", "count", (int)wish.count));
+}
+
+/* ---- ownership (EN-50) ---- */
+
+typedef struct {
+    const GPtrArray *keys;
+    const char *owner;
+} Own;
+
+static gboolean run_own(Engine *engine, void *data, GError **error)
+{
+    const Own *wish = data;
+
+    return engine_own(engine, wish->keys, wish->owner, error);
+}
+
+/* {"keys", "owner": "file:NAME", or "api" to give them up} */
+static gboolean own(Call *call, GError **error)
+{
+    g_autoptr(json_t) body = call_body(call, error);
+    g_autoptr(GPtrArray) keys = body != NULL ? keys_of(body, error) : NULL;
+    Own wish = {keys, json_member_string(body, "owner")};
+
+    if (keys == NULL)
+        return FALSE;
+    if (wish.owner == NULL || *wish.owner == '\0')
+        return error_set(error, ERR_INVALID, "\"owner\" is missing: file:NAME, or api");
+    if (!engine_alone(call->daemon->engine, run_own, &wish, error))
+        return FALSE;
+    answer_sync(call->request, 200, NULL, NULL);
     return TRUE;
 }
 
 const Route ROUTES_BERTH[] = {
-    {"POST", "plan", ACCESS_ADMIN, 0, plan},
-    {"POST", "apply", ACCESS_ADMIN, 0, apply},
+    {"GET", "model", ACCESS_ADMIN, 0, model},
+    {"POST", "observe", ACCESS_ADMIN, 0, observe},
+    {"GET", "conditions", ACCESS_ADMIN, 0, conditions},
     {"GET", "generations", ACCESS_ADMIN, 0, generations},
     {"GET", "generations/*", ACCESS_ADMIN, 0, generation},
-    {"GET", "conditions", ACCESS_ADMIN, 0, conditions},
+    {"GET", "generations/*/diff/*", ACCESS_ADMIN, 0, difference},
+    {"GET", "parked", ACCESS_ADMIN, 0, parked},
+    {"POST", "purge", ACCESS_ADMIN, 0, purge},
+    {"POST", "own", ACCESS_ADMIN, 0, own},
     {0},
 };

@@ -135,7 +135,7 @@ static gboolean admit(Call *call, json_t *body, json_t **ret_body, GError **erro
                error_set(error, ERR_PERMISSION, "No matching certificate add operation found");
     }
     if (password == NULL || *password == '\0' || stored == NULL ||
-        !password_matches(stored, password))
+        !password_matches_stored(engine_host(call->daemon->engine)->dir, stored, password))
         return error_set(error, ERR_PERMISSION, "not authorized");
     *ret_body = json_incref(body);
     return TRUE;

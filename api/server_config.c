@@ -33,7 +33,8 @@ json_t *server_config_shown(const Object *server)
 }
 
 /* One value as it is to be stored; "" unsets. NULL with an error. `true` for a secret keeps it. */
-static json_t *value_of(const Object *server, const char *key, json_t *given, GError **error)
+static json_t *value_of(const Call *call, const Object *server, const char *key, json_t *given,
+                        GError **error)
 {
     const Row *row = row_of(key);
     gboolean secret = row != NULL && (row->flags & ROW_SECRET) != 0;
@@ -51,14 +52,16 @@ static json_t *value_of(const Object *server, const char *key, json_t *given, GE
     if (strcmp(key, PASSWORD) != 0)
         return json_incref(given);
     /* The same password again is no change. */
-    if (stored != NULL && password_matches(stored, json_string_value(given)))
+    if (stored != NULL && password_matches_stored(engine_host(call->daemon->engine)->dir, stored,
+                                                  json_string_value(given)))
         return json_string(stored);
     hash = password_hash(json_string_value(given));
     return json_string(hash);
 }
 
 /* The body with values as they are to be stored; NULL with an error. */
-static json_t *edited_body(const json_t *body, const Object *server, gboolean merge, GError **error)
+static json_t *edited_body(const Call *call, const json_t *body, const Object *server,
+                           gboolean merge, GError **error)
 {
     const json_t *given = json_object_get(body, "config");
     g_autoptr(json_t) config = json_object();
@@ -74,7 +77,7 @@ static json_t *edited_body(const json_t *body, const Object *server, gboolean me
         }
     }
     json_object_foreach ((json_t *)given, key, value) {
-        json_t *stored = value_of(server, key, value, error);
+        json_t *stored = value_of(call, server, key, value, error);
 
         if (stored == NULL)
             return NULL;
@@ -110,7 +113,7 @@ gboolean server_config_write(Call *call, gboolean merge, GError **error)
     g_autoptr(json_t) sent = call_body(call, error);
     g_autoptr(Snapshot) model = engine_ref_stored(call->daemon->engine);
     g_autoptr(Object) server = wire_server(model);
-    g_autoptr(json_t) body = sent != NULL ? edited_body(sent, server, merge, error) : NULL;
+    g_autoptr(json_t) body = sent != NULL ? edited_body(call, sent, server, merge, error) : NULL;
     json_t *config = json_object_get(body, "config");
 
     if (body == NULL)

@@ -7,27 +7,28 @@
 G_DEFINE_QUARK(berth - error - quark, berth_error)
 
 static const struct {
+    const char *word;
     int exit_status;
     int http_status;
     gboolean retryable;
 } error_table[ERR_MAX] = {
-    [ERR_FAILED] = {1, 500, TRUE},
-    [ERR_USAGE] = {64, 400, FALSE},
-    [ERR_INVALID] = {65, 400, FALSE},
-    [ERR_UNSUPPORTED] = {65, 400, FALSE},
-    [ERR_NOT_FOUND] = {1, 404, FALSE},
-    [ERR_EXISTS] = {1, 409, FALSE},
-    [ERR_CONFLICT] = {7, 412, FALSE},
-    [ERR_REFUSED] = {8, 403, FALSE},
-    [ERR_BUSY] = {9, 409, TRUE},
-    [ERR_ROLLED_BACK] = {3, 500, TRUE},
-    [ERR_ROLLBACK_INCOMPLETE] = {4, 500, FALSE},
-    [ERR_PARTIAL] = {5, 500, TRUE},
-    [ERR_NOT_READY] = {6, 504, TRUE},
-    [ERR_UNAVAILABLE] = {69, 503, TRUE},
-    [ERR_PERMISSION] = {77, 403, FALSE},
-    [ERR_INTERRUPTED] = {130, 500, TRUE},
-    [ERR_NOT_IMPLEMENTED] = {1, 501, FALSE},
+    [ERR_FAILED] = {"failed", 1, 500, TRUE},
+    [ERR_USAGE] = {"usage", 64, 400, FALSE},
+    [ERR_INVALID] = {"invalid", 65, 400, FALSE},
+    [ERR_UNSUPPORTED] = {"unsupported", 65, 400, FALSE},
+    [ERR_NOT_FOUND] = {"not-found", 1, 404, FALSE},
+    [ERR_EXISTS] = {"exists", 1, 409, FALSE},
+    [ERR_CONFLICT] = {"conflict", 7, 412, FALSE},
+    [ERR_REFUSED] = {"refused", 8, 403, FALSE},
+    [ERR_BUSY] = {"busy", 9, 409, TRUE},
+    [ERR_ROLLED_BACK] = {"rolled-back", 3, 500, TRUE},
+    [ERR_ROLLBACK_INCOMPLETE] = {"rollback-incomplete", 4, 500, FALSE},
+    [ERR_PARTIAL] = {"partial", 5, 500, TRUE},
+    [ERR_NOT_READY] = {"not-ready", 6, 504, TRUE},
+    [ERR_UNAVAILABLE] = {"unavailable", 69, 503, TRUE},
+    [ERR_PERMISSION] = {"permission", 77, 403, FALSE},
+    [ERR_INTERRUPTED] = {"interrupted", 130, 500, TRUE},
+    [ERR_NOT_IMPLEMENTED] = {"not-implemented", 1, 501, FALSE},
 };
 
 static ErrorCode error_code(const GError *error)
@@ -50,6 +51,19 @@ int error_http_status(const GError *error)
 gboolean error_is_retryable(const GError *error)
 {
     return error_table[error_code(error)].retryable;
+}
+
+const char *error_word(const GError *error)
+{
+    return error_table[error_code(error)].word;
+}
+
+ErrorCode error_code_of_word(const char *word)
+{
+    for (guint i = 0; i < ERR_MAX; i++)
+        if (g_strcmp0(error_table[i].word, word) == 0)
+            return (ErrorCode)i;
+    return ERR_FAILED;
 }
 
 gboolean error_set(GError **error, ErrorCode code, const char *format, ...)

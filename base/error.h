@@ -35,6 +35,11 @@ int error_exit_status(const GError *error);
 int error_http_status(const GError *error);
 gboolean error_is_retryable(const GError *error);
 
+/* The word by which an error goes over the wire, such as "not-found", so that a client of the daemon exits as
+ * the engine itself would; and the code of a word, ERR_FAILED when it is none. */
+const char *error_word(const GError *error);
+ErrorCode error_code_of_word(const char *word);
+
 /* Sets an error of the domain whose text ends in ": strerror(errnum)". Always returns FALSE, so that a caller can
  * say `return error_errno(error, errno, "open %s", path);`. */
 gboolean error_errno(GError **error, int errnum, const char *format, ...) G_GNUC_PRINTF(3, 4);

@@ -1,5 +1,6 @@
 #include "json.h"
 
+#include <malloc.h>
 #include <string.h>
 
 char *json_path_part(const char *key)
@@ -63,6 +64,7 @@ char *json_text(const json_t *value)
     char *raw = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
     char *text = g_strdup(raw);
 
+    explicit_bzero(raw, strlen(raw)); /* may be a request with secrets, see json_wipe_freed() */
     free(raw);
     return text;
 }
@@ -89,4 +91,17 @@ GPtrArray *json_sorted_keys(const json_t *object)
         g_ptr_array_add(keys, (void *)key);
     g_ptr_array_sort(keys, compare_keys);
     return keys;
+}
+
+static void wipe(void *memory)
+{
+    if (memory == NULL)
+        return;
+    explicit_bzero(memory, malloc_usable_size(memory));
+    free(memory);
+}
+
+void json_wipe_freed(void)
+{
+    json_set_alloc_funcs(malloc, wipe);
 }

@@ -33,3 +33,7 @@ char *json_digest(const json_t *value);
 
 /* Keys of an object, sorted by bytes. The keys are borrowed from the object. */
 GPtrArray *json_sorted_keys(const json_t *object);
+
+/* From now on what jansson frees is overwritten first: requests to helpers hold secrets (EN-05). To be
+ * called before anything else uses jansson. */
+void json_wipe_freed(void);

@@ -11,6 +11,7 @@ gboolean message_send(int socket, const json_t *body, const int *fds, guint n_fd
     struct iovec part = {text, strlen(text)};
     char control[CMSG_SPACE(sizeof(int) * MESSAGE_FDS_MAX)] = {0};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    gboolean sent;
 
     g_return_val_if_fail(n_fds <= MESSAGE_FDS_MAX, FALSE);
     if (part.iov_len > MESSAGE_MAX) {
@@ -28,7 +29,9 @@ gboolean message_send(int socket, const json_t *body, const int *fds, guint n_fd
         header->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
         memcpy(CMSG_DATA(header), fds, sizeof(int) * n_fds);
     }
-    return sendmsg(socket, &message, MSG_NOSIGNAL) >= 0;
+    sent = sendmsg(socket, &message, MSG_NOSIGNAL) >= 0;
+    explicit_bzero(text, part.iov_len); /* requests to start a container hold secrets */
+    return sent;
 }
 
 json_t *message_receive(int socket, int ret_fds[MESSAGE_FDS_MAX])
@@ -58,6 +61,7 @@ json_t *message_receive(int socket, int ret_fds[MESSAGE_FDS_MAX])
     if (header != NULL && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
         memcpy(ret_fds, CMSG_DATA(header), header->cmsg_len - CMSG_LEN(0));
     body = json_loadb(buffer, (size_t)length, JSON_ALLOW_NUL, NULL);
+    explicit_bzero(buffer, (size_t)length);
     if (body == NULL) {
         for (guint i = 0; i < MESSAGE_FDS_MAX; i++) {
             if (ret_fds[i] >= 0)

@@ -2,7 +2,6 @@
 
 #include <signal.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "error.h"
 #include "output.h"
@@ -42,40 +41,6 @@ json_t *change_options(const Cli *cli, const char *owner, gboolean asked)
     return options;
 }
 
-/* Set by the signal handler; the engine looks at `cancel`. */
-static volatile gint cancel;
-static volatile sig_atomic_t cancel_signal;
-
-static void on_signal(int number)
-{
-    static const char first[] = "\nberth: interrupted; undoing what was done\n";
-    static const char again[] = "\nberth: still undoing; please wait\n";
-    ssize_t ignored;
-
-    if (cancel == 0)
-        ignored = write(STDERR_FILENO, first, sizeof(first) - 1);
-    else
-        ignored = write(STDERR_FILENO, again, sizeof(again) - 1);
-    (void)ignored;
-    if (cancel_signal == 0)
-        cancel_signal = number;
-    cancel = 1;
-}
-
-static void catch_signals(gboolean on)
-{
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action = {.sa_handler = on ? on_signal : SIG_DFL};
-
-    for (guint i = 0; i < G_N_ELEMENTS(numbers); i++) {
-        struct sigaction present;
-
-        /* What the caller ignores stays ignored (nohup). */
-        if (sigaction(numbers[i], NULL, &present) == 0 && present.sa_handler != SIG_IGN)
-            sigaction(numbers[i], &action, NULL);
-    }
-}
-
 static gboolean read_duration(const char *option, const char *text, gint64 *ret, GError **error)
 {
     g_autoptr(GError) local = NULL;
@@ -96,26 +61,16 @@ static gboolean read_apply_options(const Cli *cli, ApplyOptions *options, GError
            read_duration("--park-for", cli->args->park_for, &options->park_seconds, error);
 }
 
-static json_t *string_list(const GPtrArray *strings)
-{
-    json_t *list = json_array();
-
-    for (guint i = 0; strings != NULL && i < strings->len; i++)
-        json_array_append_new(list, json_string(g_ptr_array_index(strings, i)));
-    return list;
-}
-
-static void print_result_json(const Cli *cli, const Plan *plan, const ApplyResult *result,
+static void print_result_json(const Cli *cli, const Proposal *proposal, const ApplyResult *result,
                               const GError *error)
 {
     g_autoptr(json_t) value =
-        json_pack("{s:s, s:s, s:I, s:i, s:o, s:o, s:o, s:o, s:I}", "type", "result", "plan_hash",
-                  plan->hash, "generation", (json_int_t)result->generation, "steps",
-                  (int)result->steps_done, "pending", string_list(result->pending), "restarted",
-                  string_list(result->restarted), "remade", string_list(result->remade), "failed",
-                  string_list(result->failed), "milliseconds", (json_int_t)result->milliseconds);
+        json_pack("{s:s, s:s}", "type", "result", "plan_hash", proposal_hash(proposal));
+    g_autoptr(json_t) outcome = apply_result_json(result);
     g_autofree char *text = NULL;
 
+    json_object_del(outcome, "warnings"); /* they are for people, on stderr */
+    json_object_update(value, outcome);
     if (error != NULL) {
         json_object_set_new(value, "error", json_string(error->message));
         json_object_set_new(value, "exit_status", json_integer(error_exit_status(error)));
@@ -166,38 +121,38 @@ static ProgressKind progress_kind(const Cli *cli)
     return message_is_terminal() && !output_is_verbose() ? PROGRESS_BAR : PROGRESS_LINES;
 }
 
-static gboolean has_pending(const Plan *plan)
+static gboolean has_pending(const json_t *shown)
 {
-    for (guint i = 0; i < plan->objects->len; i++)
-        if (((const PlanObject *)g_ptr_array_index(plan->objects, i))->pending)
+    const json_t *object;
+    size_t i;
+
+    json_array_foreach (json_at(shown, "plan/objects"), i, object)
+        if (json_is_true(json_object_get(object, "pending")))
             return TRUE;
     return FALSE;
 }
 
-static gboolean apply(Cli *cli, const Plan *plan, ApplyOptions *options, GError **error)
+static gboolean apply(Cli *cli, const Proposal *proposal, gboolean exactly, ApplyOptions *options,
+                      GError **error)
 {
+    int number = 0;
     g_auto(ApplyResult) result = {0};
     g_autoptr(GError) local = NULL;
     gboolean done;
 
-    cancel = 0;
-    cancel_signal = 0;
-    options->cancel = &cancel;
-    catch_signals(TRUE);
     {
         g_autoptr(Progress) progress = progress_new(progress_kind(cli));
 
         options->progress = progress_step;
         options->progress_data = progress;
-        done = engine_apply(cli->engine, plan, options, &result, &local);
+        done = backend_apply(cli->backend, proposal, exactly, options, &result, &number, &local);
     }
-    catch_signals(FALSE);
     if (cli_format_is(cli, "text"))
         print_result_text(&result);
     else
-        print_result_json(cli, plan, &result, local);
+        print_result_json(cli, proposal, &result, local);
     if (!done) {
-        if (g_error_matches(local, BERTH_ERROR, ERR_INTERRUPTED) && cancel_signal == SIGTERM)
+        if (g_error_matches(local, BERTH_ERROR, ERR_INTERRUPTED) && number == SIGTERM)
             cli->status = 128 + SIGTERM;
         g_propagate_error(error, g_steal_pointer(&local));
         return FALSE;
@@ -209,28 +164,16 @@ static gboolean apply(Cli *cli, const Plan *plan, ApplyOptions *options, GError 
     return TRUE;
 }
 
-gboolean change_check(const Plan *plan, GError **error)
-{
-    g_autoptr(GString) text = g_string_new(NULL);
-
-    if (plan->blocked->len == 0)
-        return TRUE;
-    for (guint i = 0; i < plan->blocked->len; i++)
-        g_string_append_printf(text, "%s%s", i > 0 ? "\n" : "",
-                               (const char *)g_ptr_array_index(plan->blocked, i));
-    return error_set(error, plan->blocked_code, "%s", text->str);
-}
-
-static void show_plan(const Cli *cli, const Plan *plan, gboolean asking)
+static void show_plan(const Cli *cli, const Proposal *proposal, gboolean asking)
 {
     gboolean text = cli_format_is(cli, "text");
-    g_autofree char *shown = plan_text(plan, text ? output_colour() : message_colour());
+    g_autofree char *shown =
+        plan_shown_text(proposal->shown, text ? output_colour() : message_colour());
 
     if (text && (asking || !output_is_quiet())) {
         output_text(shown);
     } else if (!text && cli->args->dry_run) {
-        g_autoptr(json_t) value = plan_json(plan);
-        g_autofree char *pretty = json_pretty(value);
+        g_autofree char *pretty = json_pretty(json_object_get(proposal->shown, "plan"));
 
         output_text(pretty);
     } else if (asking) {
@@ -238,28 +181,28 @@ static void show_plan(const Cli *cli, const Plan *plan, gboolean asking)
     }
 }
 
-gboolean change_carry_out(Cli *cli, const Plan *plan, const char *question, const char *cause,
-                          GError **error)
+gboolean change_carry_out(Cli *cli, const Proposal *proposal, gboolean exactly,
+                          const char *question, const char *cause, GError **error)
 {
-    gboolean asking =
-        question != NULL && !cli->args->yes && !cli->args->dry_run && !plan_is_empty(plan);
-    ApplyOptions options = {.cause = cause};
+    gboolean empty = plan_shown_is_empty(proposal->shown);
+    gboolean asking = question != NULL && !cli->args->yes && !cli->args->dry_run && !empty;
+    ApplyOptions options = {.cause = cause, .no_wait = cli->args->no_wait_lock};
     gboolean yes = TRUE;
 
     if (!read_apply_options(cli, &options, error))
         return FALSE;
-    show_plan(cli, plan, asking);
-    if (!change_check(plan, error))
+    show_plan(cli, proposal, asking);
+    if (!plan_shown_check(proposal->shown, error))
         return FALSE;
     if (cli->args->dry_run)
         return TRUE;
-    if (plan_is_empty(plan)) {
+    if (empty) {
         if (!cli_format_is(cli, "text")) {
             ApplyResult nothing = {0};
 
-            print_result_json(cli, plan, &nothing, NULL);
+            print_result_json(cli, proposal, &nothing, NULL);
         }
-        cli->status = has_pending(plan) ? 10 : 0;
+        cli->status = has_pending(proposal->shown) ? 10 : 0;
         return TRUE;
     }
     if (asking) {
@@ -268,5 +211,15 @@ gboolean change_carry_out(Cli *cli, const Plan *plan, const char *question, cons
         if (!yes)
             return error_set(error, ERR_FAILED, "nothing was changed");
     }
-    return apply(cli, plan, &options, error);
+    return apply(cli, proposal, exactly || asking, &options, error);
+}
+
+Proposal *change_plan(Cli *cli, const char *sort, json_t *value, json_t *options,
+                      const Input *input, GError **error)
+{
+    json_t *wish = json_pack("{s:o}", "options", options);
+
+    if (sort != NULL)
+        json_object_set_new(wish, sort, value);
+    return backend_plan(cli->backend, wish, input, error);
 }

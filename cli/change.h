@@ -2,18 +2,19 @@
 #pragma once
 
 #include "command.h"
-#include "plan_options.h"
 
 /* What the arguments allow to be planned, in the form of plan_options.h, so that a saved plan can
  * be planned again in the same way. `owner` (may be NULL) is the set. `asked` says that a person
  * agrees to the very plan, which allows replacing (EN-22). */
 json_t *change_options(const Cli *cli, const char *owner, gboolean asked);
 
-/* Why a plan cannot be carried out at all (refused keys, protection): FALSE with an error that
- * names each reason. */
-gboolean change_check(const Plan *plan, GError **error);
+/* Plans what one member of a wish says (see wish.h): `sort` with its `value`, or with NULL what
+ * `input` declares. `value` and `options` are stolen. The backend is open. */
+Proposal *change_plan(Cli *cli, const char *sort, json_t *value, json_t *options,
+                      const Input *input, GError **error);
 
 /* Shows the plan, asks `question` unless --yes (NULL: never asks), carries it out and reports. With
- * --dry-run it ends after showing. Sets cli->status. `cause` is kept in the history. */
-gboolean change_carry_out(Cli *cli, const Plan *plan, const char *question, const char *cause,
-                          GError **error);
+ * --dry-run it ends after showing. Sets cli->status. `cause` is kept in the history. With
+ * `exactly`, and when it was asked for, nothing but this very plan is carried out. */
+gboolean change_carry_out(Cli *cli, const Proposal *proposal, gboolean exactly,
+                          const char *question, const char *cause, GError **error);

@@ -32,29 +32,35 @@ gboolean cli_format_is(const Cli *cli, const char *name)
            strchr("|", formats[strlen(name)]) != NULL;
 }
 
-gboolean cli_open(Cli *cli, EngineFlags flags, GError **error)
+BackendFlags cli_writes(const Cli *cli)
+{
+    return cli->args->dry_run ? 0 : BACKEND_WRITES;
+}
+
+gboolean cli_open(Cli *cli, BackendFlags flags, GError **error)
 {
     g_autofree char *dir = NULL;
 
-    if (cli->engine != NULL)
+    if (cli->backend != NULL)
         return TRUE;
     dir = cli_directory(cli);
     if (cli->args->no_wait_lock)
-        flags |= ENGINE_NO_WAIT;
-    cli->host = host_real_new(dir);
-    cli->engine = engine_open(cli->host, flags, error);
-    if (cli->engine == NULL)
-        return FALSE;
-    if (engine_recovered(cli->engine) != NULL)
-        message("%s", engine_recovered(cli->engine));
-    return TRUE;
+        flags |= BACKEND_NO_WAIT;
+    cli->backend = backend_engine(dir, flags, error);
+    return cli->backend != NULL;
+}
+
+const Snapshot *cli_model(Cli *cli, BackendFlags flags, GError **error)
+{
+    return cli_open(cli, flags, error) ? backend_model(cli->backend, error) : NULL;
 }
 
 GPtrArray *cli_chosen_objects(Cli *cli, GError **error)
 {
-    const Snapshot *stored = engine_stored(cli->engine);
+    const Snapshot *stored = cli_model(cli, 0, error);
     const char *project = cli->words[0] != NULL ? cli_project(cli) : cli->args->project;
-    g_autoptr(GPtrArray) keys = select_keys(stored, cli->words, project, error);
+    g_autoptr(GPtrArray) keys =
+        stored != NULL ? select_keys(stored, cli->words, project, error) : NULL;
     GPtrArray *objects;
 
     if (keys == NULL)
@@ -72,7 +78,6 @@ const char *cli_list_format(const Cli *cli)
 
 void cli_clear(Cli *cli)
 {
-    g_clear_pointer(&cli->engine, engine_close);
-    g_clear_pointer(&cli->host, host_free);
+    g_clear_pointer(&cli->backend, backend_free);
     g_clear_pointer(&cli->words, g_strfreev);
 }

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "arguments.h"
-#include "engine.h"
+#include "backend.h"
 
 typedef struct Cli Cli;
 
@@ -38,19 +38,22 @@ extern const char *const COMMANDS_NOT_YET[];
 struct Cli {
     const Command *command;
     Arguments *args;
-    char **words; /* what is left after the options */
-    Host *host;
-    Engine *engine;
-    int status; /* exit status of a command that did not fail */
+    char **words;     /* what is left after the options */
+    Backend *backend; /* once cli_open was called */
+    int status;       /* exit status of a command that did not fail */
 };
 
 const Command *command_find(const char *name); /* NULL when there is none */
 /* The nearest name by its letters, for 'did you mean'; NULL when nothing is near. */
 const char *command_nearest(const char *name);
 
-/* Opens the state directory (--dir, $BERTH_DIR, /var/lib/berth) as cli->engine; open already is
+/* Makes cli->backend for the state directory (--dir, $BERTH_DIR, /var/lib/berth); made already is
  * success. */
-gboolean cli_open(Cli *cli, EngineFlags flags, GError **error);
+gboolean cli_open(Cli *cli, BackendFlags flags, GError **error);
+/* The same, and its model, borrowed; NULL with an error. */
+const Snapshot *cli_model(Cli *cli, BackendFlags flags, GError **error);
+/* What a command that changes something unless --dry-run has to ask for. */
+BackendFlags cli_writes(const Cli *cli);
 /* The state directory, absolute. Newly allocated. */
 char *cli_directory(const Cli *cli);
 /* --project or "default". */

@@ -9,17 +9,12 @@
 #include "sources.h"
 #include "table.h"
 
-static void print_plan(const Cli *cli, const Plan *plan)
+static void print_plan(const Cli *cli, const Proposal *proposal)
 {
-    g_autofree char *text = NULL;
+    g_autofree char *text = cli_format_is(cli, "json")
+                                ? json_pretty(json_object_get(proposal->shown, "plan"))
+                                : plan_shown_text(proposal->shown, output_colour());
 
-    if (cli_format_is(cli, "json")) {
-        g_autoptr(json_t) value = plan_json(plan);
-
-        text = json_pretty(value);
-    } else {
-        text = plan_text(plan, output_colour());
-    }
     output_text(text);
 }
 
@@ -29,8 +24,7 @@ gboolean command_plan(Cli *cli, GError **error)
     g_autofree char *owner = paths != NULL ? sources_owner(cli, paths, error) : NULL;
     g_autoptr(Input) input = NULL;
     g_autoptr(json_t) options = NULL;
-    g_auto(PlanOptions) change = {0};
-    g_autoptr(Plan) plan = NULL;
+    g_autoptr(Proposal) proposal = NULL;
 
     if (owner == NULL)
         return FALSE;
@@ -39,34 +33,38 @@ gboolean command_plan(Cli *cli, GError **error)
             return error_set(error, ERR_USAGE,
                              "--out needs files: standard input cannot be read again by apply");
     input = sources_read(cli, paths, cli->args->project, NULL, error);
-    if (input == NULL || !cli_open(cli, ENGINE_READ_ONLY, error))
+    if (input == NULL || !cli_open(cli, 0, error))
         return FALSE;
     /* What a person would be asked about. */
     options = change_options(cli, owner, TRUE);
-    plan_options_read(options, &change);
-    plan = engine_plan(cli->engine, input, &change, error);
-    if (plan == NULL)
+    if (cli->args->out != NULL)
+        json_object_set_new(options, "saved", json_true());
+    proposal = change_plan(cli, NULL, NULL, json_incref(options), input, error);
+    if (proposal == NULL)
         return FALSE;
-    print_plan(cli, plan);
-    if (!change_check(plan, error))
+    print_plan(cli, proposal);
+    if (!plan_shown_check(proposal->shown, error))
         return FALSE;
     if (cli->args->out != NULL) {
-        if (!saved_write(cli, cli->args->out, plan, paths, input, options, error))
+        if (!saved_write(cli, cli->args->out, proposal, paths, input, options, error))
             return FALSE;
         message("Saved. Carry it out with: berth apply %s", cli->args->out);
     }
-    if (cli->args->detailed_exitcode && !plan_is_empty(plan))
+    if (cli->args->detailed_exitcode && !plan_shown_is_empty(proposal->shown))
         cli->status = 2;
     return TRUE;
 }
 
 /* Does the plan delete and remake anything? */
-static gboolean plan_replaces(const Plan *plan)
+static gboolean replaces(const Proposal *proposal)
 {
-    for (guint i = 0; i < plan->objects->len; i++) {
-        const PlanObject *object = g_ptr_array_index(plan->objects, i);
+    const json_t *object;
+    size_t i;
 
-        if (object->label == LABEL_REPLACE || object->label == LABEL_REBUILD)
+    json_array_foreach (json_at(proposal->shown, "plan/objects"), i, object) {
+        Label label = label_from_string(json_member_string(object, "label"));
+
+        if (label == LABEL_REPLACE || label == LABEL_REBUILD)
             return TRUE;
     }
     return FALSE;
@@ -74,15 +72,16 @@ static gboolean plan_replaces(const Plan *plan)
 
 static gboolean apply_saved(Cli *cli, const json_t *saved, GError **error)
 {
-    g_autoptr(Plan) plan = saved_plan(cli, saved, error);
+    g_autoptr(Input) input = NULL;
+    g_autoptr(Proposal) proposal = saved_plan(cli, saved, &input, error);
 
-    if (plan == NULL)
+    if (proposal == NULL)
         return FALSE;
-    if (cli->args->yes && cli->args->allow_replace == NULL && plan_replaces(plan))
+    if (cli->args->yes && cli->args->allow_replace == NULL && replaces(proposal))
         return error_set(error, ERR_REFUSED,
                          "the plan deletes and remakes objects; -y alone does not allow that: add "
                          "--allow-replace all");
-    return change_carry_out(cli, plan, "Apply this plan?", "cli apply", error);
+    return change_carry_out(cli, proposal, TRUE, "Apply this plan?", "cli apply", error);
 }
 
 gboolean command_apply(Cli *cli, GError **error)
@@ -91,9 +90,7 @@ gboolean command_apply(Cli *cli, GError **error)
     g_autoptr(json_t) saved = NULL;
     g_autofree char *owner = NULL;
     g_autoptr(Input) input = NULL;
-    g_autoptr(json_t) options = NULL;
-    g_auto(PlanOptions) change = {0};
-    g_autoptr(Plan) plan = NULL;
+    g_autoptr(Proposal) proposal = NULL;
 
     if (paths == NULL)
         return FALSE;
@@ -105,25 +102,24 @@ gboolean command_apply(Cli *cli, GError **error)
     if (owner == NULL)
         return FALSE;
     input = sources_read(cli, paths, cli->args->project, NULL, error);
-    if (input == NULL || !cli_open(cli, cli->args->dry_run ? ENGINE_READ_ONLY : 0, error))
+    if (input == NULL || !cli_open(cli, cli_writes(cli), error))
         return FALSE;
-    options = change_options(cli, owner, !cli->args->yes);
-    plan_options_read(options, &change);
-    plan = engine_plan(cli->engine, input, &change, error);
-    if (plan == NULL)
-        return FALSE;
-    return change_carry_out(cli, plan, "Apply these changes?", "cli apply", error);
+    proposal =
+        change_plan(cli, NULL, NULL, change_options(cli, owner, !cli->args->yes), input, error);
+    return proposal != NULL &&
+           change_carry_out(cli, proposal, FALSE, "Apply these changes?", "cli apply", error);
 }
 
 /* Keys of what is stored of the objects that the files declare. What belongs to another set is a
  * conflict (EN-43). */
-static GPtrArray *declared_keys(Cli *cli, const Input *input, const char *owner, GError **error)
+static json_t *declared_keys(Cli *cli, const Snapshot *model, const Input *input, const char *owner,
+                             GError **error)
 {
-    g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(json_t) keys = json_array();
 
     for (guint i = 0; i < input->objects->len; i++) {
         const Object *object = g_ptr_array_index(input->objects, i);
-        const Object *stored = snapshot_get(engine_stored(cli->engine), object->key);
+        const Object *stored = snapshot_get(model, object->key);
 
         if (stored == NULL)
             continue;
@@ -137,28 +133,27 @@ static GPtrArray *declared_keys(Cli *cli, const Input *input, const char *owner,
                       label, stored->owner);
             return NULL;
         }
-        g_ptr_array_add(keys, g_strdup(stored->key));
+        json_array_append_new(keys, json_string(stored->key));
     }
     return g_steal_pointer(&keys);
 }
 
-static GPtrArray *stored_keys(const Snapshot *stored)
+static json_t *stored_keys(const Snapshot *stored)
 {
-    GPtrArray *keys = g_ptr_array_new_with_free_func(g_free);
+    json_t *keys = json_array();
 
     for (guint i = 0; i < snapshot_size(stored); i++)
-        g_ptr_array_add(keys, g_strdup(snapshot_at(stored, i)->key));
+        json_array_append_new(keys, json_string(snapshot_at(stored, i)->key));
     return keys;
 }
 
 gboolean command_destroy(Cli *cli, GError **error)
 {
-    g_autoptr(GPtrArray) keys = NULL;
     g_autofree char *owner = NULL;
     g_autoptr(Input) input = NULL;
-    g_autoptr(json_t) options = NULL;
-    g_auto(PlanOptions) change = {0};
-    g_autoptr(Plan) plan = NULL;
+    g_autoptr(Proposal) proposal = NULL;
+    const Snapshot *model;
+    json_t *keys;
 
     if (cli->args->all && (cli->args->files != NULL || cli->words[0] != NULL))
         return error_set(error, ERR_USAGE, "give files or --all, not both");
@@ -170,44 +165,40 @@ gboolean command_destroy(Cli *cli, GError **error)
         if (input == NULL)
             return FALSE;
     }
-    if (!cli_open(cli, cli->args->dry_run ? ENGINE_READ_ONLY : 0, error))
+    model = cli_model(cli, cli_writes(cli), error);
+    if (model == NULL)
         return FALSE;
-    keys = input != NULL ? declared_keys(cli, input, owner, error)
-                         : stored_keys(engine_stored(cli->engine));
+    keys = input != NULL ? declared_keys(cli, model, input, owner, error) : stored_keys(model);
     if (keys == NULL)
         return FALSE;
-    options = change_options(cli, NULL, !cli->args->yes);
-    plan_options_read(options, &change);
-    plan = engine_plan_delete(cli->engine, keys, &change, error);
-    if (plan == NULL)
-        return FALSE;
-    return change_carry_out(cli, plan, "Delete these objects and their data?", "cli destroy",
-                            error);
+    proposal =
+        change_plan(cli, "delete", keys, change_options(cli, NULL, !cli->args->yes), NULL, error);
+    return proposal != NULL &&
+           change_carry_out(cli, proposal, FALSE, "Delete these objects and their data?",
+                            "cli destroy", error);
 }
 
 /* Planning towards what is stored already shows where the host differs, and nothing else. */
 gboolean command_drift(Cli *cli, GError **error)
 {
-    g_autoptr(json_t) options = change_options(cli, NULL, TRUE);
+    const Snapshot *model = cli_model(cli, 0, error);
     g_autoptr(GPtrArray) keys = NULL;
-    g_autoptr(GPtrArray) objects = g_ptr_array_new();
-    g_auto(PlanOptions) change = {0};
-    g_autoptr(Plan) plan = NULL;
+    g_autoptr(Proposal) proposal = NULL;
+    json_t *list;
 
-    if (!cli_open(cli, ENGINE_READ_ONLY, error))
+    if (model == NULL)
         return FALSE;
-    keys = select_keys(engine_stored(cli->engine), cli->words,
+    keys = select_keys(model, cli->words,
                        cli->words[0] != NULL ? cli_project(cli) : cli->args->project, error);
     if (keys == NULL)
         return FALSE;
+    list = json_array();
     for (guint i = 0; i < keys->len; i++)
-        g_ptr_array_add(objects, (gpointer)snapshot_get(engine_stored(cli->engine),
-                                                        g_ptr_array_index(keys, i)));
-    plan_options_read(options, &change);
-    plan = engine_plan_change(cli->engine, objects, NULL, &change, error);
-    if (plan == NULL)
+        json_array_append_new(list, json_string(g_ptr_array_index(keys, i)));
+    proposal = change_plan(cli, "repair", list, change_options(cli, NULL, TRUE), NULL, error);
+    if (proposal == NULL)
         return FALSE;
-    print_plan(cli, plan);
-    cli->status = plan_is_empty(plan) ? 0 : 2;
+    print_plan(cli, proposal);
+    cli->status = plan_shown_is_empty(proposal->shown) ? 0 : 2;
     return TRUE;
 }

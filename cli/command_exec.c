@@ -4,7 +4,6 @@
 
 #include "command.h"
 #include "error.h"
-#include "instance/exec.h"
 #include "output.h"
 #include "select.h"
 
@@ -23,12 +22,9 @@ gboolean command_exec(Cli *cli, GError **error)
     char **argv = cli->words + 1;
     g_autofree char *text =
         strchr(name, '/') != NULL ? g_strdup(name) : g_strconcat("instance/", name, NULL);
-    ExecOptions options = {.env = (const char *const *)args->env,
-                           .cwd = args->cwd,
-                           .in = STDIN_FILENO,
-                           .out = STDOUT_FILENO,
-                           .err = STDERR_FILENO};
+    Program program = {.env = (const char *const *)args->env, .cwd = args->cwd};
     gboolean terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+    const Snapshot *model;
     const Object *object;
 
     if (strcmp(argv[0], "--") == 0)
@@ -37,14 +33,13 @@ gboolean command_exec(Cli *cli, GError **error)
         return error_set(error, ERR_USAGE, "which program? berth exec %s -- COMMAND", name);
     if (args->terminal && args->no_terminal)
         return error_set(error, ERR_USAGE, "-t and -T exclude each other");
-    if (!check_environment(args->env, error) || !cli_open(cli, ENGINE_READ_ONLY, error))
-        return FALSE;
-    object = select_object(engine_stored(cli->engine), text, cli_project(cli), error);
+    model = check_environment(args->env, error) ? cli_model(cli, 0, error) : NULL;
+    object = model != NULL ? select_object(model, text, cli_project(cli), error) : NULL;
     if (object == NULL)
         return FALSE;
     if (object->id.kind != KIND_INSTANCE)
         return error_set(error, ERR_USAGE, "%s is no instance", name);
-    options.terminal = args->terminal || (terminal && !args->no_terminal);
-    return instance_exec(cli->host, object, (const char *const *)argv, &options, &cli->status,
-                         error);
+    program.argv = (const char *const *)argv;
+    program.terminal = args->terminal || (terminal && !args->no_terminal);
+    return backend_exec(cli->backend, object, &program, &cli->status, error);
 }

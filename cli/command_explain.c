@@ -165,8 +165,7 @@ static char *written_at(const Cli *cli, const Object *object, const char *path, 
                            ? object->owner + 5
                            : NULL;
 
-    *ret_via = NULL;
-    if (file == NULL || !sources_give(cli, input, NULL) ||
+    if (file == NULL || !backend_is_local(cli->backend) || !sources_give(cli, input, NULL) ||
         !input_read(input, file, cli->args->project, problems, NULL))
         return NULL;
     for (guint i = 0; i < input->objects->len; i++) {
@@ -186,9 +185,9 @@ static char *written_at(const Cli *cli, const Object *object, const char *path, 
 
 /* The newest generation that changed the field: {generation, time, cause}; NULL when none of those
  * looked at did. */
-static json_t *last_change(Engine *engine, const Object *object, const char *path)
+static json_t *last_change(Backend *backend, const Object *object, const char *path)
 {
-    g_autoptr(json_t) history = engine_history(engine, NULL);
+    g_autoptr(json_t) history = backend_history(backend, NULL);
     size_t i, n, k;
     json_t *entry, *key, *change;
 
@@ -201,8 +200,8 @@ static json_t *last_change(Engine *engine, const Object *object, const char *pat
         json_array_foreach (json_object_get(entry, "objects"), k, key)
             touched |= g_strcmp0(json_string_value(key), object->key) == 0;
         if (touched)
-            generation = engine_generation(
-                engine, json_integer_value(json_object_get(entry, "generation")), NULL);
+            generation = backend_generation(
+                backend, json_integer_value(json_object_get(entry, "generation")), NULL);
         json_array_foreach (json_object_get(generation, "changes"), n, change) {
             json_t *before =
                 json_at(json_object_get(json_object_get(change, "before"), "spec"), path);
@@ -278,9 +277,9 @@ gboolean command_explain(Cli *cli, GError **error)
     g_autoptr(json_t) value = NULL;
     g_autoptr(json_t) changed = NULL;
 
-    if (!cli_open(cli, ENGINE_READ_ONLY, error))
+    stored = cli_model(cli, 0, error);
+    if (stored == NULL)
         return FALSE;
-    stored = engine_stored(cli->engine);
     object = split_field(stored, cli->words[0], cli_project(cli), &field, error);
     path = object != NULL ? field_path(object, field, &row, error) : NULL;
     if (path == NULL)
@@ -293,7 +292,7 @@ gboolean command_explain(Cli *cli, GError **error)
         row = type != NULL && parts[2] != NULL ? row_find(type->rows, parts[2]) : NULL;
     }
     chain = chain_of(stored, object, path, row);
-    changed = last_change(cli->engine, object, path);
+    changed = last_change(cli->backend, object, path);
     label = object_label(object);
     where = written_at(cli, giver_of(stored, object, path), path, &via);
     value = json_pack("{s:s, s:s, s:s, s:O*, s:O, s:s*, s:s*, s:s*, s:s*, s:O*}", "object", label,

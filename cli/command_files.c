@@ -13,9 +13,12 @@
 /* The model that references of the input are looked up in. */
 static Snapshot *surroundings(Cli *cli, GError **error)
 {
+    const Snapshot *model;
+
     if (!cli->args->stored)
         return snapshot_new();
-    return cli_open(cli, ENGINE_READ_ONLY, error) ? snapshot_ref(engine_stored(cli->engine)) : NULL;
+    model = cli_model(cli, 0, error);
+    return model != NULL ? snapshot_ref((Snapshot *)model) : NULL;
 }
 
 static gboolean check_input(Cli *cli, const Input *input, Problems *problems, GError **error)

@@ -4,6 +4,7 @@
 
 #include "change.h"
 #include "error.h"
+#include "mask.h"
 #include "output.h"
 #include "print.h"
 #include "table.h"
@@ -54,9 +55,9 @@ gboolean command_history(Cli *cli, GError **error)
 
     if (cli->args->limit < 0)
         return error_set(error, ERR_USAGE, "--limit %d: give 0 or more", cli->args->limit);
-    if (!cli_open(cli, ENGINE_READ_ONLY, error))
+    if (!cli_open(cli, 0, error))
         return FALSE;
-    history = engine_history(cli->engine, error);
+    history = backend_history(cli->backend, error);
     if (history == NULL)
         return FALSE;
     while (cli->args->limit > 0 && json_array_size(history) > (size_t)cli->args->limit)
@@ -126,18 +127,6 @@ static void print_differences(const json_t *rows, const json_t *generation)
     }
 }
 
-/* Secrets in what a generation keeps of its objects. */
-static void mask_generation(json_t *generation)
-{
-    static const char *const sides[] = {"before", "after"};
-    size_t i;
-    json_t *change;
-
-    json_array_foreach (json_object_get(generation, "changes"), i, change)
-        for (guint side = 0; side < G_N_ELEMENTS(sides); side++)
-            view_mask(json_member_string(change, "key"), json_object_get(change, sides[side]));
-}
-
 gboolean command_show(Cli *cli, GError **error)
 {
     static const char *const fields[] = {"generation", "cause", "source", "result"};
@@ -146,9 +135,9 @@ gboolean command_show(Cli *cli, GError **error)
     g_autofree char *time = NULL;
     gint64 number = 0;
 
-    if (!read_number(cli->words[0], &number, error) || !cli_open(cli, ENGINE_READ_ONLY, error))
+    if (!read_number(cli->words[0], &number, error) || !cli_open(cli, 0, error))
         return FALSE;
-    generation = engine_generation(cli->engine, number, error);
+    generation = backend_generation(cli->backend, number, error);
     if (generation == NULL)
         return FALSE;
     if (!cli_format_is(cli, "text")) {
@@ -156,7 +145,7 @@ gboolean command_show(Cli *cli, GError **error)
         print_value(cli, generation);
         return TRUE;
     }
-    rows = engine_diff(cli->engine, number - 1, number, error);
+    rows = backend_diff(cli->backend, number - 1, number, error);
     if (rows == NULL)
         return FALSE;
     for (guint i = 0; i < G_N_ELEMENTS(fields); i++) {
@@ -177,9 +166,9 @@ gboolean command_diff(Cli *cli, GError **error)
     gint64 from = 0, to = 0;
 
     if (!read_number(cli->words[0], &from, error) || !read_number(cli->words[1], &to, error) ||
-        !cli_open(cli, ENGINE_READ_ONLY, error))
+        !cli_open(cli, 0, error))
         return FALSE;
-    rows = engine_diff(cli->engine, from, to, error);
+    rows = backend_diff(cli->backend, from, to, error);
     if (rows == NULL)
         return FALSE;
     if (!cli_format_is(cli, "text")) {
@@ -192,9 +181,7 @@ gboolean command_diff(Cli *cli, GError **error)
 
 gboolean command_rollback(Cli *cli, GError **error)
 {
-    g_autoptr(json_t) options = change_options(cli, cli->args->source, !cli->args->yes);
-    g_auto(PlanOptions) change = {0};
-    g_autoptr(Plan) plan = NULL;
+    g_autoptr(Proposal) proposal = NULL;
     g_autofree char *cause = NULL;
     gint64 number = 0; /* 0: the newest */
 
@@ -204,14 +191,16 @@ gboolean command_rollback(Cli *cli, GError **error)
         return error_set(error, ERR_USAGE, "--source goes with --to, or without a number");
     if (cli->words[0] != NULL && !read_number(cli->words[0], &number, error))
         return FALSE;
-    if (!cli_open(cli, cli->args->dry_run ? ENGINE_READ_ONLY : 0, error))
+    if (!cli_open(cli, cli_writes(cli), error))
         return FALSE;
-    plan_options_read(options, &change);
-    plan = engine_plan_rollback(cli->engine, number, cli->args->to, &change, error);
-    if (plan == NULL)
+    proposal =
+        change_plan(cli, "rollback",
+                    json_pack("{s:I, s:b}", "generation", (json_int_t)number, "to", cli->args->to),
+                    change_options(cli, cli->args->source, !cli->args->yes), NULL, error);
+    if (proposal == NULL)
         return FALSE;
     cause = cli->words[0] != NULL
                 ? g_strdup_printf("cli rollback %s%s", cli->args->to ? "--to " : "", cli->words[0])
                 : g_strdup("cli rollback");
-    return change_carry_out(cli, plan, "Roll back?", cause, error);
+    return change_carry_out(cli, proposal, FALSE, "Roll back?", cause, error);
 }

@@ -8,23 +8,18 @@
 static gboolean preseed(Cli *cli, GError **error)
 {
     g_autoptr(GPtrArray) paths = g_ptr_array_new();
-    g_autoptr(json_t) options = NULL;
-    g_auto(PlanOptions) change = {0};
     g_autoptr(Input) input = NULL;
-    g_autoptr(Plan) plan = NULL;
+    g_autoptr(Proposal) proposal = NULL;
 
     g_ptr_array_add(paths, (char *)"-");
     input = sources_read(cli, paths, cli->args->project, NULL, error);
     cli->args->dry_run = cli->args->plan;
-    if (input == NULL || !cli_open(cli, cli->args->plan ? ENGINE_READ_ONLY : 0, error))
+    if (input == NULL || !cli_open(cli, cli_writes(cli), error))
         return FALSE;
     /* A preseed has no owner of its own and never prunes (EN-43). */
-    options = change_options(cli, "api", FALSE);
-    plan_options_read(options, &change);
-    plan = engine_plan(cli->engine, input, &change, error);
-    if (plan == NULL)
-        return FALSE;
-    return change_carry_out(cli, plan, NULL, "cli init --preseed", error);
+    proposal = change_plan(cli, NULL, NULL, change_options(cli, "api", FALSE), input, error);
+    return proposal != NULL &&
+           change_carry_out(cli, proposal, FALSE, NULL, "cli init --preseed", error);
 }
 
 static gboolean dump(Cli *cli, GError **error)
@@ -33,11 +28,10 @@ static gboolean dump(Cli *cli, GError **error)
                                    KIND_PROFILE};
     g_autoptr(GPtrArray) objects = g_ptr_array_new();
     g_autofree char *text = NULL;
-    const Snapshot *stored;
+    const Snapshot *stored = cli_model(cli, 0, error);
 
-    if (!cli_open(cli, ENGINE_READ_ONLY, error))
+    if (stored == NULL)
         return FALSE;
-    stored = engine_stored(cli->engine);
     for (guint i = 0; i < snapshot_size(stored); i++) {
         const Object *object = snapshot_at(stored, i);
         gboolean outside =

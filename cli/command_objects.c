@@ -32,56 +32,46 @@ static gboolean is_single(char *const *words)
            (strchr(words[0], '/') != NULL || strcmp(words[0], "server") == 0);
 }
 
-static void show_object(Cli *cli, const Object *object)
+static gboolean show_object(Cli *cli, const GPtrArray *objects, GError **error)
 {
-    g_autoptr(json_t) facts = view_observe(cli->engine, object);
+    const Object *object = g_ptr_array_index(objects, 0);
+    g_autoptr(json_t) seen = backend_observe(cli->backend, objects, error);
+    g_autoptr(json_t) value = seen != NULL ? view_object(object, view_facts(seen, object)) : NULL;
     g_autofree char *text = NULL;
 
-    if (strcmp(cli_list_format(cli), "json") == 0) {
-        g_autoptr(json_t) value = view_object(object, facts);
-
-        text = json_pretty(value);
-    } else {
-        g_autoptr(json_t) value = view_object(object, facts);
-
-        text = print_yaml(value, 0);
-    }
+    if (value == NULL)
+        return FALSE;
+    text = strcmp(cli_list_format(cli), "json") == 0 ? json_pretty(value) : print_yaml(value, 0);
     output_text(text);
+    return TRUE;
 }
 
 gboolean command_get(Cli *cli, GError **error)
 {
-    g_autoptr(GPtrArray) objects = NULL;
-    g_autoptr(json_t) facts = json_object();
+    g_autoptr(GPtrArray) objects = cli_chosen_objects(cli, error);
+    g_autoptr(json_t) seen = NULL;
     g_autoptr(json_t) value = json_array();
     g_autoptr(Table) table = NULL;
-    g_autofree char *dir = cli_directory(cli);
     const Kind *kind;
     gboolean data =
         strcmp(cli_list_format(cli), "json") == 0 || strcmp(cli_list_format(cli), "yaml") == 0;
 
-    if (!cli_open(cli, ENGINE_READ_ONLY, error))
-        return FALSE;
-    objects = cli_chosen_objects(cli, error);
     if (objects == NULL)
         return FALSE;
-    if (is_single(cli->words) && objects->len == 1 && strcmp(cli_list_format(cli), "csv") != 0) {
-        show_object(cli, g_ptr_array_index(objects, 0));
-        return TRUE;
-    }
+    if (is_single(cli->words) && objects->len == 1 && strcmp(cli_list_format(cli), "csv") != 0)
+        return show_object(cli, objects, error);
     kind = common_kind(objects);
-    for (guint i = 0; i < objects->len; i++) {
+    seen = data || (kind != NULL && kind->id == KIND_INSTANCE)
+               ? backend_observe(cli->backend, objects, error)
+               : json_object();
+    if (seen == NULL)
+        return FALSE;
+    for (guint i = 0; data && i < objects->len; i++) {
         const Object *object = g_ptr_array_index(objects, i);
-        g_autoptr(json_t) observed = NULL;
 
-        if (data || (kind != NULL && kind->id == KIND_INSTANCE))
-            observed = view_observe(cli->engine, object);
-        if (observed != NULL)
-            json_object_set(facts, object->key, observed);
-        if (data)
-            json_array_append_new(value, view_object(object, observed));
+        json_array_append_new(value, view_object(object, view_facts(seen, object)));
     }
-    table = view_table(dir, objects, kind, facts);
+    table = view_table(objects, kind, seen);
     table_print(table, cli_list_format(cli), value);
     if (objects->len == 0 && strcmp(cli_list_format(cli), "table") == 0)
         message("Nothing is stored%s.", cli->words[0] != NULL ? " of that kind" : " yet");
@@ -147,8 +137,6 @@ gboolean command_dump(Cli *cli, GError **error)
     g_autoptr(GPtrArray) objects = g_ptr_array_new();
     g_autofree char *text = NULL;
 
-    if (!cli_open(cli, ENGINE_READ_ONLY, error))
-        return FALSE;
     chosen = cli_chosen_objects(cli, error);
     if (chosen == NULL)
         return FALSE;
@@ -164,7 +152,7 @@ gboolean command_dump(Cli *cli, GError **error)
 
 /* Keys of the stored objects that files declare. A declared object that is not stored has no owner
  * yet. */
-static GPtrArray *declared_keys(Cli *cli, const Input *input)
+static GPtrArray *declared_keys(const Snapshot *model, const Input *input)
 {
     GPtrArray *keys = g_ptr_array_new_with_free_func(g_free);
 
@@ -172,7 +160,7 @@ static GPtrArray *declared_keys(Cli *cli, const Input *input)
         const Object *object = g_ptr_array_index(input->objects, i);
         g_autofree char *label = object_label(object);
 
-        if (snapshot_get(engine_stored(cli->engine), object->key) != NULL)
+        if (snapshot_get(model, object->key) != NULL)
             g_ptr_array_add(keys, g_strdup(object->key));
         else
             message("%s is not stored yet: apply makes it", label);
@@ -182,7 +170,7 @@ static GPtrArray *declared_keys(Cli *cli, const Input *input)
 
 static gboolean own(Cli *cli, const GPtrArray *keys, const char *owner, GError **error)
 {
-    if (keys->len > 0 && !engine_own(cli->engine, keys, owner, error))
+    if (keys->len > 0 && !backend_own(cli->backend, keys, owner, error))
         return FALSE;
     for (guint i = 0; i < keys->len; i++) {
         g_autofree char *label = object_key_label(g_ptr_array_index(keys, i));
@@ -199,6 +187,7 @@ gboolean command_adopt(Cli *cli, GError **error)
     g_autoptr(GPtrArray) keys = NULL;
     g_autofree char *owner = NULL;
     g_autoptr(Input) input = NULL;
+    const Snapshot *model;
 
     if ((cli->args->files != NULL) == (cli->words[0] != NULL))
         return error_set(error, ERR_USAGE, "give either objects or files with -f");
@@ -213,20 +202,19 @@ gboolean command_adopt(Cli *cli, GError **error)
     } else {
         owner = g_strconcat("file:", cli->args->set, NULL);
     }
-    if (!cli_open(cli, 0, error))
+    model = cli_model(cli, BACKEND_WRITES, error);
+    if (model == NULL)
         return FALSE;
-    keys = input != NULL
-               ? declared_keys(cli, input)
-               : select_keys(engine_stored(cli->engine), cli->words, cli_project(cli), error);
+    keys = input != NULL ? declared_keys(model, input)
+                         : select_keys(model, cli->words, cli_project(cli), error);
     return keys != NULL && own(cli, keys, owner, error);
 }
 
 gboolean command_release(Cli *cli, GError **error)
 {
-    g_autoptr(GPtrArray) keys = NULL;
+    const Snapshot *model = cli_model(cli, BACKEND_WRITES, error);
+    g_autoptr(GPtrArray) keys =
+        model != NULL ? select_keys(model, cli->words, cli_project(cli), error) : NULL;
 
-    if (!cli_open(cli, 0, error))
-        return FALSE;
-    keys = select_keys(engine_stored(cli->engine), cli->words, cli_project(cli), error);
     return keys != NULL && own(cli, keys, "api", error);
 }

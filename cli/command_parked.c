@@ -1,6 +1,7 @@
 /* parked, undelete, purge: what was deleted and is not gone yet (EN-31). */
 #include "change.h"
 #include "error.h"
+#include "mask.h"
 #include "output.h"
 #include "select.h"
 #include "table.h"
@@ -14,11 +15,12 @@ gboolean command_parked(Cli *cli, GError **error)
     size_t i;
     json_t *entry;
 
-    if (!cli_open(cli, ENGINE_READ_ONLY, error))
+    if (!cli_open(cli, 0, error))
         return FALSE;
-    parked = engine_parked(cli->engine, error);
+    parked = backend_parked(cli->backend, error);
     if (parked == NULL)
         return FALSE;
+    mask_parked(parked);
     json_array_foreach (parked, i, entry) {
         g_autofree char *label = object_key_label(json_member_string(entry, "key"));
         g_autofree char *since = view_time(json_object_get(entry, "since"));
@@ -32,21 +34,17 @@ gboolean command_parked(Cli *cli, GError **error)
 
 gboolean command_undelete(Cli *cli, GError **error)
 {
-    g_autoptr(json_t) options = change_options(cli, NULL, !cli->args->yes);
-    g_auto(PlanOptions) change = {0};
-    g_autofree char *key = NULL;
-    g_autoptr(Plan) plan = NULL;
+    const Snapshot *model = cli_model(cli, cli_writes(cli), error);
+    g_autofree char *key =
+        model != NULL ? select_key(model, cli->words[0], cli_project(cli), error) : NULL;
+    g_autoptr(Proposal) proposal = NULL;
 
-    if (!cli_open(cli, cli->args->dry_run ? ENGINE_READ_ONLY : 0, error))
-        return FALSE;
-    key = select_key(engine_stored(cli->engine), cli->words[0], cli_project(cli), error);
     if (key == NULL)
         return FALSE;
-    plan_options_read(options, &change);
-    plan = engine_plan_undelete(cli->engine, key, &change, error);
-    if (plan == NULL)
-        return FALSE;
-    return change_carry_out(cli, plan, "Bring it back?", "cli undelete", error);
+    proposal = change_plan(cli, "undelete", json_string(key),
+                           change_options(cli, NULL, !cli->args->yes), NULL, error);
+    return proposal != NULL &&
+           change_carry_out(cli, proposal, FALSE, "Bring it back?", "cli undelete", error);
 }
 
 gboolean command_purge(Cli *cli, GError **error)
@@ -56,14 +54,16 @@ gboolean command_purge(Cli *cli, GError **error)
 
     if (cli->args->all && cli->words[0] != NULL)
         return error_set(error, ERR_USAGE, "give an object or --all, not both");
-    if (!cli_open(cli, 0, error))
+    if (!cli_open(cli, BACKEND_WRITES, error))
         return FALSE;
     if (cli->words[0] != NULL) {
-        key = select_key(engine_stored(cli->engine), cli->words[0], cli_project(cli), error);
+        const Snapshot *model = backend_model(cli->backend, error);
+
+        key = model != NULL ? select_key(model, cli->words[0], cli_project(cli), error) : NULL;
         if (key == NULL)
             return FALSE;
     }
-    if (!engine_purge(cli->engine, key, cli->args->all, &count, error))
+    if (!backend_purge(cli->backend, key, cli->args->all, &count, error))
         return FALSE;
     message("Purged: %u", count);
     return TRUE;

@@ -3,7 +3,6 @@
 
 #include "command.h"
 #include "output.h"
-#include "state_watch.h"
 #include "table.h"
 #include "view.h"
 
@@ -43,8 +42,8 @@ static void gather(const json_t *conditions, const char *object, GString *words,
 /* "Generation 4 of 2026-01-02T03:04:05Z by cli apply; 1 parked", or that there is none. */
 static char *summary(Cli *cli)
 {
-    g_autoptr(json_t) history = engine_history(cli->engine, NULL);
-    g_autoptr(json_t) parked = engine_parked(cli->engine, NULL);
+    g_autoptr(json_t) history = backend_history(cli->backend, NULL);
+    g_autoptr(json_t) parked = backend_parked(cli->backend, NULL);
     const json_t *last = json_array_get(history, 0);
     size_t count = json_array_size(parked);
     g_autofree char *time = NULL;
@@ -66,7 +65,7 @@ static gboolean look(Cli *cli, json_t **ret_conditions, Table **ret_table, GErro
     g_autoptr(Table) table = table_new(
         (const char *const[]){"OBJECT", "READY", "CONDITIONS", "GENERATION", "REASON", NULL});
     g_autoptr(GPtrArray) objects = cli_chosen_objects(cli, error);
-    g_autoptr(json_t) all = objects != NULL ? engine_conditions(cli->engine, NULL, error) : NULL;
+    g_autoptr(json_t) all = objects != NULL ? backend_conditions(cli->backend, error) : NULL;
     g_autoptr(json_t) chosen = json_array();
     size_t n;
     json_t *condition;
@@ -154,36 +153,33 @@ static void print_all(Cli *cli, const json_t *conditions, const Table *table, ch
 gboolean command_status(Cli *cli, GError **error)
 {
     gboolean lines = cli_format_is(cli, "jsonl");
-    g_autofree char *dir = cli_directory(cli);
     g_autofree char *last = NULL;
-    g_autoptr(StateWatch) watch = NULL;
     g_autoptr(json_t) before = NULL;
-    gboolean changed = TRUE;
 
-    if (cli->args->watch) { /* first, so that nothing is missed between look and wait */
-        watch = state_watch_new(dir, error);
-        if (watch == NULL)
-            return FALSE;
-    }
-    if (!cli_open(cli, ENGINE_READ_ONLY, error))
+    if (!cli_open(cli, 0, error))
+        return FALSE;
+    /* First, so that nothing is missed between look and wait. */
+    if (cli->args->watch && !backend_watch(cli->backend, error))
         return FALSE;
     for (;;) {
         g_autoptr(json_t) conditions = NULL;
         g_autoptr(Table) table = NULL;
 
-        if (changed) {
-            if (!look(cli, &conditions, &table, error))
-                return FALSE;
-            if (!lines)
-                print_all(cli, conditions, table, &last);
-            else
-                print_changes(before, conditions, cli->args->watch);
-            json_decref(before);
-            before = g_steal_pointer(&conditions);
-        }
-        if (!output_flush() || !cli->args->watch || !state_watch_wait(watch, TICK_SECONDS))
-            return TRUE;
-        if (!engine_refresh(cli->engine, &changed, error))
+        gboolean wanted = TRUE;
+
+        if (!look(cli, &conditions, &table, error))
             return FALSE;
+        if (!lines)
+            print_all(cli, conditions, table, &last);
+        else
+            print_changes(before, conditions, cli->args->watch);
+        json_decref(before);
+        before = g_steal_pointer(&conditions);
+        if (!output_flush() || !cli->args->watch)
+            return TRUE;
+        if (!backend_wait(cli->backend, TICK_SECONDS, &wanted, error))
+            return FALSE;
+        if (!wanted)
+            return TRUE;
     }
 }

@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "command.h"
 #include "error.h"
 #include "output.h"
+#include "secrets.h"
 
 /* Unknown words: a name of a later build, a typo, or neither; always exit 64. */
 static gboolean refuse_command(const char *name, GError **error)
@@ -85,7 +87,10 @@ int main(int argc, char **argv)
     g_auto(Cli) cli = {.args = arguments()};
     g_auto(GStrv) words = g_strdupv(argc > 0 ? argv + 1 : argv);
     g_autoptr(GError) error = NULL;
+    g_autofree char *shown = NULL;
 
+    json_wipe_freed();
+    prctl(PR_SET_DUMPABLE, 0); /* no core files with secrets in them (EN-05) */
     setlocale(LC_ALL, "");
     output_init(FALSE, FALSE);
     if (run(&cli, &words, &error)) {
@@ -96,6 +101,7 @@ int main(int argc, char **argv)
 
         output_finish(&ignored);
     }
-    fprintf(stderr, "berth: %s\n", error->message);
+    shown = secrets_shown(error->message);
+    fprintf(stderr, "berth: %s\n", shown);
     return cli.status != 0 ? cli.status : error_exit_status(error);
 }

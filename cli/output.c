@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "secrets.h"
 
 static struct {
     gboolean quiet, verbose;
@@ -23,9 +24,11 @@ void output_init(gboolean quiet, gboolean verbose)
 
 void output_text(const char *text)
 {
+    g_autofree char *shown = secrets_shown(text);
+
     if (output.failed != 0)
         return;
-    if (fputs(text, stdout) == EOF || (isatty(STDOUT_FILENO) && fflush(stdout) == EOF))
+    if (fputs(shown, stdout) == EOF || (isatty(STDOUT_FILENO) && fflush(stdout) == EOF))
         output.failed = errno;
 }
 
@@ -57,7 +60,8 @@ gboolean output_finish(GError **error)
 
 static void message_line(const char *prefix, const char *format, va_list args)
 {
-    g_autofree char *text = g_strdup_vprintf(format, args);
+    g_autofree char *raw = g_strdup_vprintf(format, args);
+    g_autofree char *text = secrets_shown(raw);
 
     /* Data that belongs before this message must not come after it on a terminal that shows both.
      */

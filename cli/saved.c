@@ -39,8 +39,9 @@ static char **words_of(const json_t *list)
     return g_strv_builder_end(words);
 }
 
-gboolean saved_write(const Cli *cli, const char *path, const Plan *plan, const GPtrArray *paths,
-                     const Input *input, const json_t *options, GError **error)
+gboolean saved_write(const Cli *cli, const char *path, const Proposal *proposal,
+                     const GPtrArray *paths, const Input *input, const json_t *options,
+                     GError **error)
 {
     g_autofree char *dir = cli_directory(cli);
     g_autoptr(json_t) saved = NULL;
@@ -52,10 +53,11 @@ gboolean saved_write(const Cli *cli, const char *path, const Plan *plan, const G
         json_array_append_new(list, json_string(g_ptr_array_index(paths, i)));
     json_object_set_new(variables, "given", list_of(cli->args->vars, FALSE));
     json_object_set_new(variables, "files", list_of(cli->args->var_files, TRUE));
-    saved = json_pack("{s:s, s:i, s:s, s:s, s:s, s:o, s:o, s:O, s:o}", "format", SAVED_FORMAT,
-                      "format_version", SAVED_VERSION, "plan_hash", plan->hash, "digest",
-                      input->digest, "directory", dir, "paths", list, "variables", variables,
-                      "options", options, "plan", plan_json(plan));
+    saved =
+        json_pack("{s:s, s:i, s:s, s:s, s:s, s:o, s:o, s:O, s:o}", "format", SAVED_FORMAT,
+                  "format_version", SAVED_VERSION, "plan_hash", proposal_hash(proposal), "digest",
+                  input->digest, "directory", dir, "paths", list, "variables", variables, "options",
+                  options, "plan", json_incref(json_object_get(proposal->shown, "plan")));
     text = json_pretty(saved);
     return file_write(path, text, -1, 0600, NULL, error);
 }
@@ -91,15 +93,14 @@ gboolean saved_read(const char *path, json_t **ret_saved, GError **error)
     return TRUE;
 }
 
-Plan *saved_plan(Cli *cli, const json_t *saved, GError **error)
+Proposal *saved_plan(Cli *cli, const json_t *saved, Input **ret_input, GError **error)
 {
     const json_t *options = json_object_get(saved, "options");
     const char *directory = json_string_at(saved, "directory");
     g_autoptr(GPtrArray) paths = g_ptr_array_new();
     g_autofree char *dir = cli_directory(cli);
-    g_auto(PlanOptions) change = {0};
     g_autoptr(Input) input = NULL;
-    g_autoptr(Plan) plan = NULL;
+    g_autoptr(Proposal) proposal = NULL;
     g_autoptr(GError) local = NULL;
     size_t i;
     json_t *path;
@@ -119,23 +120,24 @@ Plan *saved_plan(Cli *cli, const json_t *saved, GError **error)
     cli->args->var_files = words_of(json_object_get(json_object_get(saved, "variables"), "files"));
     json_array_foreach (json_object_get(saved, "paths"), i, path)
         g_ptr_array_add(paths, (char *)json_string_value(path));
-    plan_options_read(options, &change);
-    input = sources_read(cli, paths, change.project, json_string_at(saved, "digest"), &local);
+    input = sources_read(cli, paths, json_member_string(options, "project"),
+                         json_string_at(saved, "digest"), &local);
     if (input == NULL) {
         /* A file that is gone or cannot be read has changed too. */
         local->code = ERR_CONFLICT;
         g_propagate_error(error, g_steal_pointer(&local));
         return NULL;
     }
-    if (!cli_open(cli, cli->args->dry_run ? ENGINE_READ_ONLY : 0, error))
+    if (!cli_open(cli, cli_writes(cli), error))
         return NULL;
-    plan = engine_plan(cli->engine, input, &change, error);
-    if (plan == NULL)
+    proposal = change_plan(cli, NULL, NULL, json_deep_copy(options), input, error);
+    if (proposal == NULL)
         return NULL;
-    if (g_strcmp0(plan->hash, json_string_at(saved, "plan_hash")) != 0) {
+    if (g_strcmp0(proposal_hash(proposal), json_string_at(saved, "plan_hash")) != 0) {
         error_set(error, ERR_CONFLICT,
                   "the host or what is stored has changed since the plan was saved: plan again");
         return NULL;
     }
-    return g_steal_pointer(&plan);
+    *ret_input = g_steal_pointer(&input);
+    return g_steal_pointer(&proposal);
 }

@@ -2,30 +2,8 @@
 
 #include <string.h>
 
-#include "file.h"
+#include "mask.h"
 #include "output.h"
-#include "paths.h"
-
-#define MASK "(secret)"
-#define LEASES_MAX_BYTES (16u << 20)
-
-/* Replaces the values of secret keys in a map of config, and leaves out what is of no use outside.
- */
-static void mask(const Row *rows, json_t *map)
-{
-    const char *key;
-    json_t *value;
-    void *next;
-
-    json_object_foreach_safe (map, next, key, value) {
-        const Row *row = rows != NULL ? row_find(rows, key) : NULL;
-
-        if (row != NULL && (row->flags & ROW_SECRET) != 0)
-            json_string_set(value, MASK);
-        if (*key == '$') /* the engine's own */
-            json_object_del(map, key);
-    }
-}
 
 static json_t *masked(const Object *object, const json_t *source, gboolean config_like)
 {
@@ -33,24 +11,12 @@ static json_t *masked(const Object *object, const json_t *source, gboolean confi
     json_t *copy = source != NULL ? json_deep_copy(source) : json_object();
 
     if (config_like) {
-        mask(kind->config, copy);
+        mask_map(kind->config, copy);
     } else {
-        mask(kind->fields, copy);
-        mask(kind->config, json_object_get(copy, "config"));
+        mask_map(kind->fields, copy);
+        mask_map(kind->config, json_object_get(copy, "config"));
     }
     return copy;
-}
-
-void view_mask(const char *key, json_t *stored)
-{
-    g_autofree char *name = g_strndup(key, strcspn(key, "/"));
-    const Kind *kind = kind_by_name(name);
-
-    if (kind == NULL || !json_is_object(stored))
-        return;
-    mask(kind->fields, json_object_get(stored, "spec"));
-    mask(kind->config, json_object_get(json_object_get(stored, "spec"), "config"));
-    mask(kind->config, json_object_get(stored, "generated"));
 }
 
 char *view_value(const json_t *value)
@@ -104,18 +70,17 @@ json_t *view_object(const Object *object, const json_t *observed)
     return value;
 }
 
-json_t *view_observe(Engine *engine, const Object *object)
+const json_t *view_facts(const json_t *seen, const Object *object)
 {
-    g_autoptr(GError) error = NULL;
-    g_autoptr(json_t) expected = NULL;
-    json_t *facts = engine_observe(engine, object, &expected, &error);
+    const json_t *one = json_object_get(seen, object->key);
+    const char *problem = json_member_string(one, "error");
 
-    if (facts == NULL && error != NULL) {
+    if (problem != NULL) {
         g_autofree char *label = object_label(object);
 
-        message_verbose("%s: %s", label, error->message);
+        message_verbose("%s: %s", label, problem);
     }
-    return facts;
+    return json_object_get(one, "facts");
 }
 
 /* The part of a column: where its text comes from. */
@@ -150,39 +115,6 @@ static const Column columns[] = {
     {KIND_INSTANCE, "PROFILES", FROM_PROFILES, NULL},
 };
 
-/* Addresses that dnsmasq leased to the instance's MACs, by the lease files: TIME MAC ADDRESS NAME
- * ID. */
-static char *leased_addresses(const char *dir, const Object *object)
-{
-    g_autofree char *folder = g_build_filename(dir, "networks", NULL);
-    g_autoptr(GDir) networks = g_dir_open(folder, 0, NULL);
-    g_autoptr(GString) found = g_string_new(NULL);
-    const char *network;
-
-    while (networks != NULL && (network = g_dir_read_name(networks)) != NULL) {
-        g_autofree char *path = g_build_filename(folder, network, "dnsmasq.leases", NULL);
-        g_autofree char *text = NULL;
-        g_auto(GStrv) lines = NULL;
-
-        if (!file_read(path, LEASES_MAX_BYTES, &text, NULL, NULL))
-            continue;
-        lines = g_strsplit(text, "\n", -1);
-        for (guint i = 0; lines[i] != NULL; i++) {
-            g_auto(GStrv) words = g_strsplit(lines[i], " ", 5);
-            const char *key;
-            json_t *value;
-
-            if (g_strv_length(words) < 3)
-                continue;
-            json_object_foreach (object->generated, key, value)
-                if (g_str_has_suffix(key, ".hwaddr") &&
-                    g_strcmp0(json_string_value(value), words[1]) == 0)
-                    g_string_append_printf(found, "%s%s", found->len > 0 ? " " : "", words[2]);
-        }
-    }
-    return g_strdup(found->str);
-}
-
 static char *join_profiles(const Object *object)
 {
     const json_t *list = json_object_get(object->spec, "profiles");
@@ -195,9 +127,9 @@ static char *join_profiles(const Object *object)
     return g_strdup(text->str);
 }
 
-static char *column_text(const char *dir, const Column *column, const Object *object,
-                         const json_t *facts)
+static char *column_text(const Column *column, const Object *object, const json_t *seen)
 {
+    const json_t *facts = json_object_get(seen, "facts");
     const char *text = NULL;
     const Row *row;
 
@@ -224,7 +156,7 @@ static char *column_text(const char *dir, const Column *column, const Object *ob
         text = json_string_at(facts, column->path);
         return g_strdup(text != NULL ? text : "stopped");
     case FROM_LEASES:
-        return leased_addresses(dir, object);
+        return g_strdup(json_member_string(seen, "addresses"));
     case FROM_PROFILES:
         return join_profiles(object);
     }
@@ -233,7 +165,7 @@ static char *column_text(const char *dir, const Column *column, const Object *ob
                                                                        : g_strdup(text);
 }
 
-Table *view_table(const char *dir, const GPtrArray *objects, const Kind *kind, const json_t *facts)
+Table *view_table(const GPtrArray *objects, const Kind *kind, const json_t *seen)
 {
     g_autoptr(GPtrArray) titles = g_ptr_array_new();
     gboolean in_project = kind == NULL || (kind->flags & KIND_IN_PROJECT) != 0;
@@ -264,8 +196,8 @@ Table *view_table(const char *dir, const GPtrArray *objects, const Kind *kind, c
             g_ptr_array_add(cells, g_strdup(object->id.project));
         for (guint c = 0; c < G_N_ELEMENTS(columns); c++)
             if (kind != NULL && columns[c].kind == kind->id)
-                g_ptr_array_add(cells, column_text(dir, &columns[c], object,
-                                                   json_object_get(facts, object->key)));
+                g_ptr_array_add(
+                    cells, column_text(&columns[c], object, json_object_get(seen, object->key)));
         g_ptr_array_add(cells, g_strdup(object->owner != NULL ? object->owner : "api"));
         g_ptr_array_add(cells, g_strdup(description));
         table_add_strv(table, (const char *const *)cells->pdata);

@@ -1,16 +1,12 @@
 /* Objects as data for people and programs: secrets masked, observed facts beside what is wanted. */
 #pragma once
 
-#include "engine.h"
+#include "backend.h"
 #include "table.h"
 
 /* {kind, project?, name, owner, spec, generated, observed?}. `observed` (may be NULL) is borrowed.
  */
 json_t *view_object(const Object *object, const json_t *observed);
-
-/* Replaces the secrets in {spec, generated} of the object with that key; NULL or another type is
- * left as it is. */
-void view_mask(const char *key, json_t *stored);
 
 /* A value on one line; NULL is "(unset)". Newly allocated. */
 char *view_value(const json_t *value);
@@ -22,10 +18,11 @@ char *view_path(const char *path);
  * allocated. */
 char *view_time(const json_t *value);
 
-/* Facts of an object as the host shows them; NULL without error when they cannot be read (the
- * reason goes to stderr with -v). */
-json_t *view_observe(Engine *engine, const Object *object);
+/* The facts of one object among what backend_observe saw, borrowed; NULL when they could not be
+ * read (the reason goes to stderr with -v). */
+const json_t *view_facts(const json_t *seen, const Object *object);
 
 /* A table of objects. When all are of one kind its own columns are shown (an instance's state and
- * addresses), else the common ones. `facts` has the observed facts by key, or is NULL. */
-Table *view_table(const char *dir, const GPtrArray *objects, const Kind *kind, const json_t *facts);
+ * addresses), else the common ones. `seen` is what backend_observe saw of them, or an empty object.
+ */
+Table *view_table(const GPtrArray *objects, const Kind *kind, const json_t *seen);

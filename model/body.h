@@ -12,6 +12,8 @@ typedef struct {
     const char *project; /* of objects that name none; NULL is "default" */
     gboolean foreign;    /* a body made by a server (REST, `show` text): computed fields are dropped
                             instead of refused, ${ is text */
+    gboolean declared;   /* of a foreign body: somebody has read it of state files, and it may hold
+                            secrets whose content is not known yet (EN-05) */
     gboolean expanded;   /* variables are put in already: what is left of ${ is text */
     Problems *problems;
 } BodySource;
@@ -25,8 +27,8 @@ Object *body_object(const BodySource *source, const Kind *kind, const char *name
 void body_problem(const BodySource *source, Severity severity, const char *label, const char *path,
                   const Node *node, const char *format, ...) G_GNUC_PRINTF(6, 7);
 
-/* The text of a scalar. Newly allocated; NULL with a problem when it is a secret, which this build
- * refuses (EN-05). */
+/* The text of a scalar that can be no secret (EN-05). Newly allocated; NULL with a problem when it
+ * is one. */
 char *body_plain_text(const BodySource *source, const char *label, const char *path,
                       const Node *node);
 

@@ -56,15 +56,42 @@ void body_mistake(Body *body, const char *path, const Node *node, const char *fo
     va_end(args);
 }
 
+/* The text of a scalar with its secrets as tokens: a file without variables can only have whole
+ * ones (EN-05). NULL with a problem. */
+static char *text_with_secrets(const BodySource *source, const char *label, const char *path,
+                               const Node *node)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *reference = NULL;
+
+    if (source->foreign && !source->declared && secrets_in(node->text) && secrets_is_open(node->text)) {
+        body_problem(source, PROBLEM_ERROR, label, path, node,
+                     "cannot hold the control character U+0002");
+        return NULL;
+    }
+    if (source->expanded || !secrets_is_reference(node->text))
+        return g_strdup(node->text);
+    reference = g_strndup(node->text + strlen("${secret:"), node->count - strlen("${secret:}"));
+    if (!secrets_check(reference, &error))
+        body_problem(source, PROBLEM_ERROR, label, path, node, "%s", error->message);
+    else if (source->foreign)
+        body_problem(source, PROBLEM_ERROR, label, path, node,
+                     "a secret can only be declared in a state file; this is how one is shown");
+    else
+        return secrets_token(reference, NULL);
+    return NULL;
+}
+
 char *body_plain_text(const BodySource *source, const char *label, const char *path,
                       const Node *node)
 {
-    if (!source->foreign && !source->expanded && secrets_is_reference(node->text)) {
-        body_problem(source, PROBLEM_UNSUPPORTED, label, path, node,
-                     "the secret %.60s is not supported by this build", node->text);
-        return NULL;
-    }
-    return g_strdup(node->text);
+    char *text = text_with_secrets(source, label, path, node);
+
+    if (text == NULL || !secrets_in(text))
+        return text;
+    body_problem(source, PROBLEM_ERROR, label, path, node, "a secret cannot stand here");
+    g_free(text);
+    return NULL;
 }
 
 char *body_key_text(Body *body, const char *path, const Node *key)
@@ -82,7 +109,7 @@ json_t *body_text_value(Body *body, const char *path, const Node *node)
         body_mistake(body, path, node, "must be text, not %s", node_kind_name(node));
         return NULL;
     }
-    text = body_plain_text(body->source, body->label, path, node);
+    text = text_with_secrets(body->source, body->label, path, node);
     return text != NULL ? json_string_nocheck(text) : NULL;
 }
 

@@ -37,6 +37,6 @@ const Row DEVICE_DISK[] = {
     ROW("boot.priority", INT, NULL, VM, NONE, 0, "D-DISK-17",
         "Boot order of a virtual machine, highest first."),
     ROW("optional", BOOL, "false", 0, LIVE, 0, "D-DISK-18", "Old opposite of `required`."),
-    ROW("user.*", STRING, NULL, 0, NONE, 0, "D-GEN-09", "Free keys, stored only."),
+    ROW("user.*", STRING, NULL, 0, NONE, SEALED, "D-GEN-09", "Free keys, stored only."),
     ROW_END,
 };

@@ -30,7 +30,7 @@
     ROW("nictype", ENUM, NULL, 0, LIVE, 0, "D-NIC-01",                                             \
         "Kind of NIC, when `network` does not say it.",                                            \
         WORDS("bridged", "macvlan", "sriov", "ovn", "physical", "ipvlan", "p2p", "routed"))
-#define USER ROW("user.*", STRING, NULL, 0, NONE, 0, "D-GEN-09", "Free keys, stored only.")
+#define USER ROW("user.*", STRING, NULL, 0, NONE, SEALED, "D-GEN-09", "Free keys, stored only.")
 
 const Row DEVICE_NIC_BRIDGED[] = {
     ROW("parent", IFNAME, NULL, 0, LIVE, 0, "D-NIC-BR-01",

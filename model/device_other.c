@@ -3,7 +3,7 @@
 #include "kind_rows.h"
 
 #define C ON_CONTAINER
-#define USER ROW("user.*", STRING, NULL, 0, NONE, 0, "D-GEN-09", "Free keys, stored only.")
+#define USER ROW("user.*", STRING, NULL, 0, NONE, SEALED, "D-GEN-09", "Free keys, stored only.")
 #define OWNER_ROWS(uid, gid, mode, on)                                                             \
     ROW("uid", UINT32, "0", on, LIVE, 0, uid, "Owner inside the instance."),                       \
         ROW("gid", UINT32, "0", on, LIVE, 0, gid, "Group inside the instance."),                   \

@@ -179,13 +179,29 @@ Object *document_parse_body(const Kind *kind, const char *project, const char *n
     return problems->errors == errors ? g_steal_pointer(&object) : NULL;
 }
 
+static Object *object_of(const BodySource *source, const Kind *kind, const char *name,
+                         const json_t *body)
+{
+    guint errors = source->problems->errors;
+    g_autoptr(Tree) tree = tree_from_json(body);
+    g_autoptr(Object) object = body_object(source, kind, name, tree_document(tree, 0));
+
+    return source->problems->errors == errors ? g_steal_pointer(&object) : NULL;
+}
+
 Object *document_object_from_json(const Kind *kind, const char *project, const char *name,
                                   const json_t *body, Problems *problems)
 {
     const BodySource source = {.project = project, .foreign = TRUE, .problems = problems};
-    guint errors = problems->errors;
-    g_autoptr(Tree) tree = tree_from_json(body);
-    g_autoptr(Object) object = body_object(&source, kind, name, tree_document(tree, 0));
 
-    return problems->errors == errors ? g_steal_pointer(&object) : NULL;
+    return object_of(&source, kind, name, body);
+}
+
+Object *document_object_declared(const Kind *kind, const char *project, const char *name,
+                                 const json_t *body, Problems *problems)
+{
+    const BodySource source = {
+        .project = project, .foreign = TRUE, .declared = TRUE, .problems = problems};
+
+    return object_of(&source, kind, name, body);
 }

@@ -60,3 +60,6 @@ Object *document_parse_body(const Kind *kind, const char *project, const char *n
  * values dropped, aliases of words resolved. `body` is borrowed. NULL with problems. */
 Object *document_object_from_json(const Kind *kind, const char *project, const char *name,
                                   const json_t *body, Problems *problems);
+/* The same of what a client has read of state files and may declare secrets (EN-05). */
+Object *document_object_declared(const Kind *kind, const char *project, const char *name,
+                                 const json_t *body, Problems *problems);

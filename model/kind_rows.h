@@ -32,6 +32,7 @@
 #define GENERATED ROW_GENERATED
 #define RUNTIME ROW_RUNTIME
 #define SECRET ROW_SECRET
+#define SEALED ROW_SEALED
 #define LOCAL ROW_LOCAL
 #define REQUIRED ROW_REQUIRED
 
@@ -51,7 +52,7 @@
 #define USED_BY_ROW(spec)                                                                          \
     ROW("used_by", LIST, NULL, 0, NONE, ROW_RUNTIME, spec,                                         \
         "Objects that use this one; computed, ignored when read.")
-#define USER_ROW(spec) ROW("user.*", STRING, NULL, 0, NONE, 0, spec, "Free keys, stored only.")
+#define USER_ROW(spec) ROW("user.*", STRING, NULL, 0, NONE, SEALED, spec, "Free keys, stored only.")
 
 extern const Kind SERVER_KIND;
 extern const Kind PROJECT_KIND;

@@ -120,7 +120,8 @@ static char *escaped(const Printer *printer, const char *text)
 
 static void put_text(Printer *printer, const char *text)
 {
-    g_autofree char *plain = escaped(printer, text);
+    g_autofree char *written = escaped(printer, text);
+    g_autofree char *plain = secrets_shown(written);
 
     put_scalar(printer, plain, style_of(plain, strlen(plain)));
 }
@@ -222,11 +223,17 @@ char *print_yaml(const json_t *value, guint indent)
     return g_string_free(indented, FALSE);
 }
 
-/* What stands for a secret: a reference that names it (EN-50). */
-static void put_secret(Printer *printer, const Object *object, const char *key)
+/* What stands for a secret: the reference that it was declared with, or one that names it (EN-50).
+ */
+static void put_secret(Printer *printer, const Object *object, const char *key, const json_t *value)
 {
     g_autofree char *label = object_label(object);
-    g_autofree char *reference = g_strdup_printf("${secret:file:%s/%s}", label, key);
+    g_autofree char *reference = g_strdup_printf("${secret:file:/%s/%s}", label, key);
+
+    if (secrets_in_value(value)) {
+        put_value(printer, value);
+        return;
+    }
 
     put_scalar(printer, reference, YAML_PLAIN_SCALAR_STYLE);
 }
@@ -241,7 +248,7 @@ static void put_config(Printer *printer, const Object *object, const json_t *con
 
         put_key(printer, keys->pdata[i]);
         if (row != NULL && (row->flags & ROW_SECRET) != 0)
-            put_secret(printer, object, keys->pdata[i]);
+            put_secret(printer, object, keys->pdata[i], json_object_get(config, keys->pdata[i]));
         else
             put_value(printer, json_object_get(config, keys->pdata[i]));
     }
@@ -258,7 +265,7 @@ static void put_field(Printer *printer, const Object *object, const Row *row, co
     size_t i;
 
     if ((row->flags & ROW_SECRET) != 0) {
-        put_secret(printer, object, row->key);
+        put_secret(printer, object, row->key, value);
     } else if (row->type->shape == SHAPE_OBJECT && row->fields != NULL) {
         begin_map(printer, json_object_size(value) == 0);
         put_fields(printer, object, row->fields, value);
@@ -353,9 +360,10 @@ static gboolean put_section(Printer *printer, const Kind *kind, const GPtrArray 
     return any;
 }
 
-/* Whether a text looks like a reference to a secret and is none. */
+/* Whether a text looks like a reference to a secret and is none, or holds one within other text. */
 static gboolean is_misleading(const json_t *value)
 {
+    const char *text = json_string_value(value);
     size_t i;
     const char *key;
     json_t *item;
@@ -366,7 +374,9 @@ static gboolean is_misleading(const json_t *value)
     json_object_foreach ((json_t *)value, key, item)
         if (secrets_is_reference(key) || is_misleading(item))
             return TRUE;
-    return json_is_string(value) && secrets_is_reference(json_string_value(value));
+    if (text == NULL || !secrets_in(text))
+        return text != NULL && secrets_is_reference(text);
+    return !secrets_is_whole(text);
 }
 
 /* In a file without `vars:` a ${ is text, but for secrets. */

@@ -1,4 +1,5 @@
 #include "error.h"
+#include "secrets.h"
 #include "validate.h"
 
 #include <stdarg.h>
@@ -75,7 +76,8 @@ void problem_take(Problems *problems, Severity severity, const char *object, con
     problem->object = clip(g_strdup(object != NULL ? object : ""), LABEL_MAX_BYTES);
     problem->path = clip(g_strdup(path != NULL ? path : ""), TEXT_MAX);
     problem->where = where;
-    problem->text = clip(text, TEXT_MAX);
+    problem->text = clip(secrets_shown(text), TEXT_MAX);
+    g_free(text);
     g_ptr_array_add(problems->items, problem);
 }
 

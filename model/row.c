@@ -2,15 +2,23 @@
 
 #include <string.h>
 
+static const char *const LABELS[LABEL_MAX] = {
+    [LABEL_NONE] = "none",       [LABEL_LIVE] = "live",       [LABEL_NEXT_START] = "next-start",
+    [LABEL_RESTART] = "restart", [LABEL_REBUILD] = "rebuild", [LABEL_REPLACE] = "replace",
+    [LABEL_BLOCKED] = "blocked",
+};
+
 const char *label_to_string(Label label)
 {
-    static const char *const names[LABEL_MAX] = {
-        [LABEL_NONE] = "none",       [LABEL_LIVE] = "live",       [LABEL_NEXT_START] = "next-start",
-        [LABEL_RESTART] = "restart", [LABEL_REBUILD] = "rebuild", [LABEL_REPLACE] = "replace",
-        [LABEL_BLOCKED] = "blocked",
-    };
+    return label < LABEL_MAX ? LABELS[label] : "none";
+}
 
-    return label < LABEL_MAX ? names[label] : "none";
+Label label_from_string(const char *word)
+{
+    for (guint i = 0; i < LABEL_MAX; i++)
+        if (g_strcmp0(LABELS[i], word) == 0)
+            return (Label)i;
+    return LABEL_NONE;
 }
 
 /* What row_find needs of one table: the exact keys by hash, the few patterns longest first. Built

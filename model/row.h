@@ -21,6 +21,8 @@ typedef enum {
 } Label;
 
 const char *label_to_string(Label label);
+/* The reverse; LABEL_NONE for any other word. */
+Label label_from_string(const char *word);
 
 /* Where a row applies. 0 means everywhere; otherwise any of the bits that fit the object's variant. */
 typedef enum {
@@ -48,6 +50,7 @@ typedef enum {
     ROW_META = 1 << 5,        /* berth's own (state, protect, labels, ...), not of LXD's objects */
     ROW_LOCAL = 1 << 6,       /* one value per cluster member */
     ROW_SHORT = 1 << 7,       /* an object that files may also write as one text */
+    ROW_SEALED = 1 << 12,     /* free text that may hold a secret of EN-05 */
 } RowFlags;
 
 struct Row {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "document.h"
+#include "secrets.h"
 
 /* One foreach that is being carried out, and those around it. */
 typedef struct Loop Loop;
@@ -125,6 +126,47 @@ static const Node *copy(Template *self, const Node *node, const char *via, guint
 
 static const Node *expand(Template *self, const Node *node, guint depth);
 
+static char *secret_token(Template *self, const char *reference, const Node *use);
+
+/* What is given from outside is text but for whole secrets: a file of values for one host can name
+ * where that has them. */
+static const Node *with_secrets(Template *self, const Node *node, const Node *use, guint depth)
+{
+    Node *made;
+    Pair *pairs;
+
+    if (too_deep(self, use, depth) || !count(self, use, 1, 0))
+        return empty_at(self, use);
+    if (node->kind == NODE_SCALAR && secrets_is_reference(node->text)) {
+        g_autofree char *reference =
+            g_strndup(node->text + strlen("${"), node->count - strlen("${}"));
+        g_autofree char *token = secret_token(self, reference, use);
+
+        made = tree_alloc(self->tree, sizeof(Node));
+        *made = *node;
+        made->text =
+            tree_text(self->tree, token != NULL ? token : "", token != NULL ? strlen(token) : 0);
+        made->count = (guint)strlen(made->text);
+        return made;
+    }
+    if (node->kind != NODE_LIST && node->kind != NODE_MAP)
+        return node;
+    made = tree_alloc(self->tree, sizeof(Node));
+    *made = *node;
+    if (node->kind == NODE_LIST) {
+        made->items = tree_alloc(self->tree, node->count * sizeof(Node *));
+        for (guint i = 0; i < node->count; i++)
+            made->items[i] = with_secrets(self, node->items[i], use, depth + 1);
+        return made;
+    }
+    pairs = tree_alloc(self->tree, node->count * sizeof(Pair));
+    for (guint i = 0; i < node->count; i++)
+        pairs[i] =
+            (Pair){node->pairs[i].key, with_secrets(self, node->pairs[i].value, use, depth + 1)};
+    made->pairs = pairs;
+    return made;
+}
+
 /* The value of a variable; NULL with a problem, but once for each variable. */
 static const Node *variable_value(Template *self, Variable *variable, const Node *use)
 {
@@ -145,7 +187,7 @@ static const Node *variable_value(Template *self, Variable *variable, const Node
         break;
     }
     variable->state = VARIABLE_BUSY;
-    variable->value = variable->given;
+    variable->value = variable->given != NULL ? with_secrets(self, variable->given, use, 1) : NULL;
     if (variable->value == NULL && variable->fallback != NULL) {
         /* A default may use other variables, but not a loop that happens to use it. */
         self->loop = NULL;
@@ -292,6 +334,19 @@ static char *reference_at(Template *self, const char *at, const Node *use, const
     return g_strndup(at + 2, (gsize)(end - at) - 2);
 }
 
+#define SECRET "secret:"
+
+/* The token of a secret; NULL with a problem. Newly allocated. */
+static char *secret_token(Template *self, const char *reference, const Node *use)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (secrets_check(reference + strlen(SECRET), &error))
+        return secrets_token(reference + strlen(SECRET), NULL);
+    mistake(self, use, "%s", error->message);
+    return NULL;
+}
+
 /* A text that is nothing but one reference takes its value, whatever that is. */
 static const Node *whole_value(Template *self, const char *text, const Node *use, guint depth)
 {
@@ -331,8 +386,16 @@ static gboolean append_value(Template *self, GString *text, GString *vias, const
                              const Node *use)
 {
     const char *via;
-    const Node *value = lookup(self, reference, use, &via);
+    const Node *value;
 
+    if (g_str_has_prefix(reference, SECRET)) {
+        g_autofree char *token = secret_token(self, reference, use);
+
+        if (token != NULL)
+            g_string_append(text, token);
+        return token != NULL;
+    }
+    value = lookup(self, reference, use, &via);
     if (value == NULL)
         return FALSE;
     if (value->kind == NODE_LIST || value->kind == NODE_MAP) {
@@ -377,7 +440,7 @@ static const Node *expand_text(Template *self, const Node *node, guint depth)
         reference = reference_at(self, at, node, &at);
         if (reference == NULL)
             return empty_at(self, node);
-        if (start == node->text && *at == '\0')
+        if (start == node->text && *at == '\0' && !g_str_has_prefix(reference, SECRET))
             return whole_value(self, reference, node, depth);
         if (!append_value(self, text, vias, reference, node))
             return empty_at(self, node);

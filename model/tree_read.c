@@ -190,6 +190,9 @@ static const Node *read_scalar(Reader *reader, const yaml_event_t *event)
                            DOCUMENT_MAX_SCALAR);
     if (memchr(text, '\0', length) != NULL)
         return reader_fail(reader, event->start_mark, "a value cannot hold a NUL character");
+    if (memchr(text, 2, length) != NULL) /* begins the tokens of secrets.h */
+        return reader_fail(reader, event->start_mark,
+                           "a value cannot hold the control character U+0002");
     node = node_new_text(reader->tree, text, length, line, column);
     node->plain = plain;
     if (plain && is_null_text(text))

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "secrets.h"
 
 #define DEVICE_NAME_MAX 64u
 
@@ -70,6 +71,12 @@ static void check_text(Check *check, const Row *row, const char *path, const cha
 {
     g_autoptr(GError) error = NULL;
 
+    if (secrets_in(text)) {
+        if ((row->flags & (ROW_SECRET | ROW_SEALED)) == 0)
+            problem_add(check->problems, PROBLEM_ERROR, check->object, path,
+                        "a secret cannot stand here: the value is shown, or is used in the open");
+        return;
+    }
     if (row->type->check != NULL && !row->type->check(row, text, &error))
         problem_add(check->problems, PROBLEM_ERROR, check->object, path, "%s", error->message);
 }

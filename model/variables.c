@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "secrets.h"
 
 /* What was given from outside for one name. */
 typedef struct {
@@ -145,6 +146,8 @@ gboolean variables_give_json(Variables *variables, const json_t *values, GError 
 
     if (!json_is_object(values))
         return error_set(error, ERR_INVALID, "\"vars\" must be an object of names and values");
+    if (secrets_in_value(values))
+        return error_set(error, ERR_INVALID, "\"vars\" cannot hold the control character U+0002");
     tree = tree_from_json(values);
     variables_keep(variables, tree);
     root = tree_document(tree, 0);

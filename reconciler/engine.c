@@ -39,11 +39,20 @@ gboolean engine_recover(Engine *engine, GError **error)
     engine_look(engine);
     if (keys->len > 0 && !settle(engine, keys, error))
         return FALSE;
+    engine_sweep_secrets(engine);
     if (recovered != NULL) {
         g_free(engine->recovered);
         engine->recovered = g_steal_pointer(&recovered);
     }
     return TRUE;
+}
+
+void engine_sweep_secrets(Engine *engine)
+{
+    g_autoptr(GRecMutexLocker) held = store_hold(engine->store);
+
+    if (g_atomic_int_get(&engine->carrying) == 0 && store_database(engine->store) != NULL)
+        contents_sweep(engine->sealed, store_database(engine->store));
 }
 
 Engine *engine_open(Host *host, EngineFlags flags, GError **error)
@@ -55,6 +64,7 @@ Engine *engine_open(Host *host, EngineFlags flags, GError **error)
     engine->locks = locks_new();
     engine->host = host;
     engine->writes = (flags & ENGINE_READ_ONLY) == 0;
+    engine->sealed = sealed_new(host->dir);
     engine->store = store_open(host->dir, engine->writes, (flags & ENGINE_NO_WAIT) == 0, error);
     if (engine->store == NULL)
         return NULL;
@@ -76,6 +86,7 @@ void engine_close(Engine *engine)
     locks_free(engine->locks);
     g_cond_clear(&engine->released);
     g_mutex_clear(&engine->mutex);
+    sealed_free(engine->sealed);
     g_free(engine->recovered);
     g_free(engine);
 }
@@ -118,10 +129,17 @@ Plan *engine_plan_wanted(Engine *engine, Wanted *wanted, const GPtrArray *examin
 Plan *engine_plan(Engine *engine, const Input *input, const PlanOptions *options, GError **error)
 {
     g_autoptr(Wanted) wanted = wanted_new();
+    g_autoptr(GHashTable) contents = NULL;
+    Plan *plan;
 
-    if (!wanted_add_input(wanted, engine->stored, input, options, error))
+    if (!wanted_add_input(wanted, engine->stored, input, options, error) ||
+        !contents_read(engine->sealed, wanted, &contents, error) ||
+        (options->saved && contents != NULL && !sealed_keep_key(engine->sealed, error)))
         return NULL;
-    return engine_plan_wanted(engine, g_steal_pointer(&wanted), NULL, options, error);
+    plan = engine_plan_wanted(engine, g_steal_pointer(&wanted), NULL, options, error);
+    if (plan != NULL)
+        plan->secrets = g_steal_pointer(&contents);
+    return plan;
 }
 
 Plan *engine_plan_change(Engine *engine, const GPtrArray *objects, const GPtrArray *keys,

@@ -73,6 +73,7 @@ Plan *engine_plan_undelete(Engine *engine, const char *key, const PlanOptions *o
 
 typedef struct {
     const char *cause;      /* "cli apply", for history */
+    gboolean no_wait;       /* ERR_BUSY at once when others hold what it needs (exit 9) */
     gboolean keep_going;    /* objects that do not depend on a failed one are kept (exit 5) */
     guint parallel;         /* 0: by the number of CPUs */
     gint64 timeout_seconds; /* 0: none; past it the apply is undone */
@@ -99,6 +100,11 @@ typedef struct {
 
 void apply_result_clear(ApplyResult *result);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ApplyResult, apply_result_clear)
+/* {"generation", "steps", "pending", "restarted", "remade", "failed", "warnings", "milliseconds"}
+ * and back.
+ */
+json_t *apply_result_json(const ApplyResult *result);
+void apply_result_read(const json_t *value, ApplyResult *ret);
 
 /* Carries a plan out: journal, steps, verify, barrier, commit, purge. On failure everything is
  * undone and the error is ERR_ROLLED_BACK or ERR_ROLLBACK_INCOMPLETE with the first cause and every
@@ -119,6 +125,11 @@ gboolean engine_transact(Engine *engine, PlanFunction make, void *data, const Ap
 
 /* Makes a plan like engine_transact does, and leaves it at that. Any thread. */
 Plan *engine_look_ahead(Engine *engine, PlanFunction make, void *data, GError **error);
+
+/* Runs `run`, a short write such as engine_own, while no transaction is under way. Any thread of a
+ * program that uses engine_transact. */
+gboolean engine_alone(Engine *engine, gboolean (*run)(Engine *engine, void *data, GError **error),
+                      void *data, GError **error);
 
 /* Whether a transaction that is under way makes, changes or deletes the object. */
 gboolean engine_is_busy(Engine *engine, const char *key);

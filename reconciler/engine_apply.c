@@ -12,15 +12,6 @@ typedef struct {
     GHashTable *stepped; /* key -> GPtrArray of paths (borrowed) that steps set */
 } Applying;
 
-void apply_result_clear(ApplyResult *result)
-{
-    g_clear_pointer(&result->pending, g_ptr_array_unref);
-    g_clear_pointer(&result->restarted, g_ptr_array_unref);
-    g_clear_pointer(&result->remade, g_ptr_array_unref);
-    g_clear_pointer(&result->failed, g_ptr_array_unref);
-    g_clear_pointer(&result->warnings, g_ptr_array_unref);
-}
-
 static const PlanObject *plan_object(const Plan *plan, const char *key)
 {
     for (guint i = 0; i < plan->objects->len; i++) {
@@ -378,9 +369,16 @@ gboolean engine_carry_out(Engine *engine, const Plan *plan, const ApplyOptions *
     if (needs == NULL)
         return FALSE;
     request.needs = needs;
+    g_atomic_int_inc(&engine->carrying);
+    if (!contents_keep(engine->sealed, plan->secrets, error)) {
+        (void)g_atomic_int_dec_and_test(&engine->carrying);
+        return FALSE;
+    }
     done = transaction_run(&request, &transaction, &failure);
     if (!done && (failure->code == ERR_ROLLED_BACK || failure->code == ERR_INTERRUPTED))
         check_rollback(&applying, &failure);
+    (void)g_atomic_int_dec_and_test(&engine->carrying);
+    engine_sweep_secrets(engine);
     take_result(plan, &transaction, started, ret_result);
     transaction_result_clear(&transaction);
     if (!done) {

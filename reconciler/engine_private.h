@@ -1,6 +1,7 @@
 /* What the parts of the engine share; nobody else includes it. */
 #pragma once
 
+#include "contents.h"
 #include "engine.h"
 #include "locks.h"
 #include "planner.h"
@@ -11,6 +12,8 @@ struct Engine {
     Snapshot *stored; /* the committed model as plans see it: does not change under one */
     gint64 revision;  /* of `stored` */
     gboolean writes;
+    Sealed *sealed;
+    gint carrying; /* transactions that may have kept contents which the store does not name yet */
     char *recovered; /* what recovery did at open; NULL */
 
     /* For a program whose threads make transactions side by side: engine_transact. */
@@ -23,6 +26,9 @@ struct Engine {
     void (*ended)(void *data, const TransactionEnd *end); /* may be NULL */
     void *ended_data;
 };
+
+/* Deletes the contents of secrets that nothing names any more. Needs the state lock. */
+void engine_sweep_secrets(Engine *engine);
 
 /* Takes the committed model of now as `stored`. */
 void engine_look(Engine *engine);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "planner.h"
+#include "secrets.h"
 
 const char *action_to_string(Action action)
 {
@@ -25,6 +26,8 @@ void plan_free(Plan *plan)
     snapshot_unref(plan->next);
     g_free(plan->hash);
     g_free(plan->source);
+    if (plan->secrets != NULL)
+        g_hash_table_unref(plan->secrets);
     g_free(plan);
 }
 
@@ -48,19 +51,41 @@ static json_t *strings_to_json(const GPtrArray *strings)
     return list;
 }
 
-static json_t *masked(const PlanField *field, const json_t *value)
+/* Nothing changes that is shown, only the content of a secret. */
+static gboolean secret_changed(const PlanField *field)
 {
-    if (value == NULL)
-        return json_null();
-    return field->secret ? json_string("(secret)") : json_incref((json_t *)value);
+    return secrets_changed(field->before, field->after) ||
+           (field->secret && field->before != NULL && field->after != NULL &&
+            !json_equal(field->before, field->after));
 }
 
-static json_t *field_to_json(const PlanField *field, const char *owner)
+/* The value as it is shown; NULL is null. New reference. */
+static json_t *shown(const PlanField *field, const json_t *value)
 {
-    json_t *value =
-        json_pack("{s:s, s:o, s:o, s:s, s:s, s:s?}", "path", field->path, "before",
-                  masked(field, field->before), "after", masked(field, field->after), "label",
-                  label_to_string(field->label), "owner", owner, "source", field->where);
+    g_autofree char *text = NULL;
+
+    if (value == NULL)
+        return json_null();
+    if (value == field->after && secret_changed(field))
+        return json_string("(secret changed)");
+    if (field->secret)
+        return json_string("(secret)");
+    if (!secrets_in_value(value))
+        return json_incref((json_t *)value);
+    text = json_is_string(value) ? secrets_shown(json_string_value(value)) : json_text(value);
+    return json_string(text);
+}
+
+/* With `exact` values are what they are: for the hash, which sees a secret change. */
+static json_t *field_to_json(const PlanField *field, const char *owner, gboolean exact)
+{
+    json_t *before =
+        exact && field->before != NULL ? json_incref(field->before) : shown(field, field->before);
+    json_t *after =
+        exact && field->after != NULL ? json_incref(field->after) : shown(field, field->after);
+    json_t *value = json_pack("{s:s, s:o, s:o, s:s, s:s, s:s?}", "path", field->path, "before",
+                              before, "after", after, "label", label_to_string(field->label),
+                              "owner", owner, "source", field->where);
 
     if (field->via != NULL)
         json_object_set_new(value, "via", json_string(field->via));
@@ -71,14 +96,14 @@ static json_t *field_to_json(const PlanField *field, const char *owner)
     return value;
 }
 
-static json_t *object_to_json(const PlanObject *object)
+static json_t *object_to_json(const PlanObject *object, gboolean exact)
 {
     const Object *any = object->wanted != NULL ? object->wanted : object->stored;
     json_t *fields = json_array();
     json_t *value;
 
     for (guint i = 0; i < object->fields->len; i++)
-        json_array_append_new(fields, field_to_json(object->fields->pdata[i], any->owner));
+        json_array_append_new(fields, field_to_json(object->fields->pdata[i], any->owner, exact));
     value = json_pack("{s:s, s:s, s:s, s:s, s:[s], s:s, s:s, s:o}", "key", object->key, "kind",
                       object_kind(any)->name, "project", any->id.project, "name", any->id.name,
                       "actions", action_to_string(object->action), "label",
@@ -88,6 +113,8 @@ static json_t *object_to_json(const PlanObject *object)
     if (object->stored != NULL && object->wanted != NULL &&
         strcmp(object->stored->key, object->wanted->key) != 0)
         json_object_set_new(value, "renamed_from", json_string(object->stored->id.name));
+    if (object->action == ACTION_ADOPT)
+        json_object_set_new(value, "former_owner", json_string(object->stored->owner));
     return value;
 }
 
@@ -108,7 +135,7 @@ static json_t *step_to_json(const PlanStep *step)
 
 /* All but the hash. The model's revision and the digests of what was observed stand where a clock
  * would make two equal plans differ. */
-static json_t *plan_body(const Plan *plan)
+static json_t *plan_body(const Plan *plan, gboolean exact)
 {
     json_t *objects = json_array();
     json_t *steps = json_array();
@@ -119,7 +146,7 @@ static json_t *plan_body(const Plan *plan)
         g_autofree char *digest =
             object->observed != NULL ? json_digest(object->observed) : g_strdup("");
 
-        json_array_append_new(objects, object_to_json(object));
+        json_array_append_new(objects, object_to_json(object, exact));
         g_checksum_update(observed, (const guchar *)digest, -1);
     }
     for (guint i = 0; i < plan->steps->len; i++)
@@ -133,7 +160,7 @@ static json_t *plan_body(const Plan *plan)
 
 void plan_seal(Plan *plan)
 {
-    g_autoptr(json_t) body = plan_body(plan);
+    g_autoptr(json_t) body = plan_body(plan, TRUE);
 
     g_free(plan->hash);
     plan->hash = json_digest(body);
@@ -141,8 +168,30 @@ void plan_seal(Plan *plan)
 
 json_t *plan_json(const Plan *plan)
 {
-    json_t *body = plan_body(plan);
+    json_t *body = plan_body(plan, FALSE);
 
     json_object_set_new(body, "plan_hash", json_string(plan->hash));
     return body;
+}
+
+char *plan_json_digest(const json_t *plan)
+{
+    g_autoptr(json_t) content = json_deep_copy(plan);
+
+    json_object_del(content, "plan_hash");
+    json_object_del(json_object_get(content, "observed_at"), "revision");
+    return json_digest(content);
+}
+
+json_t *plan_shown(const Plan *plan)
+{
+    json_t *shown =
+        json_pack("{s:o, s:I}", "plan", plan_json(plan), "examined", (json_int_t)plan->examined);
+
+    if (plan->blocked->len > 0) {
+        const GError blocked = {BERTH_ERROR, (gint)plan->blocked_code, NULL};
+
+        json_object_set_new(shown, "blocked_code", json_string(error_word(&blocked)));
+    }
+    return shown;
 }

@@ -57,6 +57,7 @@ typedef struct {
     GPtrArray *no_park; /* of char *: globs of objects whose data is deleted for good at once, which
                            the plan lists as irreversible (EN-31); NULL: none */
     gboolean force;     /* rollback takes conflicts */
+    gboolean saved;     /* another process will make the plan again (EN-21) */
     const json_t *actions; /* see Context.actions; NULL: none */
 } PlanOptions;
 
@@ -75,6 +76,7 @@ typedef struct {
     guint examined;         /* objects looked at */
     char *hash;             /* over everything above: EN-21 plan_hash */
     char *source;           /* owner recorded for the generation; NULL */
+    GHashTable *secrets;    /* digest -> GBytes *: contents that were read for it (EN-05); NULL */
 } Plan;
 
 void plan_free(Plan *plan);
@@ -83,9 +85,21 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Plan, plan_free)
 /* Nothing to do: no field, no step, no pending row. `pending` rows alone do not make a change. */
 gboolean plan_is_empty(const Plan *plan);
 
-/* Human form (EN-20): riskiest first, one line a field, counts and irreversible steps at the end.
- * `colour` adds SGR codes. */
-char *plan_text(const Plan *plan, gboolean colour);
-
 /* JSON form (EN-21). */
 json_t *plan_json(const Plan *plan);
+/* A digest of what a plan in JSON form does, without the model's revision: as long as it stays the
+ * same, commits of others have not changed what was agreed to. Newly allocated. */
+char *plan_json_digest(const json_t *plan);
+
+/* A plan as it is shown to people and sent to clients: {"plan": see plan_json, "examined": how many
+ * objects were looked at, "blocked_code": word of base/error.h, when it is blocked}. */
+json_t *plan_shown(const Plan *plan);
+/* Human form (EN-20): riskiest first, one line a field, counts and irreversible steps at the end.
+ * `colour` adds SGR codes. Newly allocated. */
+char *plan_shown_text(const json_t *shown, gboolean colour);
+char *plan_text(const Plan *plan, gboolean colour);
+/* plan_is_empty of what is shown. */
+gboolean plan_shown_is_empty(const json_t *shown);
+/* Why it cannot be carried out at all (refused keys, protection): FALSE with an error that names
+ * each reason. */
+gboolean plan_shown_check(const json_t *shown, GError **error);

@@ -32,6 +32,7 @@ void plan_options_read(const json_t *options, PlanOptions *ret)
     ret->adopt = json_is_true(json_object_get(options, "adopt"));
     ret->no_park = words_of(options, "no_park");
     ret->force = json_is_true(json_object_get(options, "force"));
+    ret->saved = json_is_true(json_object_get(options, "saved"));
     ret->allow_replace = replace != NULL;
     if (replace != NULL && !json_has_text(replace, "all"))
         ret->allow_replace_only = words_of(options, "allow_replace");

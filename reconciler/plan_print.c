@@ -15,6 +15,26 @@ typedef struct {
 static const char *const ACTION_SIGNS[ACTION_MAX] = {" ", "+", "~", "-", "!", "="};
 static const char *const ACTION_COLOURS[ACTION_MAX] = {"0", "32", "33", "31", "35", "36"};
 
+static Action action_of(const json_t *object)
+{
+    const char *word = json_string_value(json_array_get(json_object_get(object, "actions"), 0));
+
+    for (guint i = 0; i < ACTION_MAX; i++)
+        if (g_strcmp0(action_to_string((Action)i), word) == 0)
+            return (Action)i;
+    return ACTION_NONE;
+}
+
+static Label label_of(const json_t *thing)
+{
+    return label_from_string(json_member_string(thing, "label"));
+}
+
+static gboolean is_set(const json_t *thing, const char *member)
+{
+    return json_is_true(json_object_get(thing, member));
+}
+
 static void print_coloured(Printer *printer, const char *colour, const char *text)
 {
     if (printer->colour)
@@ -23,14 +43,12 @@ static void print_coloured(Printer *printer, const char *colour, const char *tex
         g_string_append(printer->text, text);
 }
 
-static char *value_text(const PlanField *field, const json_t *value)
+static char *value_text(const json_t *value)
 {
     g_autofree char *text = NULL;
 
-    if (value == NULL)
+    if (value == NULL || json_is_null(value))
         return g_strdup("(unset)");
-    if (field->secret)
-        return g_strdup("(secret)");
     text = json_is_string(value) ? g_strdup(json_string_value(value)) : json_text(value);
     for (char *at = text; *at != '\0'; at++) {
         if (*at == '\n')
@@ -44,84 +62,103 @@ static char *value_text(const PlanField *field, const json_t *value)
     return g_steal_pointer(&text);
 }
 
-static void print_field(Printer *printer, const PlanObject *object, const PlanField *field)
+static void print_field(Printer *printer, Action action, const json_t *field)
 {
-    g_autofree char *before = value_text(field, field->before);
-    g_autofree char *after = value_text(field, field->after);
-    g_autofree char *path = g_strdelimit(g_strdup(field->path), "/", '.');
+    const char *written = json_member_string(field, "path");
+    const char *via = json_member_string(field, "via");
+    const char *where = json_member_string(field, "source");
+    g_autofree char *before = value_text(json_object_get(field, "before"));
+    g_autofree char *after = value_text(json_object_get(field, "after"));
+    g_autofree char *path = g_strdelimit(g_strdup(written != NULL ? written : ""), "/", '.');
 
     g_string_append_printf(printer->text, "      %s: ", path);
-    if (object->action == ACTION_CREATE)
+    if (action == ACTION_CREATE)
         g_string_append(printer->text, after);
-    else if (object->action == ACTION_DELETE)
+    else if (action == ACTION_DELETE)
         g_string_append(printer->text, before);
     else
         g_string_append_printf(printer->text, "%s -> %s", before, after);
-    if (field->drift)
+    if (is_set(field, "drift"))
         print_coloured(printer, "35", "  (drift)");
-    else if (field->pending)
+    else if (is_set(field, "pending"))
         print_coloured(printer, "33", "  (pending)");
-    else if (object->action == ACTION_UPDATE && field->label != LABEL_NONE)
-        g_string_append_printf(printer->text, "  (%s)", label_to_string(field->label));
-    if (field->via != NULL)
-        g_string_append_printf(printer->text, "  [%s]", field->via);
-    if (field->where != NULL)
-        g_string_append_printf(printer->text, "  %s", field->where);
+    else if (action == ACTION_UPDATE && label_of(field) != LABEL_NONE)
+        g_string_append_printf(printer->text, "  (%s)", label_to_string(label_of(field)));
+    if (via != NULL)
+        g_string_append_printf(printer->text, "  [%s]", via);
+    if (where != NULL)
+        g_string_append_printf(printer->text, "  %s", where);
     g_string_append_c(printer->text, '\n');
 }
 
 /* The dearest of what its pending fields wait for. */
-static Label awaited(const PlanObject *object)
+static Label awaited(const json_t *object)
 {
     Label label = LABEL_NONE;
+    const json_t *field;
+    size_t i;
 
-    for (guint i = 0; i < object->fields->len; i++) {
-        const PlanField *field = object->fields->pdata[i];
-
-        if (field->pending)
-            label = MAX(label, field->label);
-    }
+    json_array_foreach (json_object_get(object, "fields"), i, field)
+        if (is_set(field, "pending"))
+            label = MAX(label, label_of(field));
     return label;
 }
 
-static void print_object(Printer *printer, const PlanObject *object)
+/* What a renamed object was called; NULL when it was not renamed. Newly allocated. */
+static char *former_label(const json_t *object)
 {
-    g_autofree char *label = object_key_label(object->key);
+    const char *name = json_member_string(object, "renamed_from");
+    const char *project = json_member_string(object, "project");
+    const Kind *kind = kind_by_name(json_member_string(object, "kind"));
+    g_autofree char *key = NULL;
+
+    if (name == NULL || kind == NULL)
+        return NULL;
+    key = object_key(kind->id, project != NULL ? project : "", "", name);
+    return object_key_label(key);
+}
+
+static void print_object(Printer *printer, const json_t *object)
+{
+    const char *key = json_member_string(object, "key");
+    const char *former_owner = json_member_string(object, "former_owner");
+    Action action = action_of(object);
+    Label costs = label_of(object);
+    g_autofree char *label = object_key_label(key != NULL ? key : "");
+    g_autofree char *former = former_label(object);
     g_autofree char *line = NULL;
+    const json_t *field;
+    size_t i;
 
-    if (object->stored != NULL && object->wanted != NULL &&
-        strcmp(object->stored->key, object->wanted->key) != 0) {
-        g_autofree char *old = object_label(object->stored);
-
-        line = g_strdup_printf("%s %s  renamed from %s", ACTION_SIGNS[object->action], label, old);
-    } else if (object->action == ACTION_NONE) {
+    if (former != NULL) {
+        line = g_strdup_printf("%s %s  renamed from %s", ACTION_SIGNS[action], label, former);
+    } else if (action == ACTION_NONE) {
         line = g_strdup_printf("  %s  pending: in force after a %s that was not allowed", label,
                                label_to_string(awaited(object)));
     } else {
-        line = g_strdup_printf("%s %s  %s%s%s", ACTION_SIGNS[object->action], label,
-                               action_to_string(object->action),
-                               object->label > LABEL_LIVE ? ", " : "",
-                               object->label > LABEL_LIVE ? label_to_string(object->label) : "");
+        line = g_strdup_printf("%s %s  %s%s%s", ACTION_SIGNS[action], label,
+                               action_to_string(action), costs > LABEL_LIVE ? ", " : "",
+                               costs > LABEL_LIVE ? label_to_string(costs) : "");
     }
     g_string_append(printer->text, "  ");
-    print_coloured(printer, ACTION_COLOURS[object->action], line);
+    print_coloured(printer, ACTION_COLOURS[action], line);
     g_string_append_c(printer->text, '\n');
-    if (object->action == ACTION_ADOPT)
-        g_string_append_printf(printer->text, "      owner: %s -> %s\n", object->stored->owner,
-                               object->wanted->owner);
-    for (guint i = 0; i < object->fields->len; i++)
-        print_field(printer, object, object->fields->pdata[i]);
+    if (former_owner != NULL)
+        g_string_append_printf(printer->text, "      owner: %s -> %s\n", former_owner,
+                               json_member_string(object, "owner"));
+    json_array_foreach (json_object_get(object, "fields"), i, field)
+        print_field(printer, action, field);
 }
 
 /* Deletes, then by what the change costs, creates last. */
-static int risk(const PlanObject *object)
+static int risk(const json_t *object)
 {
-    switch (object->action) {
+    switch (action_of(object)) {
     case ACTION_DELETE:
         return 100;
     case ACTION_UPDATE:
     case ACTION_REPAIR:
-        return 10 + (int)object->label;
+        return 10 + (int)label_of(object);
     case ACTION_CREATE:
         return 5;
     default:
@@ -129,28 +166,31 @@ static int risk(const PlanObject *object)
     }
 }
 
-static void print_list(Printer *printer, const char *title, const char *colour,
-                       const GPtrArray *lines)
+static void print_list(Printer *printer, const char *title, const char *colour, const json_t *lines)
 {
-    if (lines->len == 0)
+    const json_t *line;
+    size_t i;
+
+    if (json_array_size(lines) == 0)
         return;
     g_string_append_c(printer->text, '\n');
     print_coloured(printer, colour, title);
     g_string_append_c(printer->text, '\n');
-    for (guint i = 0; i < lines->len; i++)
-        g_string_append_printf(printer->text, "  %s\n", (const char *)lines->pdata[i]);
+    json_array_foreach (lines, i, line)
+        g_string_append_printf(printer->text, "  %s\n", json_string_value(line));
 }
 
-static void print_counts(Printer *printer, const Plan *plan)
+static void print_counts(Printer *printer, const json_t *plan)
 {
+    size_t steps = json_array_size(json_object_get(plan, "steps"));
     guint counts[ACTION_MAX] = {0};
     guint pending = 0;
+    const json_t *object;
+    size_t i;
 
-    for (guint i = 0; i < plan->objects->len; i++) {
-        const PlanObject *object = plan->objects->pdata[i];
-
-        counts[object->action]++;
-        pending += object->pending ? 1 : 0;
+    json_array_foreach (json_object_get(plan, "objects"), i, object) {
+        counts[action_of(object)]++;
+        pending += is_set(object, "pending") ? 1 : 0;
     }
     g_string_append_printf(printer->text, "\nPlan: %u to create, %u to update, %u to delete",
                            counts[ACTION_CREATE], counts[ACTION_UPDATE], counts[ACTION_DELETE]);
@@ -160,30 +200,70 @@ static void print_counts(Printer *printer, const Plan *plan)
         g_string_append_printf(printer->text, ", %u to adopt", counts[ACTION_ADOPT]);
     if (pending > 0)
         g_string_append_printf(printer->text, ", %u pending", pending);
-    g_string_append_printf(printer->text, "; %u %s.\n", plan->steps->len,
-                           plan->steps->len == 1 ? "step" : "steps");
+    g_string_append_printf(printer->text, "; %zu %s.\n", steps, steps == 1 ? "step" : "steps");
+}
+
+char *plan_shown_text(const json_t *shown, gboolean colour)
+{
+    const json_t *plan = json_object_get(shown, "plan");
+    const json_t *objects = json_object_get(plan, "objects");
+    json_int_t examined = json_integer_value(json_object_get(shown, "examined"));
+    Printer printer = {g_string_new(NULL), colour};
+    const json_t *object;
+    size_t i;
+
+    for (int level = 100; level >= 0; level--) {
+        json_array_foreach (objects, i, object)
+            if (risk(object) == level)
+                print_object(&printer, object);
+    }
+    if (plan_shown_is_empty(shown))
+        g_string_append_printf(printer.text,
+                               "%sNothing to do: %" JSON_INTEGER_FORMAT " %s as they should be.\n",
+                               json_array_size(objects) > 0 ? "\n" : "", examined,
+                               examined == 1 ? "object is" : "objects are");
+    else
+        print_counts(&printer, plan);
+    print_list(&printer, "Cannot be undone:", "31", json_object_get(plan, "irreversible"));
+    print_list(&printer, "Warnings:", "33", json_object_get(plan, "warnings"));
+    print_list(&printer, "Blocked:", "31", json_object_get(plan, "blocked"));
+    return g_string_free(printer.text, FALSE);
 }
 
 char *plan_text(const Plan *plan, gboolean colour)
 {
-    Printer printer = {g_string_new(NULL), colour};
+    g_autoptr(json_t) shown = plan_shown(plan);
 
-    for (int level = 100; level >= 0; level--) {
-        for (guint i = 0; i < plan->objects->len; i++) {
-            const PlanObject *object = plan->objects->pdata[i];
+    return plan_shown_text(shown, colour);
+}
 
-            if (risk(object) == level)
-                print_object(&printer, object);
-        }
-    }
-    if (plan_is_empty(plan))
-        g_string_append_printf(printer.text, "%sNothing to do: %u %s as they should be.\n",
-                               plan->objects->len > 0 ? "\n" : "", plan->examined,
-                               plan->examined == 1 ? "object is" : "objects are");
-    else
-        print_counts(&printer, plan);
-    print_list(&printer, "Cannot be undone:", "31", plan->irreversible);
-    print_list(&printer, "Warnings:", "33", plan->warnings);
-    print_list(&printer, "Blocked:", "31", plan->blocked);
-    return g_string_free(printer.text, FALSE);
+/* ---- what a program asks of a plan that it got as JSON ---- */
+
+gboolean plan_shown_is_empty(const json_t *shown)
+{
+    const json_t *plan = json_object_get(shown, "plan");
+    const json_t *object;
+    size_t i;
+
+    if (json_array_size(json_object_get(plan, "steps")) > 0)
+        return FALSE;
+    json_array_foreach (json_object_get(plan, "objects"), i, object)
+        if (action_of(object) != ACTION_NONE)
+            return FALSE;
+    return TRUE;
+}
+
+gboolean plan_shown_check(const json_t *shown, GError **error)
+{
+    const json_t *blocked = json_object_get(json_object_get(shown, "plan"), "blocked");
+    g_autoptr(GString) text = g_string_new(NULL);
+    const json_t *reason;
+    size_t i;
+
+    if (json_array_size(blocked) == 0)
+        return TRUE;
+    json_array_foreach (blocked, i, reason)
+        g_string_append_printf(text, "%s%s", i > 0 ? "\n" : "", json_string_value(reason));
+    return error_set(error, error_code_of_word(json_member_string(shown, "blocked_code")), "%s",
+                     text->str);
 }

@@ -2,14 +2,15 @@
 #include <string.h>
 
 #include "engine_private.h"
+#include "error.h"
 
 /* The first transaction under way takes the state lock, so that no other program writes. */
-static gboolean enter(Engine *engine, GError **error)
+static gboolean enter(Engine *engine, gboolean wait, GError **error)
 {
     gboolean changed;
 
     if (engine->running == 0 && engine->shares) {
-        if (!store_take(engine->store, TRUE, &changed, error))
+        if (!store_take(engine->store, wait, &changed, error))
             return FALSE;
         /* Who wrote may have been killed at it. */
         if (changed && !engine_recover(engine, error)) {
@@ -29,8 +30,8 @@ static void leave(Engine *engine)
 }
 
 /* Plans until nobody is in the way. The mutex is held. */
-static Plan *plan_and_lock(Engine *engine, PlanFunction make, void *data, LockSet **ret_set,
-                           GError **error)
+static Plan *plan_and_lock(Engine *engine, PlanFunction make, void *data, gboolean wait,
+                           LockSet **ret_set, GError **error)
 {
     for (;;) {
         g_autoptr(Plan) plan = NULL;
@@ -44,6 +45,10 @@ static Plan *plan_and_lock(Engine *engine, PlanFunction make, void *data, LockSe
         if (locks_try(engine->locks, set)) {
             *ret_set = g_steal_pointer(&set);
             return g_steal_pointer(&plan);
+        }
+        if (!wait) {
+            error_set(error, ERR_BUSY, "another transaction is at work on these objects");
+            return NULL;
         }
         g_cond_wait(&engine->released, &engine->mutex);
     }
@@ -74,8 +79,8 @@ gboolean engine_transact(Engine *engine, PlanFunction make, void *data, const Ap
 
     memset(ret_result, 0, sizeof *ret_result);
     g_mutex_lock(&engine->mutex);
-    if (enter(engine, &failure)) {
-        plan = plan_and_lock(engine, make, data, &set, &failure);
+    if (enter(engine, !options->no_wait, &failure)) {
+        plan = plan_and_lock(engine, make, data, !options->no_wait, &set, &failure);
         if (plan != NULL) {
             g_mutex_unlock(&engine->mutex);
             done = engine_carry_out(engine, plan, options, ret_result, &failure);
@@ -100,6 +105,22 @@ Plan *engine_look_ahead(Engine *engine, PlanFunction make, void *data, GError **
 
     engine_look(engine);
     return make(engine, data, error);
+}
+
+gboolean engine_alone(Engine *engine, gboolean (*run)(Engine *engine, void *data, GError **error),
+                      void *data, GError **error)
+{
+    g_autoptr(GMutexLocker) held = g_mutex_locker_new(&engine->mutex);
+    gboolean done = FALSE;
+
+    while (engine->running > 0)
+        g_cond_wait(&engine->released, &engine->mutex);
+    if (enter(engine, TRUE, error)) {
+        engine_look(engine);
+        done = run(engine, data, error);
+        leave(engine);
+    }
+    return done;
 }
 
 gboolean engine_is_busy(Engine *engine, const char *key)

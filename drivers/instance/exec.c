@@ -12,6 +12,7 @@
 #include "file.h"
 #include "lxc.h"
 #include "record.h"
+#include "sealed.h"
 
 #define USUAL_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define START_TIMEOUT_MS 30000
@@ -39,11 +40,17 @@ static json_t *usual_environment(guint32 uid)
 }
 
 /* environment.* as it is stored now: a change holds for the next exec without a restart (I-111). */
-static void add_stored(json_t *values, Host *host, const char *name)
+static gboolean add_stored(json_t *values, Host *host, const char *name, GError **error)
 {
     g_autoptr(json_t) facts = start_facts_read(host->dir, name);
+    const json_t *stored = json_object_get(facts, "$environment");
+    g_autoptr(json_t) revealed =
+        stored != NULL ? sealed_reveal_all(host->dir, stored, error) : json_object();
 
-    json_object_update(values, json_object_get(facts, "$environment"));
+    if (revealed == NULL)
+        return FALSE;
+    json_object_update(values, revealed);
+    return TRUE;
 }
 
 static void add_wanted(json_t *values, const char *const *env)
@@ -97,14 +104,15 @@ static json_t *run_items(const json_t *record)
 }
 
 static json_t *make_request(Host *host, const char *name, const json_t *record,
-                            const char *const *argv, const ExecOptions *options)
+                            const char *const *argv, const ExecOptions *options, GError **error)
 {
     g_autofree char *path = g_build_filename(host->dir, "containers", NULL);
     g_autoptr(json_t) values = usual_environment(options->uid);
     const char *cwd = options->cwd;
     gboolean default_path;
 
-    add_stored(values, host, name);
+    if (!add_stored(values, host, name, error))
+        return NULL;
     add_wanted(values, options->env);
     default_path = json_object_get(values, "PATH") == NULL;
     if (default_path)
@@ -170,7 +178,7 @@ Exec *exec_start(Host *host, const Object *object, const char *const *argv,
 
     if (!check_runs(host, name, record, error) || !check_text(argv, options, error))
         return NULL;
-    request = make_request(host, name, record, argv, options);
+    request = make_request(host, name, record, argv, options, error);
     if (!lxc_call_begin(&call, request, streams, options->terminal ? 0 : 3, -1, error))
         return NULL;
     answer = lxc_call_receive(&call, START_TIMEOUT_MS, fds, error);

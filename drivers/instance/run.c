@@ -20,6 +20,7 @@
 #include "lxc.h"
 #include "paths.h"
 #include "record.h"
+#include "sealed.h"
 #include "stop.h"
 
 #define START_TIMEOUT_MS 60000
@@ -160,7 +161,8 @@ static gboolean keep_text(const Run *run, const json_t *items, GError **error)
 {
     g_autofree char *folder = path_logs(run->dir, run->name);
     g_autofree char *path = g_build_filename(folder, "lxc.conf", NULL);
-    g_autofree char *text = config_text(items);
+    g_autofree char *raw = config_text(items);
+    g_autofree char *text = secrets_shown(raw);
 
     return state_write(path, text, error);
 }
@@ -218,13 +220,18 @@ static gboolean start(const Run *run, const json_t *facts, json_t *record, GErro
     const json_t *nics = json_object_get(facts, "nics");
     g_autoptr(json_t) sources = NULL;
     g_autoptr(json_t) items = NULL;
+    g_autoptr(json_t) revealed = NULL;
     pid_t init;
 
     sources = disks_open(run, json_object_get(facts, "disks"), error);
     items = sources != NULL ? start_items(run, facts, sources, error) : NULL;
     if (items == NULL || !keep_text(run, items, error))
         return FALSE;
-    init = call_start(run, facts, items, error);
+    /* Only the container itself gets to see secrets; lxc.conf shows what they are called. */
+    revealed = sealed_reveal_all(run->dir, items, error);
+    if (revealed == NULL)
+        return FALSE;
+    init = call_start(run, facts, revealed, error);
     if (init <= 0 || !complete_record(run, record, init, error))
         return FALSE;
     disks_close(run, json_object_get(facts, "disks"));

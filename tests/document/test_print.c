@@ -127,6 +127,26 @@ Test(print, what_is_no_secret_stays_text)
                            "    user.b: a $${b}\n");
 }
 
+/* What was declared as a secret is printed as it was declared. */
+Test(print, references_come_back)
+{
+    static const char text[] = "config:\n"
+                               "  core.trust_password: ${secret:file:/run/trust}\n"
+                               "  user.x: ${secret:env:X}\n";
+    static const char mixed[] = "vars: {}\n"
+                                "config:\n"
+                                "  user.x: a ${secret:credential:x.y} $${b}\n";
+    g_autoptr(Problems) problems = problems_new();
+    g_autoptr(Input) input = parse_text(text, problems);
+    g_autoptr(Input) second = parse_text(mixed, problems);
+    g_autofree char *printed = print_objects(input->objects);
+    g_autofree char *printed_mixed = print_objects(second->objects);
+
+    assert_no_problem(problems);
+    cr_assert_str_eq(printed, text);
+    cr_assert_str_eq(printed_mixed, mixed);
+}
+
 Test(print, nothing_prints_as_an_empty_map)
 {
     g_autoptr(GPtrArray) none = g_ptr_array_new();
@@ -143,8 +163,8 @@ Test(print, secrets_are_masked)
     g_autofree char *text = print_objects(input->objects);
 
     cr_assert_null(strstr(text, "hunter2"));
-    cr_assert_str_eq(text,
-                     "config:\n  core.trust_password: ${secret:file:server/core.trust_password}\n");
+    cr_assert_str_eq(
+        text, "config:\n  core.trust_password: ${secret:file:/server/core.trust_password}\n");
 }
 
 Test(print, values_that_read_as_something_else_are_quoted)

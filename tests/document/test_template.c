@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "file.h"
+#include "secrets.h"
 #include "support.h"
 
 /* Files in a directory of their own: NAME, TEXT, ..., NULL. The directory; newly allocated. */
@@ -327,7 +328,7 @@ static void assert_overlaid(const Input *input, const Problems *problems)
         "profile/default//more {\"config\":{},\"devices\":{}}\n",
         "%s", lines);
     cr_assert_not_null(strstr(object_via(web, "config/user.x"), "laid over "));
-    cr_assert_not_null(strstr(object_via(web, "config/user.x"), ":9:54"));
+    cr_assert_not_null(strstr(object_via(web, "config/user.x"), ":9:"));
 }
 
 Test(template, overlays_are_laid_over_what_names_them)
@@ -382,4 +383,76 @@ Test(template, an_overlay_can_replace)
                      "profile/default//q {\"config\":{\"user.b\":\"y\"},\"devices\":{}}\n",
                      "%s", lines);
     file_remove_tree(directory, NULL);
+}
+
+/* EN-05: a secret is a token in the value, and shown as what it is called. */
+Test(template, secrets_are_tokens)
+{
+    g_autoptr(Problems) problems = problems_new();
+    g_autoptr(Input) input =
+        parse_text("vars: {word: '${secret:env:W}', list: ['${secret:env:L}']}\n"
+                   "profiles:\n"
+                   "- name: p\n"
+                   "  config:\n"
+                   "    user.a: ${secret:file:/k}\n"
+                   "    user.b: x ${secret:credential:c} ${word}\n"
+                   "    user.c: ${list.0}\n"
+                   "    user.d: $${secret:env:D}\n",
+                   problems);
+    const Object *profile = input_object(input, "profile/default//p");
+    g_autofree char *text = json_text(profile->spec);
+    g_autofree char *shown = secrets_shown(text);
+
+    assert_no_problem(problems);
+    cr_assert(secrets_are_open(profile->spec));
+    cr_assert_null(strstr(text, "${secret:file"));
+    cr_assert_str_eq(shown,
+                     "{\"config\":{\"user.a\":\"${secret:file:/k}\",\"user.b\":\"x "
+                     "${secret:credential:c} ${secret:env:W}\",\"user.c\":\"${secret:env:L}"
+                     "\",\"user.d\":\"${secret:env:D}\"},\"devices\":{}}",
+                     "%s", shown);
+}
+
+/* A value that is given may name a secret of this host. */
+Test(template, given_values_can_be_secrets)
+{
+    static const char text[] = "vars: {a: , b: {type: map}}\n"
+                               "config: {user.a: '${a}', user.b: 'x${b.c}', user.d: '${b.d}'}\n";
+    g_autoptr(Problems) problems = problems_new();
+    g_autoptr(Input) input = input_new();
+    g_autofree char *spec = NULL;
+    g_autofree char *shown = NULL;
+
+    cr_assert(input_give(input, "a=${secret:env:A}", NULL));
+    cr_assert(input_give(input, "b={c: '${secret:env:C}', d: 'x${secret:env:D}'}", NULL));
+    input_parse(input, "t.yaml", text, strlen(text), NULL, problems);
+    assert_no_problem(problems);
+    spec = json_text(input_object(input, "server///")->spec);
+    shown = secrets_shown(spec);
+    cr_assert_str_eq(shown,
+                     "{\"config\":{\"user.a\":\"${secret:env:A}\",\"user.b\":\"x${secret:env:C}"
+                     "\",\"user.d\":\"x${secret:env:D}\"}}",
+                     "%s", shown);
+    cr_assert(secrets_are_open(input_object(input, "server///")->spec));
+}
+
+/* What is shown says nothing of the content; what comes back as it was shown is what it was. */
+Test(template, secrets_are_shown_and_taken_back)
+{
+    g_autofree char *old = secrets_token("file:/a\"b", "00");
+    g_autofree char *new = secrets_token("file:/a\"b", "01");
+    g_autoptr(json_t) before = json_pack("{s:s, s:[s]}", "x", old, "y", "z");
+    g_autoptr(json_t) after = json_pack("{s:s, s:[s]}", "x", new, "y", "z");
+    g_autoptr(json_t) sent = json_pack("{s:s, s:[s], s:s}", "x", "${secret:file:/a\"b}", "y", "z",
+                                       "w", "${secret:file:/a\"b}");
+    g_autoptr(json_t) taken = secrets_unshown(sent, before);
+    g_autofree char *text = json_text(before);
+    g_autofree char *shown = secrets_shown(text);
+
+    cr_assert_str_eq(shown, "{\"x\":\"${secret:file:/a\\\"b}\",\"y\":[\"z\"]}", "%s", shown);
+    cr_assert(secrets_changed(json_object_get(before, "x"), json_object_get(after, "x")));
+    cr_assert_not(secrets_changed(json_object_get(before, "x"), json_object_get(before, "x")));
+    cr_assert_str_eq(json_member_string(taken, "x"), old);
+    cr_assert_str_eq(json_member_string(taken, "w"), "${secret:file:/a\"b}");
+    cr_assert_not(secrets_are_open(before));
 }
