@@ -3,6 +3,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
+#include <openssl/sha.h>
 #include <string.h>
 
 #include "sealed.h"
@@ -41,12 +42,14 @@ static gboolean is_hash(const char *text)
     return strlen(text) == DIGITS && strspn(text, "0123456789abcdef") == DIGITS;
 }
 
+/* OpenSSL's digests, because GLib's leave what they read in memory. */
 static gboolean matches_plain(const char *stored, const char *password)
 {
-    g_autofree char *a = g_compute_checksum_for_string(G_CHECKSUM_SHA256, stored, -1);
-    g_autofree char *b = g_compute_checksum_for_string(G_CHECKSUM_SHA256, password, -1);
+    guint8 a[SHA256_DIGEST_LENGTH], b[SHA256_DIGEST_LENGTH];
 
-    return CRYPTO_memcmp(a, b, strlen(a)) == 0; /* of equal length whatever the passwords' */
+    SHA256((const guint8 *)stored, strlen(stored), a);
+    SHA256((const guint8 *)password, strlen(password), b);
+    return CRYPTO_memcmp(a, b, sizeof a) == 0; /* of equal length whatever the passwords' */
 }
 
 gboolean password_matches(const char *stored, const char *password)

@@ -368,4 +368,23 @@ def test_refusals(berth):
     tap.equal(os.path.exists(berth.state), False, "state directory made")
 
 
+def test_no_core(berth):
+    """neither program can be dumped: the kernel writes no core of it, and gives its memory to root alone"""
+    os.makedirs(berth.state)
+    os.chown(berth.state, 65534, 65534)
+    for program, words in ((os.environ["BERTH"], ["fmt"]), (os.environ["BERTHD"], []), ("/bin/cat", [])):
+        process = subprocess.Popen(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", program, *words],
+                                   stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                   env={**berth.environment(), "ASAN_OPTIONS": "detect_leaks=0"})
+        try:
+            host.wait_for(lambda: os.path.realpath(f"/proc/{process.pid}/exe") == os.path.realpath(program), "the program")
+            if program == "/bin/cat":  # what others look like
+                tap.equal(os.stat(f"/proc/{process.pid}/environ").st_uid, 65534)
+            else:
+                host.wait_for(lambda: os.stat(f"/proc/{process.pid}/environ").st_uid == 0, program)
+        finally:
+            process.kill()
+            process.communicate()
+
+
 host.main(globals())

@@ -146,6 +146,24 @@ def test_strangers(berth):
         daemon.ask("GET", "/1.0", headers={"User-Agent": "lxd-cluster-notifier"}).expect(403)
 
 
+def test_trust_password_in_a_secret(berth):
+    """the trust password of a state file can be a secret, which lets in who knows its content (EN-05)"""
+    path = berth.write("trust", "sekret\n")
+    os.chmod(path, 0o600)
+    berth.write("berth.yaml", f"config:\n  core.https_address: {ADDRESS}\n  core.trust_password: ${{secret:file:{path}}}\n")
+    berth.run("apply", "-y").expect(0)
+    with Daemon(berth) as daemon:
+        client = Client(berth, "laptop")
+        for wrong in (f"${{secret:file:{path}}}", "sekret\n", "true"):
+            client.ask("POST", "/1.0/certificates", {"type": "client", "password": wrong}).expect(403)
+        # `true` sent back keeps it, and so does the same password.
+        for kept in (True, "sekret"):
+            daemon.ask("PUT", "/1.0", {"config": {"core.https_address": ADDRESS, "core.trust_password": kept}}).expect(200)
+            tap.equal(daemon.ask("GET", "/1.0").metadata["config"]["core.trust_password"], True)
+        client.ask("POST", "/1.0/certificates", {"type": "client", "password": "sekret"}).expect(201)
+        tap.contains(berth.run("dump").expect(0).out, f"core.trust_password: ${{secret:file:{path}}}")
+
+
 def test_trust_password(berth):
     """the trust password lets in who knows it, is stored hashed and never shown (AUTH-25..27, API-096)"""
     with Daemon(berth) as daemon:
