@@ -90,13 +90,16 @@ static void tell_steps(Apply *apply)
     apply->told = g_get_monotonic_time();
 }
 
-/* metadata.steps has the steps of the last moment: [[KEY, NAME, PATH, STATE, DONE, TOTAL]]. */
-static void on_step(void *data, const Step *step, StepState state, guint done, guint total)
+/* metadata.steps has the steps of the last moment: [[KEY, NAME, PATH, STATE, DONE, TOTAL, BYTES,
+ * BYTES_TOTAL]]. */
+static void on_step(void *data, const Step *step, StepState state, const ProgressCount *count)
 {
     Apply *apply = data;
 
-    json_array_append_new(apply->steps, json_pack("[s, s, s, i, i, i]", step->key, step->name,
-                                                  step->path, (int)state, (int)done, (int)total));
+    json_array_append_new(apply->steps,
+                          json_pack("[s, s, s, i, i, i, I, I]", step->key, step->name, step->path,
+                                    (int)state, (int)count->done, (int)count->total,
+                                    (json_int_t)count->bytes, (json_int_t)count->bytes_total));
     if (g_get_monotonic_time() - apply->told >= TOLD_EVERY)
         tell_steps(apply);
 }

@@ -3,12 +3,26 @@
 #include <string.h>
 
 #include "error.h"
+#include "meter.h"
+
+/* Bytes of a running step change so often what is told. */
+#define TELL_EVERY_US (100 * 1000)
+
+/* How far one step is: written by its worker, read by the owner thread. */
+typedef struct {
+    Transaction *t;
+    guint64 bytes, bytes_total;
+    guint64 told;     /* of bytes */
+    gint64 told_last; /* when */
+} Gauge;
 
 struct Transaction {
     const TransactionRequest *request;
     char *tx;
     GPtrArray *steps; /* of Step *: the plan's, with this transaction's id */
     StepState *states;
+    Gauge *gauges;
+    GThread *owner;
     GArray *begun;      /* of guint: positions in the order in which they began */
     GHashTable *failed; /* set of keys; with keep_going */
     TransactionResult result;
@@ -48,6 +62,8 @@ Transaction *transaction_open(const TransactionRequest *request, GError **error)
     t->tx = g_steal_pointer(&tx);
     t->steps = g_ptr_array_new_with_free_func((GDestroyNotify)step_free);
     t->states = g_new0(StepState, MAX(request->steps->len, 1));
+    t->gauges = g_new0(Gauge, MAX(request->steps->len, 1));
+    t->owner = g_thread_self();
     t->begun = g_array_new(FALSE, FALSE, sizeof(guint));
     t->failed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     t->result.failed = g_ptr_array_new_with_free_func(g_free);
@@ -70,9 +86,24 @@ void transaction_free(Transaction *t, TransactionResult *ret_result)
     g_free(t->tx);
     g_ptr_array_unref(t->steps);
     g_free(t->states);
+    g_free(t->gauges);
     g_array_unref(t->begun);
     g_hash_table_unref(t->failed);
     g_free(t);
+}
+
+static void tell(Transaction *t, guint position)
+{
+    Gauge *gauge = &t->gauges[position];
+    ProgressCount count = {t->result.steps_done, t->steps->len,
+                           __atomic_load_n(&gauge->bytes, __ATOMIC_RELAXED),
+                           __atomic_load_n(&gauge->bytes_total, __ATOMIC_RELAXED)};
+
+    gauge->told = count.bytes;
+    gauge->told_last = g_get_monotonic_time();
+    if (t->request->progress != NULL)
+        t->request->progress(t->request->progress_data, t->steps->pdata[position],
+                             t->states[position], &count);
 }
 
 static void report(Transaction *t, guint position, StepState state)
@@ -80,9 +111,45 @@ static void report(Transaction *t, guint position, StepState state)
     t->states[position] = state;
     if (state == STEP_DONE)
         t->result.steps_done++;
-    if (t->request->progress != NULL)
-        t->request->progress(t->request->progress_data, t->steps->pdata[position], state,
-                             t->result.steps_done, t->steps->len);
+    tell(t, position);
+}
+
+/* Tells of running steps whose bytes have changed. */
+static void report_bytes(Transaction *t)
+{
+    for (guint i = 0; t->request->progress != NULL && i < t->steps->len; i++) {
+        const Gauge *gauge = &t->gauges[i];
+
+        if (t->states[i] == STEP_RUNNING &&
+            __atomic_load_n(&gauge->bytes, __ATOMIC_RELAXED) != gauge->told &&
+            g_get_monotonic_time() - gauge->told_last >= TELL_EVERY_US)
+            tell(t, i);
+    }
+}
+
+/* Meter.tell of a step. */
+static void on_bytes(void *data, guint64 done, guint64 total)
+{
+    Gauge *gauge = data;
+
+    __atomic_store_n(&gauge->bytes, done, __ATOMIC_RELAXED);
+    __atomic_store_n(&gauge->bytes_total, total, __ATOMIC_RELAXED);
+    if (g_thread_self() == gauge->t->owner)
+        report_bytes(gauge->t);
+}
+
+static gboolean carry_out(Transaction *t, guint position, GError **error)
+{
+    Gauge *gauge = &t->gauges[position];
+    const Meter meter = {on_bytes, gauge};
+    const Meter *before = meter_listen(&meter);
+    gboolean done;
+
+    *gauge = (Gauge){.t = t};
+    done =
+        plan_step_do(t->request->host, plan_step_at(t, position), t->steps->pdata[position], error);
+    meter_listen(before);
+    return done;
 }
 
 static void begin_step(Transaction *t, guint position)
@@ -96,8 +163,7 @@ gboolean transaction_do(Transaction *t, guint position, GError **error)
     gboolean done;
 
     begin_step(t, position);
-    done =
-        plan_step_do(t->request->host, plan_step_at(t, position), t->steps->pdata[position], error);
+    done = carry_out(t, position, error);
     report(t, position, done ? STEP_DONE : STEP_FAILED);
     return done && journal_note(t->request->store, t->tx, position, STEP_DONE, error);
 }
@@ -288,10 +354,8 @@ typedef struct {
 static void work(gpointer data, gpointer user_data)
 {
     Job *job = data;
-    Transaction *t = job->t;
 
-    plan_step_do(t->request->host, plan_step_at(t, job->position), t->steps->pdata[job->position],
-                 &job->error);
+    carry_out(job->t, job->position, &job->error);
     g_async_queue_push(job->results, job);
 }
 
@@ -430,9 +494,10 @@ static void run_steps(Run *run)
         if (run->total_running == 0)
             return;
         /* Wakes now and then for cancel and the deadline while work is under way. */
-        job = g_async_queue_timeout_pop(run->results, 100 * 1000);
+        job = g_async_queue_timeout_pop(run->results, TELL_EVERY_US);
         if (job != NULL)
             settle(run, job);
+        report_bytes(run->t);
     }
 }
 

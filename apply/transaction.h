@@ -8,9 +8,16 @@
 
 typedef struct Transaction Transaction;
 
-/* Called in the owner thread as steps change state. */
-typedef void (*ProgressFunction)(void *data, const Step *step, StepState state, guint done,
-                                 guint total);
+/* How far a transaction is, and the step that is told of. */
+typedef struct {
+    guint done, total;          /* steps */
+    guint64 bytes, bytes_total; /* of a long step that runs (meter.h); 0: not known */
+} ProgressCount;
+
+/* Called in the owner thread as steps change state, and some times a second while a step that tells
+ * its bytes runs. */
+typedef void (*ProgressFunction)(void *data, const Step *step, StepState state,
+                                 const ProgressCount *count);
 
 typedef struct {
     Store *store;

@@ -17,6 +17,7 @@
 #define DEFAULT_TIMEOUT_MS 60000u
 #define OUTPUT_MAX (64u << 20) /* of stdout; more is an error */
 #define TAIL_MAX 2048u         /* of stderr, kept for the error */
+#define TICK_MS 100
 
 /* Searched after PATH: a user's shell often lacks the folders with the tools that we need. */
 #define SEARCH_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -166,8 +167,8 @@ static void drain(Fd *fd, GString *text, gsize limit, gboolean keep_tail)
 }
 
 /* Collects output until the child ends. FALSE when the deadline passed first. */
-static gboolean collect(int pidfd, Fd *out, Fd *err, guint timeout_ms, GString *output,
-                        GString *tail)
+static gboolean collect(const SpawnOptions *options, int pidfd, Fd *out, Fd *err, guint timeout_ms,
+                        GString *output, GString *tail)
 {
     gint64 deadline = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
 
@@ -179,8 +180,11 @@ static gboolean collect(int pidfd, Fd *out, Fd *err, guint timeout_ms, GString *
 
         if (left <= 0)
             return FALSE;
-        if (poll(fds, 3, (int)MIN(left, G_MAXINT)) < 0 && errno != EINTR)
+        if (poll(fds, 3, (int)MIN(left, options->tick != NULL ? TICK_MS : G_MAXINT)) < 0 &&
+            errno != EINTR)
             return FALSE;
+        if (options->tick != NULL)
+            options->tick(options->tick_data);
         /* What the child wrote before its end is in the pipes when its end is seen; what its own
          * children write later is nobody's. */
         drain(out, output, OUTPUT_MAX, FALSE);
@@ -259,7 +263,7 @@ gboolean spawn_run(const char *const *argv, const SpawnOptions *options, char **
     fd_close(fd_steal(&err_write));
     pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     timeout = options->timeout_ms != 0 ? options->timeout_ms : DEFAULT_TIMEOUT_MS;
-    in_time = pidfd >= 0 && collect(pidfd, &out, &err, timeout, output, tail);
+    in_time = pidfd >= 0 && collect(options, pidfd, &out, &err, timeout, output, tail);
     if (!in_time)
         kill(-pid, SIGKILL);
     while (waitid(P_PID, (id_t)pid, &info, WEXITED) < 0 && errno == EINTR)

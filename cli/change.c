@@ -5,7 +5,6 @@
 
 #include "error.h"
 #include "output.h"
-#include "progress.h"
 #include "prompt.h"
 #include "table.h"
 #include "units.h"
@@ -112,15 +111,6 @@ static void print_result_text(const ApplyResult *result)
                result->pending);
 }
 
-static ProgressKind progress_kind(const Cli *cli)
-{
-    if (cli_format_is(cli, "jsonl"))
-        return PROGRESS_JSON;
-    if (output_is_quiet())
-        return PROGRESS_NONE;
-    return message_is_terminal() && !output_is_verbose() ? PROGRESS_BAR : PROGRESS_LINES;
-}
-
 static gboolean has_pending(const json_t *shown)
 {
     const json_t *object;
@@ -140,13 +130,11 @@ static gboolean apply(Cli *cli, const Proposal *proposal, gboolean exactly, Appl
     g_autoptr(GError) local = NULL;
     gboolean done;
 
-    {
-        g_autoptr(Progress) progress = progress_new(progress_kind(cli));
-
-        options->progress = progress_step;
-        options->progress_data = progress;
-        done = backend_apply(cli->backend, proposal, exactly, options, &result, &number, &local);
-    }
+    options->progress = progress_step;
+    options->progress_data = cli->progress;
+    progress_begin(cli->progress);
+    done = backend_apply(cli->backend, proposal, exactly, options, &result, &number, &local);
+    progress_end(cli->progress);
     if (cli_format_is(cli, "text"))
         print_result_text(&result);
     else

@@ -37,6 +37,15 @@ BackendFlags cli_writes(const Cli *cli)
     return cli->args->dry_run ? 0 : BACKEND_WRITES;
 }
 
+static ProgressKind progress_kind(const Cli *cli)
+{
+    if (cli_format_is(cli, "jsonl"))
+        return PROGRESS_JSON;
+    if (output_is_quiet())
+        return PROGRESS_NONE;
+    return message_is_terminal() && !output_is_verbose() ? PROGRESS_BAR : PROGRESS_LINES;
+}
+
 gboolean cli_open(Cli *cli, BackendFlags flags, GError **error)
 {
     g_autofree char *dir = NULL;
@@ -47,7 +56,11 @@ gboolean cli_open(Cli *cli, BackendFlags flags, GError **error)
     if (cli->args->no_wait_lock)
         flags |= BACKEND_NO_WAIT;
     cli->backend = backend_engine(dir, flags, error);
-    return cli->backend != NULL;
+    if (cli->backend == NULL)
+        return FALSE;
+    cli->progress = progress_new(progress_kind(cli));
+    progress_listen(cli->progress);
+    return TRUE;
 }
 
 const Snapshot *cli_model(Cli *cli, BackendFlags flags, GError **error)
@@ -78,6 +91,7 @@ const char *cli_list_format(const Cli *cli)
 
 void cli_clear(Cli *cli)
 {
+    g_clear_pointer(&cli->progress, progress_free);
     g_clear_pointer(&cli->backend, backend_free);
     g_clear_pointer(&cli->words, g_strfreev);
 }

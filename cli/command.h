@@ -4,6 +4,7 @@
 
 #include "arguments.h"
 #include "backend.h"
+#include "progress.h"
 
 typedef struct Cli Cli;
 
@@ -38,9 +39,10 @@ extern const char *const COMMANDS_NOT_YET[];
 struct Cli {
     const Command *command;
     Arguments *args;
-    char **words;     /* what is left after the options */
-    Backend *backend; /* once cli_open was called */
-    int status;       /* exit status of a command that did not fail */
+    char **words;       /* what is left after the options */
+    Backend *backend;   /* once cli_open was called */
+    Progress *progress; /* as long as the backend */
+    int status;         /* exit status of a command that did not fail */
 };
 
 const Command *command_find(const char *name); /* NULL when there is none */

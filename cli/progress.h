@@ -1,5 +1,5 @@
-/* Progress of an apply on stderr (EN-34): a bar on a terminal, one JSON line a step with --format
- * jsonl, lines with -v. */
+/* Progress on stderr (EN-34): a bar on a terminal, one JSON line each with --format jsonl, lines
+ * with -v. */
 #pragma once
 
 #include "engine.h"
@@ -9,9 +9,16 @@ typedef struct Progress Progress;
 typedef enum { PROGRESS_NONE, PROGRESS_LINES, PROGRESS_BAR, PROGRESS_JSON } ProgressKind;
 
 Progress *progress_new(ProgressKind kind);
-/* Ends the bar. */
 void progress_free(Progress *progress);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Progress, progress_free)
 
+/* An apply begins: time is counted from here; and ends: the bar is wiped away. */
+void progress_begin(Progress *progress);
+void progress_end(Progress *progress);
+
 /* A ProgressFunction; `data` is the Progress. */
-void progress_step(void *data, const Step *step, StepState state, guint done, guint total);
+void progress_step(void *data, const Step *step, StepState state, const ProgressCount *count);
+
+/* From now on the calling thread tells of long work that belongs to no step: image files that are
+ * read while a plan is made. Until progress_free. */
+void progress_listen(Progress *progress);

@@ -82,6 +82,9 @@ typedef struct {
     const char *irreversible;
     const char *summary; /* "create the bridge": one line for progress and docs */
     gboolean data;       /* people's data are gone with it: drift never makes it anew by itself */
+    /* Read-only: why the new one of a change has no room beside the old (an error). NULL when it
+     * always has, or nobody can tell. */
+    StepFunction room;
 } FactRow;
 
 /* What pure functions may look at. */

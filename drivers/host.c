@@ -58,6 +58,11 @@ static gboolean real_stage(Host *host, const FactRow *row, const Step *step, GEr
     return row->stage(host, step, error);
 }
 
+static gboolean real_room(Host *host, const FactRow *row, const Step *step, GError **error)
+{
+    return row->room == NULL || row->room(host, step, error);
+}
+
 static gboolean real_unstage(Host *host, const FactRow *row, const Step *step, GError **error)
 {
     return row->unstage(host, step, error);
@@ -121,6 +126,7 @@ static const HostOps real_ops = {
     .observe = real_observe,
     .ensure = real_ensure,
     .stage = real_stage,
+    .room = real_room,
     .unstage = real_unstage,
     .purge = real_purge,
     .boot_id = real_boot_id,
@@ -192,6 +198,13 @@ gboolean host_stage(Host *host, const Step *step, GError **error)
     const FactRow *row = row_of(step, error);
 
     return row != NULL && host->ops->stage(host, row, step, error);
+}
+
+gboolean host_room(Host *host, const Step *step, GError **error)
+{
+    const FactRow *row = row_of(step, error);
+
+    return row != NULL && (host->ops->room == NULL || host->ops->room(host, row, step, error));
 }
 
 gboolean host_unstage(Host *host, const Step *step, GError **error)

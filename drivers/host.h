@@ -13,6 +13,8 @@ typedef struct {
     json_t *(*observe)(Host *host, const Context *context, const Object *object, GError **error);
     gboolean (*ensure)(Host *host, const FactRow *row, const Step *step, GError **error);
     gboolean (*stage)(Host *host, const FactRow *row, const Step *step, GError **error);
+    gboolean (*room)(Host *host, const FactRow *row, const Step *step,
+                     GError **error); /* NULL: there always is some */
     gboolean (*unstage)(Host *host, const FactRow *row, const Step *step, GError **error);
     gboolean (*purge)(Host *host, const FactRow *row, const Step *step, GError **error);
     char *(*boot_id)(Host *host);
@@ -60,6 +62,8 @@ gboolean host_resolve(Host *host, const Context *context, const Object *object, 
 json_t *host_observe(Host *host, const Context *context, const Object *object, GError **error);
 gboolean host_ensure(Host *host, const Step *step, GError **error);
 gboolean host_stage(Host *host, const Step *step, GError **error);
+/* Whether there is room for what a staging step builds; read-only. */
+gboolean host_room(Host *host, const Step *step, GError **error);
 gboolean host_unstage(Host *host, const Step *step, GError **error);
 gboolean host_purge(Host *host, const Step *step, GError **error);
 /* Which boot of the machine this is: kernel facts of another one are gone. Newly allocated. */

@@ -77,12 +77,20 @@ static int handle(void *data, int report)
     return 1;
 }
 
-static gboolean open_file(const json_t *request, const char *member, Fd *ret_fd, GError **error)
+/* The caller holds the file that has most of the image open as fd 3, to see how far we are. */
+#define HELD_FD 3
+
+static gboolean open_file(const json_t *request, const char *member, gboolean held, Fd *ret_fd,
+                          GError **error)
 {
     const char *path = json_member_string(request, member);
 
     if (path == NULL)
         return TRUE;
+    if (held && fcntl(HELD_FD, F_SETFD, FD_CLOEXEC) == 0) {
+        *ret_fd = HELD_FD;
+        return TRUE;
+    }
     *ret_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     return *ret_fd >= 0 || error_errno(error, errno, "open %s", path);
 }
@@ -128,8 +136,10 @@ static gboolean run(GError **error)
     Sandbox sandbox = {0};
     int status;
 
-    if (json == NULL || !open_file(json, "file", &file, error) ||
-        !open_file(json, "rootfs", &rootfs, error))
+    gboolean split = json_member_string(json, "rootfs") != NULL;
+
+    if (json == NULL || !open_file(json, "file", !split, &file, error) ||
+        !open_file(json, "rootfs", split, &rootfs, error))
         return FALSE;
     request.inspect = g_strcmp0(json_member_string(json, "action"), "inspect") == 0;
     request.file = file;

@@ -280,6 +280,25 @@ static void list_irreversible(Build *build)
     }
 }
 
+/* EN-31: what cannot hold old and new at once is refused before anything starts. */
+static void check_room(Build *build)
+{
+    Plan *plan = build->planner->plan;
+
+    for (guint i = 0; i < plan->steps->len; i++) {
+        const PlanStep *step = plan->steps->pdata[i];
+        g_autoptr(GError) failure = NULL;
+        g_autofree char *label = NULL;
+
+        if (!step->staging || host_room(build->planner->host, &step->step, &failure))
+            continue;
+        label = object_key_label(step->object);
+        planner_block(plan, ERR_REFUSED,
+                      g_strdup_printf("%s: %s; --no-park %s deletes that for good first", label,
+                                      failure->message, label));
+    }
+}
+
 void planner_add_steps(Planner *planner, const Order *order, GHashTable *changes)
 {
     Build build = {planner, order};
@@ -293,4 +312,5 @@ void planner_add_steps(Planner *planner, const Order *order, GHashTable *changes
     for (int phase = 0; phase < PHASE_MAX; phase++)
         link_phase(&build, (Phase)phase);
     list_irreversible(&build);
+    check_room(&build);
 }

@@ -6,6 +6,7 @@
 
 #include "error.h"
 #include "file.h"
+#include "meter.h"
 
 #define BLOCK (256u << 10)
 
@@ -47,6 +48,7 @@ gboolean digest_add_file(Digest *digest, const char *path, int copy, guint64 *re
 {
     g_auto(Fd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     g_autofree char *buffer = g_malloc(BLOCK);
+    guint64 done = 0;
     struct stat st;
 
     if (fd < 0 || fstat(fd, &st) < 0)
@@ -67,6 +69,8 @@ gboolean digest_add_file(Digest *digest, const char *path, int copy, guint64 *re
             return error_errno(error, errno, "copy %s", path);
         if (ret_size != NULL)
             *ret_size += (guint64)n;
+        done += (guint64)n;
+        meter_tell(done, (guint64)st.st_size);
     }
 }
 

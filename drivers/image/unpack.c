@@ -1,11 +1,14 @@
 #include "image/unpack.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include "error.h"
+#include "file.h"
 #include "helper.h"
+#include "meter.h"
 #include "spawn.h"
 
 #define TIMEOUT_MS (60u * 60u * 1000u)
@@ -40,18 +43,58 @@ static guint64 max_entries(const char *file, const char *rootfs)
     return BASE_ENTRIES + (file_size(file) + file_size(rootfs)) / BYTES_PER_ENTRY;
 }
 
-static json_t *ask(json_t *request, const char *file, GError **error)
+/* How far the helper is. The file that holds most of the image is opened here and handed over: both
+ * sides have one position in it. unsquashfs opens the file itself; then what the file system of the
+ * target took in meanwhile is near enough. */
+typedef struct {
+    int fd; /* -1: none */
+    guint64 size;
+    const char *root;
+    guint64 free_before;
+} Reading;
+
+static guint64 free_bytes(const char *path)
+{
+    struct statvfs fs;
+
+    return path != NULL && statvfs(path, &fs) == 0 ? (guint64)fs.f_bfree * fs.f_frsize : 0;
+}
+
+static void tell(void *data)
+{
+    const Reading *reading = data;
+    off_t at = reading->fd >= 0 ? lseek(reading->fd, 0, SEEK_CUR) : 0;
+    guint64 free_now = free_bytes(reading->root);
+
+    if (at > 0)
+        meter_tell(MIN((guint64)at, reading->size), reading->size);
+    else if (free_now < reading->free_before)
+        meter_tell(reading->free_before - free_now, 0);
+}
+
+static json_t *ask(json_t *request, const char *file, const char *root, GError **error)
 {
     g_autofree char *helper = helper_path("berth-unpack", error);
     g_autofree char *input = json_text(request);
     g_autofree char *output = NULL;
     g_autoptr(GError) failure = NULL;
     const char *argv[] = {helper, NULL};
-    const SpawnOptions options = {.input = input, .timeout_ms = TIMEOUT_MS, .keep_fd = -1};
+    const char *rootfs = json_member_string(request, "rootfs");
+    g_auto(Fd) held = open(rootfs != NULL ? rootfs : file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    Reading reading = {held, file_size(rootfs != NULL ? rootfs : file), root, free_bytes(root)};
+    const SpawnOptions options = {.input = input,
+                                  .timeout_ms = TIMEOUT_MS,
+                                  .keep_fd = held,
+                                  .tick = tell,
+                                  .tick_data = &reading};
     json_t *answer;
 
     if (helper == NULL)
         return NULL;
+    if (held < 0) {
+        error_errno(error, errno, "open %s", rootfs != NULL ? rootfs : file);
+        return NULL;
+    }
     if (!spawn_run(argv, &options, &output, &failure)) {
         const char *prefix = "berth-unpack failed with status 1: ";
 
@@ -74,7 +117,7 @@ json_t *unpack_inspect(const char *file, const char *rootfs, GError **error)
                   "bytes", (json_int_t)max_bytes(file, rootfs, NULL), "entries",
                   (json_int_t)max_entries(file, rootfs));
 
-    return ask(request, file, error);
+    return ask(request, file, NULL, error);
 }
 
 gboolean unpack_run(const char *file, const char *rootfs, const char *root, const char *target,
@@ -90,6 +133,6 @@ gboolean unpack_run(const char *file, const char *rootfs, const char *root, cons
                         "rootfs", rootfs, "root", root, "target", below, "bytes",
                         (json_int_t)max_bytes(file, rootfs, root), "entries",
                         (json_int_t)max_entries(file, rootfs));
-    answer = ask(request, file, error);
+    answer = ask(request, file, root, error);
     return answer != NULL;
 }

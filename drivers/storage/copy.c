@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <linux/fs.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -10,6 +11,7 @@
 
 #include "error.h"
 #include "file.h"
+#include "meter.h"
 
 #define LIST_MAX 65536u
 #define VALUE_MAX 65536u
@@ -20,6 +22,7 @@ typedef struct {
     GHashTable *links; /* inode -> path below root, of files with several names */
     GString *path;     /* of the entry at hand, below root */
     guint depth;
+    guint64 bytes;       /* of files copied so far */
     gboolean no_reflink; /* the file system refused once */
     gboolean no_ranges;  /* copy_file_range does not work between the two */
     char *list, *value;  /* buffers for xattrs */
@@ -93,17 +96,27 @@ static gboolean copy_attributes(Copy *copy, int from, int to, const struct stat 
     return TRUE;
 }
 
+static void copied(Copy *copy, ssize_t bytes)
+{
+    copy->bytes += (guint64)bytes;
+    meter_tell(copy->bytes, 0);
+}
+
+/* A piece at a time, so that it can be told how far it is. */
+#define PIECE (8u << 20)
+
 static gboolean copy_bytes(Copy *copy, int from, int to, off_t start, off_t end)
 {
     char buffer[65536];
 
     while (start < end && !copy->no_ranges) {
         off_t in = start, out = start;
-        ssize_t n = copy_file_range(from, &in, to, &out, (gsize)(end - start), 0);
+        ssize_t n = copy_file_range(from, &in, to, &out, MIN((gsize)(end - start), PIECE), 0);
 
-        if (n > 0)
+        if (n > 0) {
             start += n;
-        else if (n == 0)
+            copied(copy, n);
+        } else if (n == 0)
             return TRUE; /* shorter than it was */
         else if (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS)
             copy->no_ranges = TRUE;
@@ -125,6 +138,7 @@ static gboolean copy_bytes(Copy *copy, int from, int to, off_t start, off_t end)
             done += MAX(m, 0);
         }
         start += n;
+        copied(copy, n);
     }
     return TRUE;
 }
@@ -300,6 +314,25 @@ static gboolean copy_directory(Copy *copy, int from, int to, const char *except,
     }
     closedir(dir);
     return ok;
+}
+
+guint64 tree_bytes(const char *path)
+{
+    char *const paths[] = {(char *)path, NULL};
+    FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
+    guint64 bytes = 0;
+    FTSENT *entry;
+
+    if (tree == NULL)
+        return 0;
+    while ((entry = fts_read(tree)) != NULL) {
+        /* A file with several names is there once. */
+        if (entry->fts_info == FTS_F || entry->fts_info == FTS_D)
+            bytes += (guint64)entry->fts_statp->st_blocks * 512 /
+                     (entry->fts_info == FTS_F ? MAX(entry->fts_statp->st_nlink, 1) : 1);
+    }
+    fts_close(tree);
+    return bytes;
 }
 
 gboolean tree_copy(const char *from, const char *to, const char *except, GError **error)

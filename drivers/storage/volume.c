@@ -1,7 +1,9 @@
 #include "storage/volume.h"
 
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 
 #include "error.h"
 #include "file.h"
@@ -348,6 +350,29 @@ gboolean volume_stage(Host *host, const Step *step, GError **error)
          (bytes != 0 && !btrfs_limit_set(staged, bytes, error))))
         return FALSE;
     return TRUE;
+}
+
+/* A tree that is copied byte by byte; where extents are shared it takes next to nothing. */
+gboolean volume_room(Host *host, const Step *step, GError **error)
+{
+    const char *image = json_member_string(step->to, "$image");
+    g_autofree char *pool = pool_of_volume(json_member_string(step->to, "path"));
+    g_autofree char *needed = NULL, *have = NULL;
+    guint64 bytes, free;
+    struct statfs fs;
+
+    if (image == NULL || is_rename(step) || !file_exists(image) || statfs(pool, &fs) < 0 ||
+        fs.f_type == BTRFS_SUPER_MAGIC || fs.f_type == XFS_SUPER_MAGIC)
+        return TRUE;
+    bytes = tree_bytes(image);
+    free = (guint64)fs.f_bavail * (guint64)fs.f_bsize;
+    if (bytes <= free)
+        return TRUE;
+    needed = g_format_size_full(bytes, G_FORMAT_SIZE_IEC_UNITS);
+    have = g_format_size_full(free, G_FORMAT_SIZE_IEC_UNITS);
+    return error_set(error, ERR_REFUSED,
+                     "its new root needs %s, and %s has %s left beside the old one", needed, pool,
+                     have);
 }
 
 gboolean volume_unstage(Host *host, const Step *step, GError **error)

@@ -45,6 +45,7 @@ json_t *quota_observe(Host *host, const char *path, const char *driver, GError *
 /* For FactRows whose value is a volume, and one whose value is a limit. */
 gboolean volume_ensure(Host *host, const Step *step, GError **error);
 gboolean volume_stage(Host *host, const Step *step, GError **error);
+gboolean volume_room(Host *host, const Step *step, GError **error);
 gboolean volume_unstage(Host *host, const Step *step, GError **error);
 gboolean volume_purge(Host *host, const Step *step, GError **error);
 gboolean quota_ensure(Host *host, const Step *step, GError **error);

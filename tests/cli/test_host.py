@@ -310,11 +310,50 @@ def test_progress(berth):
     before = host.fingerprint(berth.state, NAME)
     result = host.apply(berth, BASE + instances("a"), "--format", "jsonl").expect(0)
     lines = [json.loads(line) for line in result.err.splitlines()]
+    lines = [line for line in lines if line["type"] == "step"]
     done = [line for line in lines if line["state"] == "done"]
     tap.equal(done[-1]["done"], done[-1]["total"])
     if any(not re.match(r"[a-z]+/", line["object"]) or not line["text"] for line in lines):
         raise AssertionError(lines)
     tap.equal(json.loads(result.out)["steps"], done[-1]["total"])
+    host.down(berth, before)
+
+
+def big_image(path, megabytes):
+    """an image of so much that does not shrink"""
+    with tarfile.open(path, "w") as archive:
+        info = tarfile.TarInfo("metadata.yaml")
+        text = b"architecture: x86_64\ncreation_date: 1700000000\n"
+        info.size = len(text)
+        archive.addfile(info, io.BytesIO(text))
+        for number in range(megabytes):
+            info = tarfile.TarInfo(f"rootfs/{number}")
+            info.size = 1 << 20
+            archive.addfile(info, io.BytesIO(os.urandom(1 << 20)))
+
+
+def test_progress_bytes(berth):
+    """long steps tell bytes and rate: reading, copying and unpacking an image, copying a root (EN-34)"""
+    before = host.fingerprint(berth.state, NAME)
+    big_image(berth.path("big.tar"), 192)
+    size = os.stat(berth.path("big.tar")).st_size
+    text = BASE.replace("profiles:\n", "- name: big\n  source: ./big.tar\nprofiles:\n") + "instances:\n" + \
+        instance("a").replace("busybox", "big").replace("running", "stopped")
+    result = host.apply(berth, text, "--format", "jsonl").expect(0)
+    lines = [json.loads(line) for line in result.err.splitlines()]
+    running = []
+    for name, total in (("image.files", size), ("image.volume", size), ("instance.volume", None)):
+        told = [line for line in lines if line.get("step") == name and "bytes" in line]
+        seen = [line["bytes"] for line in told]
+        if not seen or seen != sorted(seen) or any(line["rate"] < 0 for line in told):
+            raise AssertionError(f"{name}: {told or lines}")
+        running += [line for line in told if line["state"] == "running"]
+        tap.equal(told[0].get("bytes_total"), total, name)
+        if told[-1]["state"] != "done" or (total is not None and told[-1]["bytes"] > total):
+            raise AssertionError(told[-1])
+    tap.equal(bool(running), True, "bytes of a step that runs")
+    if not any(line["type"] == "read" and line["bytes_total"] == size for line in lines):
+        raise AssertionError([line for line in lines if line["type"] == "read"])
     host.down(berth, before)
 
 

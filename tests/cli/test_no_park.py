@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import subprocess
 import sys
 import tarfile
 
@@ -110,6 +111,35 @@ def test_rollback(berth):
     tap.equal(json.loads(result.out)["remade"], [])
     tap.equal(has_note(berth, "a"), True, "data after the rollback")
     host.down(berth, before)
+
+
+def test_room(berth):
+    """a rebuild that has no room for both roots is refused before it starts (exit 8); --no-park makes the room"""
+    before = host.fingerprint(berth.state, NAME)
+    make_hollow(berth)
+    with open(berth.path("filling"), "wb") as file:
+        file.write(os.urandom(6 << 20))
+    with tarfile.open(berth.path("hollow.tar"), "a") as tar:
+        tar.add(berth.path("filling"), "rootfs/filling")
+    disk = berth.path("disk")
+    os.mkdir(disk)
+    # Both images, a small root and a big one: the small one has to go before it can be a big one.
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=21m,mode=711", "tmpfs", disk], check=True)
+    base = BASE.replace("  driver: dir\n", f"  driver: dir\n  config: {{source: {disk}}}\n")
+    host.apply(berth, base + "instances:\n" + instance("a") + instance("b", image="hollow")).expect(0)
+    note(berth, "a")
+    berth.write("berth.yaml", base + "instances:\n" + instance("a", image="hollow") + instance("b", image="hollow"))
+    up = host.fingerprint(berth.state, NAME)
+    for command in (("plan",), ("apply", "-y", "--allow-replace", "all")):
+        refused = berth.run(*command).expect(8)
+        tap.contains(refused.err, f"instance/{NAME}-a: its new root needs 6.")
+        tap.contains(refused.err, f"--no-park instance/{NAME}-a")
+    host.same(up, host.fingerprint(berth.state, NAME))
+    berth.run("apply", "-y", "--allow-replace", "all", "--no-park", f"instance/{NAME}-a").expect(0)
+    tap.equal(os.path.exists(os.path.join(volume(berth, "a"), "rootfs/filling")), True, "new root")
+    berth.run("destroy", "--all", "-y").expect(0)
+    subprocess.run(["umount", disk], check=True)
+    host.same(before, host.fingerprint(berth.state, NAME), ignore=("files",))
 
 
 host.main(globals())
