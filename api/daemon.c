@@ -103,6 +103,8 @@ gboolean daemon_apply(Daemon *daemon, const Caller *caller, const ApplyOptions *
 
     gboolean done;
 
+    if (caller != NULL && *caller->username != '\0')
+        whole.user = caller->username;
     whole.committed = tell;
     whole.committed_data = &teller;
     done = engine_transact(daemon->engine, make, data, &whole, &plan, ret_result, error);

@@ -90,6 +90,11 @@ json_t *backend_diff(Backend *backend, gint64 from, gint64 to, GError **error)
     return backend->class->diff(backend, from, to, error);
 }
 
+json_t *backend_origin(Backend *backend, const char *key, const char *path)
+{
+    return backend->class->origin != NULL ? backend->class->origin(backend, key, path) : NULL;
+}
+
 json_t *backend_conditions(Backend *backend, GError **error)
 {
     return backend->class->conditions(backend, error);

@@ -67,6 +67,8 @@ gboolean backend_apply(Backend *backend, const Proposal *proposal, gboolean exac
 json_t *backend_history(Backend *backend, GError **error);
 json_t *backend_generation(Backend *backend, gint64 number, GError **error);
 json_t *backend_diff(Backend *backend, gint64 from, gint64 to, GError **error);
+/* NULL as well where the backend cannot tell. */
+json_t *backend_origin(Backend *backend, const char *key, const char *path);
 json_t *backend_conditions(Backend *backend, GError **error);
 json_t *backend_parked(Backend *backend, GError **error);
 gboolean backend_purge(Backend *backend, const char *key, gboolean all, guint *ret_count,

@@ -18,6 +18,7 @@ typedef struct {
     json_t *(*history)(Backend *backend, GError **error);
     json_t *(*generation)(Backend *backend, gint64 number, GError **error);
     json_t *(*diff)(Backend *backend, gint64 from, gint64 to, GError **error);
+    json_t *(*origin)(Backend *backend, const char *key, const char *path); /* may be NULL */
     json_t *(*conditions)(Backend *backend, GError **error);
     json_t *(*parked)(Backend *backend, GError **error);
     gboolean (*purge)(Backend *backend, const char *key, gboolean all, guint *ret_count,

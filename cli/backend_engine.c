@@ -143,6 +143,11 @@ static json_t *local_diff(Backend *backend, gint64 from, gint64 to, GError **err
     return engine_diff(engine_of(backend), from, to, error);
 }
 
+static json_t *local_origin(Backend *backend, const char *key, const char *path)
+{
+    return engine_origin(engine_of(backend), key, path);
+}
+
 static json_t *local_conditions(Backend *backend, GError **error)
 {
     return engine_conditions(engine_of(backend), NULL, error);
@@ -190,6 +195,7 @@ static const BackendClass CLASS = {
     .history = local_history,
     .generation = local_generation,
     .diff = local_diff,
+    .origin = local_origin,
     .conditions = local_conditions,
     .parked = local_parked,
     .purge = local_purge,

@@ -174,7 +174,11 @@ gboolean change_carry_out(Cli *cli, const Proposal *proposal, gboolean exactly,
 {
     gboolean empty = plan_shown_is_empty(proposal->shown);
     gboolean asking = question != NULL && !cli->args->yes && !cli->args->dry_run && !empty;
-    ApplyOptions options = {.cause = cause, .no_wait = cli->args->no_wait_lock};
+    g_autofree char *directory = g_get_current_dir();
+    ApplyOptions options = {.cause = cause,
+                            .user = g_get_user_name(),
+                            .directory = directory,
+                            .no_wait = cli->args->no_wait_lock};
     gboolean yes = TRUE;
 
     if (!read_apply_options(cli, &options, error))

@@ -6,7 +6,6 @@
 #include "expand.h"
 #include "output.h"
 #include "select.h"
-#include "sources.h"
 #include "table.h"
 #include "view.h"
 
@@ -76,21 +75,28 @@ static char *field_path(const Object *object, const char *field, const Row **ret
     return NULL;
 }
 
-/* One place that gives the field a value, in the order in which places win. */
+/* One place that gives the field a value, in the order in which places win. `origin` (taken over;
+ * NULL: nobody wrote it) says where that was written: its members become the place's. */
 static void add_place(json_t *chain, const char *place, const json_t *value, gboolean in_force,
-                      const Row *row)
+                      const Row *row, json_t *origin)
 {
+    g_autoptr(json_t) written = origin;
     gboolean secret = row != NULL && (row->flags & ROW_SECRET) != 0;
+    json_t *entry;
 
     if (value == NULL)
         return;
-    json_array_append_new(chain, json_pack("{s:s, s:o, s:b}", "place", place, "value",
-                                           secret ? json_string("(secret)") : json_deep_copy(value),
-                                           "in_force", in_force));
+    entry =
+        json_pack("{s:s, s:o, s:b}", "place", place, "value",
+                  secret ? json_string("(secret)") : json_deep_copy(value), "in_force", in_force);
+    if (written != NULL)
+        json_object_update(entry, written);
+    json_array_append_new(chain, entry);
 }
 
-static void add_profiles(json_t *chain, const Snapshot *stored, const Object *instance,
-                         const char *path, const Row *row, const char *source)
+static void add_profiles(json_t *chain, Backend *backend, const Snapshot *stored,
+                         const Object *instance, const char *path, const Row *row,
+                         const char *source)
 {
     g_autoptr(GPtrArray) names = expand_profiles(instance);
 
@@ -101,7 +107,7 @@ static void add_profiles(json_t *chain, const Snapshot *stored, const Object *in
 
         if (profile != NULL)
             add_place(chain, place, json_at(profile->spec, path), g_strcmp0(source, place) == 0,
-                      row);
+                      row, backend_origin(backend, profile->key, path));
     }
 }
 
@@ -124,8 +130,8 @@ static const json_t *place_in_force(const json_t *chain)
 
 /* Every place that gives a value, strongest first. At most one is in force: a device entry of the
  * instance hides those of its profiles whole, even where it leaves a field out. */
-static json_t *chain_of(const Snapshot *stored, const Object *object, const char *path,
-                        const Row *row)
+static json_t *chain_of(Backend *backend, const Snapshot *stored, const Object *object,
+                        const char *path, const Row *row)
 {
     json_t *chain = json_array();
     gboolean instance = object->id.kind == KIND_INSTANCE;
@@ -136,51 +142,23 @@ static json_t *chain_of(const Snapshot *stored, const Object *object, const char
     gboolean open;
 
     add_place(chain, own, value,
-              !instance || parts[1] == NULL || g_strcmp0(source, "instance") == 0, row);
+              !instance || parts[1] == NULL || g_strcmp0(source, "instance") == 0, row,
+              backend_origin(backend, object->key, path));
     if (instance && parts[1] != NULL)
-        add_profiles(chain, stored, object, path, row, source);
+        add_profiles(chain, backend, stored, object, path, row, source);
     open = source == NULL && (instance || value == NULL);
     if (strcmp(parts[0], "config") == 0 && parts[1] != NULL) {
         value = json_object_get(object->generated, parts[1]);
-        add_place(chain, "generated", value, open, row);
+        add_place(chain, "computed", value, open, row, NULL);
         open = open && value == NULL;
     }
     if (row != NULL && row->fallback != NULL) {
         g_autoptr(json_t) fallback = json_string(row->fallback);
 
         add_place(chain, "default", fallback,
-                  open || (source != NULL && place_in_force(chain) == NULL), row);
+                  open || (source != NULL && place_in_force(chain) == NULL), row, NULL);
     }
     return chain;
-}
-
-/* Where the owner's file says it: "FILE:LINE:COLUMN", with a remark when the file says something
- * else by now; `ret_via` gets the variable or the overlaid file that has a say in it. NULL when the
- * owner is no file that can be read. */
-static char *written_at(const Cli *cli, const Object *object, const char *path, char **ret_via)
-{
-    g_autoptr(Problems) problems = problems_new();
-    g_autoptr(Input) input = input_new();
-    const char *file = object->owner != NULL && g_str_has_prefix(object->owner, "file:/")
-                           ? object->owner + 5
-                           : NULL;
-
-    if (file == NULL || !backend_is_local(cli->backend) || !sources_give(cli, input, NULL) ||
-        !input_read(input, file, cli->args->project, problems, NULL))
-        return NULL;
-    for (guint i = 0; i < input->objects->len; i++) {
-        const Object *declared = g_ptr_array_index(input->objects, i);
-        g_autofree char *where = NULL;
-
-        if (strcmp(declared->key, object->key) != 0)
-            continue;
-        where = object_where(declared, path);
-        *ret_via = g_strdup(object_via(declared, path));
-        if (where == NULL || same_value(json_at(declared->spec, path), json_at(object->spec, path)))
-            return g_steal_pointer(&where);
-        return g_strconcat(where, " (changed since the last apply)", NULL);
-    }
-    return NULL;
 }
 
 /* The newest generation that changed the field: {generation, time, cause}; NULL when none of those
@@ -218,14 +196,29 @@ static json_t *last_change(Backend *backend, const Object *object, const char *p
     return NULL;
 }
 
+/* "FILE:LINE:COLUMN", or "root, 2026-01-02T03:04:05Z, api PATCH ..."; "" when nobody wrote it. */
+static char *written_text(const json_t *place)
+{
+    const char *user = json_member_string(place, "user");
+    const char *cause = json_member_string(place, "cause");
+    g_autofree char *time = NULL;
+
+    if (json_member_string(place, "where") != NULL)
+        return g_strdup(json_member_string(place, "where"));
+    if (json_object_get(place, "time") == NULL)
+        return g_strdup("");
+    time = view_time(json_object_get(place, "time"));
+    return g_strdup_printf("%s%s%s%s%s", user != NULL ? user : "", user != NULL ? ", " : "", time,
+                           cause != NULL ? ", " : "", cause != NULL ? cause : "");
+}
+
 static void print_text(const json_t *value)
 {
     const json_t *changed = json_object_get(value, "last_change");
     g_autofree char *time = view_time(json_object_get(changed, "time"));
     g_autofree char *path = view_path(json_member_string(value, "path"));
     g_autofree char *in_force = view_value(json_object_get(value, "value"));
-    static const char *const lines[][2] = {{"where", "written"},
-                                           {"via", "through"},
+    static const char *const lines[][2] = {{"via", "through"},
                                            {"owner", "owner"},
                                            {"label", "a change costs"},
                                            {"summary", "meaning"}};
@@ -235,10 +228,11 @@ static void print_text(const json_t *value)
     output_printf("%s %s: %s\n", json_member_string(value, "object"), path, in_force);
     json_array_foreach (json_object_get(value, "chain"), i, place) {
         g_autofree char *text = view_value(json_object_get(place, "value"));
+        g_autofree char *written = written_text(place);
 
-        output_printf("  %s %-24s %s\n",
-                      json_is_true(json_object_get(place, "in_force")) ? "*" : " ",
-                      json_member_string(place, "place"), text);
+        output_printf(
+            "  %s %-24s %-16s%s%s\n", json_is_true(json_object_get(place, "in_force")) ? "*" : " ",
+            json_member_string(place, "place"), text, *written != '\0' ? "  " : "", written);
     }
     for (i = 0; i < G_N_ELEMENTS(lines); i++)
         if (json_member_string(value, lines[i][0]) != NULL)
@@ -271,8 +265,6 @@ gboolean command_explain(Cli *cli, GError **error)
     const char *field = NULL;
     g_autofree char *path = NULL;
     g_autofree char *label = NULL;
-    g_autofree char *where = NULL;
-    g_autofree char *via = NULL;
     g_autoptr(json_t) chain = NULL;
     g_autoptr(json_t) value = NULL;
     g_autoptr(json_t) changed = NULL;
@@ -291,15 +283,16 @@ gboolean command_explain(Cli *cli, GError **error)
 
         row = type != NULL && parts[2] != NULL ? row_find(type->rows, parts[2]) : NULL;
     }
-    chain = chain_of(stored, object, path, row);
-    changed = last_change(cli->backend, object, path);
+    chain = chain_of(cli->backend, stored, object, path, row);
+    changed = last_change(cli->backend, giver_of(stored, object, path), path);
     label = object_label(object);
-    where = written_at(cli, giver_of(stored, object, path), path, &via);
-    value = json_pack("{s:s, s:s, s:s, s:O*, s:O, s:s*, s:s*, s:s*, s:s*, s:O*}", "object", label,
+    value = json_pack("{s:s, s:s, s:s, s:O*, s:O, s:O*, s:O*, s:s*, s:s*, s:O*}", "object", label,
                       "path", path, "owner", object->owner != NULL ? object->owner : "api", "value",
                       json_object_get(place_in_force(chain), "value"), "chain", chain, "where",
-                      where, "via", via, "label", row != NULL ? label_to_string(row->label) : NULL,
-                      "summary", row != NULL ? row->summary : NULL, "last_change", changed);
+                      json_object_get(place_in_force(chain), "where"), "via",
+                      json_object_get(place_in_force(chain), "via"), "label",
+                      row != NULL ? label_to_string(row->label) : NULL, "summary",
+                      row != NULL ? row->summary : NULL, "last_change", changed);
     if (cli_format_is(cli, "json")) {
         g_autofree char *text = json_pretty(value);
 

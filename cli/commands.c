@@ -83,8 +83,9 @@ static const Command look_commands[] = {
     {"explain", "OBJ.FIELD", "Say where the value of a field comes from",
      "For example 'berth explain instance/web.config.limits.memory': the value in force, every "
      "place that "
-     "gives one, the file and line, the owner, and what a change would cost.",
-     "text|json", OPTIONS_VARS | OPTIONS_FORMAT, 1, 1, FALSE, command_explain},
+     "gives one, the file and line or the user and time, kept from the apply that set it, the last "
+     "change, and what another would cost.",
+     "text|json", OPTIONS_FORMAT, 1, 1, FALSE, command_explain},
     {"dump", "[OBJ...]", "Print what is stored as a state file",
      "Defaults and computed keys are left out, so that a plan on the result is empty. Secrets are "
      "not "

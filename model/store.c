@@ -9,6 +9,7 @@
 
 #include "error.h"
 #include "file.h"
+#include "origins.h"
 
 #define STORE_FORMAT 1
 
@@ -27,6 +28,7 @@ static const char SCHEMA[] =
     "CREATE TABLE IF NOT EXISTS objects (key TEXT PRIMARY KEY, spec TEXT NOT NULL, generated TEXT "
     "NOT NULL, owner TEXT NOT NULL,"
     " revision INTEGER NOT NULL, created INTEGER NOT NULL, changed INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE IF NOT EXISTS origins (key TEXT PRIMARY KEY, origins TEXT NOT NULL) STRICT;"
     "CREATE TABLE IF NOT EXISTS generations (id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER "
     "NOT NULL, cause TEXT NOT NULL,"
     " source TEXT NOT NULL, result TEXT NOT NULL, plan TEXT) STRICT;"
@@ -437,6 +439,42 @@ static gboolean put_generation(Store *store, const Commit *commit, const json_t 
     return TRUE;
 }
 
+json_t *store_origins(Store *store, const char *key)
+{
+    g_autoptr(GRecMutexLocker) held = store_hold(store);
+    g_autoptr(SqlStatement) statement = NULL;
+    gboolean row;
+
+    /* A store that an older build wrote, opened for reading, has no such table. */
+    if (store->db != NULL)
+        statement =
+            sql_prepare(store->db, NULL, "SELECT origins FROM origins WHERE key = ?1", "s", key);
+    if (statement == NULL || !sql_next(statement, &row, NULL) || !row)
+        return NULL;
+    return json_loads(sql_text(statement, 0), 0, NULL);
+}
+
+/* Fields keep their origin as long as they keep their value; a file says where all of them are. */
+static gboolean put_origins(Store *store, const Commit *commit, const Object *object,
+                            GError **error)
+{
+    const Object *stored = snapshot_get(store->snapshot, object->key);
+    const Author author = {commit->user, commit->cause, g_get_real_time() / G_USEC_PER_SEC};
+    g_autoptr(json_t) origins = origins_of_file(object, commit->directory);
+    g_autofree char *text = NULL;
+
+    if (origins == NULL) {
+        g_autoptr(json_t) old = store_origins(store, object->key);
+
+        if (stored != NULL && json_equal(stored->spec, object->spec))
+            return TRUE;
+        origins = origins_merge(old, stored != NULL ? stored->spec : NULL, object->spec, &author);
+    }
+    text = json_text(origins);
+    return sql_run(store->db, error, "INSERT OR REPLACE INTO origins VALUES (?1, ?2)", "ss",
+                   object->key, text);
+}
+
 static gboolean put_object(Store *store, Object *object, GError **error)
 {
     g_autofree char *spec = json_text(object->spec);
@@ -472,11 +510,13 @@ gboolean store_commit(Store *store, const Commit *commit, gint64 *ret_generation
         const char *key = commit->remove->pdata[i];
 
         if (!sql_run(store->db, error, "DELETE FROM objects WHERE key = ?1", "s", key) ||
+            !sql_run(store->db, error, "DELETE FROM origins WHERE key = ?1", "s", key) ||
             !sql_run(store->db, error, "DELETE FROM conditions WHERE key = ?1", "s", key))
             return FALSE;
     }
     for (guint i = 0; i < commit->put->len; i++) {
-        if (!put_object(store, commit->put->pdata[i], error))
+        if (!put_object(store, commit->put->pdata[i], error) ||
+            !put_origins(store, commit, commit->put->pdata[i], error))
             return FALSE;
     }
     return sql_run(store->db, error, "INSERT OR REPLACE INTO meta VALUES ('revision', ?1)", "i",

@@ -50,8 +50,10 @@ typedef struct {
     GPtrArray *remove; /* of char *: keys */
     const char *cause;
     const char *source;
-    const char *result; /* "done", "partial" */
-    json_t *plan;       /* kept with the generation; may be NULL */
+    const char *result;    /* "done", "partial" */
+    json_t *plan;          /* kept with the generation; may be NULL */
+    const char *user;      /* who asked for it, where no file says it; may be NULL */
+    const char *directory; /* of files whose names are not absolute; NULL: their names are kept */
 } Commit;
 
 /* Within store_begin: writes the objects and a new generation of what really changed. Runtime facts
@@ -59,6 +61,10 @@ typedef struct {
 gboolean store_commit(Store *store, const Commit *commit, gint64 *ret_generation, GError **error);
 /* After a durable store_end: puts this commit's objects into the current snapshot. */
 void store_publish(Store *store, const Commit *commit);
+
+/* Where the fields of an object were written (origins.h); NULL when that is not known. New
+ * reference. */
+json_t *store_origins(Store *store, const char *key);
 
 /* {"spec", "generated", "owner"} of an object, as stored with generations. New reference. */
 json_t *store_object_to_json(const Object *object);

@@ -56,3 +56,8 @@ void validate_object(const Snapshot *snapshot, const Object *object, Problems *p
 /* Checks references, kind hooks and project limits of the objects `keys` (NULL: all) within
  * `snapshot`. */
 void validate_snapshot(const Snapshot *snapshot, const GPtrArray *keys, Problems *problems);
+
+/* Checks that no network takes over a subnet that another one still has when it comes: both are
+ * there at once for a while. `renamed` (new key -> old key) are one and the same. */
+void validate_handover(const Snapshot *before, const Snapshot *after, GHashTable *renamed,
+                       Problems *problems);

@@ -160,8 +160,8 @@ static gboolean is_remote(const Object *object, const Reference *reference)
     return reference->kind == KIND_IMAGE && json_string_at(object->spec, "source/server") != NULL;
 }
 
-/* An instance that was made over the API needs its image no more (IMG-025). One of a state file does:
- * whoever applies the file elsewhere makes it anew. */
+/* An instance that was made over the API needs its image no more (IMG-025). One of a state file
+ * does: whoever applies the file elsewhere makes it anew. */
 static gboolean is_made(const Object *object, const Reference *reference)
 {
     return reference->kind == KIND_IMAGE && g_strcmp0(object->owner, "api") == 0 &&
@@ -278,6 +278,7 @@ void validate_snapshot(const Snapshot *snapshot, const GPtrArray *keys, Problems
         check_after(&model, object);
     }
     model_check_addresses(&model);
+    model_check_subnets(&model);
     model_find_cycles(&model);
     check_limits(&model);
     model_clear(&model);

@@ -12,7 +12,7 @@ typedef struct {
     GPtrArray *prints;  /* of Object *: images with a fingerprint, sorted by it */
     GHashTable *nics;   /* "LINK|VLAN|what|VALUE" -> Object *: who has an address on a network */
     GHashTable *addresses; /* not NULL: addresses are only collected here, as words of mentions.h */
-    guint searched;     /* for nearest names */
+    guint searched;        /* for nearest names */
 } Model;
 
 gboolean model_is_selected(const Model *model, const Object *object);
@@ -23,6 +23,9 @@ const Object *model_find(Model *model, const Object *object, KindId kind, const 
 
 /* Cycles of references and `after` that can be reached from what is checked (EN-23). */
 void model_find_cycles(Model *model);
+
+/* Two networks with overlapping subnets, one of them checked. */
+void model_check_subnets(Model *model);
 
 /* Two NICs with one MAC or one static address on a network, one of them of an instance that is
  * checked. */

@@ -72,10 +72,12 @@ Plan *engine_plan_undelete(Engine *engine, const char *key, const PlanOptions *o
                            GError **error);
 
 typedef struct {
-    const char *cause;      /* "cli apply", for history */
-    gboolean no_wait;       /* ERR_BUSY at once when others hold what it needs (exit 9) */
-    gboolean keep_going;    /* objects that do not depend on a failed one are kept (exit 5) */
-    guint parallel;         /* 0: by the number of CPUs */
+    const char *cause;     /* "cli apply", for history */
+    const char *user;      /* who asks, for what no file says (EN-25); may be NULL */
+    const char *directory; /* of files whose names are not absolute; NULL: names stay as they are */
+    gboolean no_wait;      /* ERR_BUSY at once when others hold what it needs (exit 9) */
+    gboolean keep_going;   /* objects that do not depend on a failed one are kept (exit 5) */
+    guint parallel;        /* 0: by the number of CPUs */
     gint64 timeout_seconds; /* 0: none; past it the apply is undone */
     gint64 park_seconds;    /* how long parked data is kept after commit; 0: purged at once */
     ProgressFunction progress;
@@ -146,6 +148,9 @@ gboolean engine_own(Engine *engine, const GPtrArray *keys, const char *owner, GE
 json_t *engine_history(Engine *engine, GError **error);
 /* One generation with its changes: {..., changes: [{key, before, after}]}. */
 json_t *engine_generation(Engine *engine, gint64 number, GError **error);
+/* Where a field was written, as the commit that set it kept it (EN-25): {"where":
+ * "FILE:LINE:COLUMN", "via"?} or {"user", "cause", "time"}; NULL when that is not known. */
+json_t *engine_origin(Engine *engine, const char *key, const char *path);
 /* Field differences between two generations' models: [{key, path, before, after}]. */
 json_t *engine_diff(Engine *engine, gint64 from, gint64 to, GError **error);
 

@@ -5,6 +5,7 @@
 #include "engine_private.h"
 #include "error.h"
 #include "fields.h"
+#include "origins.h"
 
 static json_t *parse(const char *text)
 {
@@ -83,6 +84,13 @@ json_t *engine_generation(Engine *engine, gint64 number, GError **error)
         return NULL;
     json_object_set_new(json_array_get(found, 0), "changes", changes);
     return json_incref(json_array_get(found, 0));
+}
+
+json_t *engine_origin(Engine *engine, const char *key, const char *path)
+{
+    g_autoptr(json_t) origins = store_origins(engine->store, key);
+
+    return origins_find(origins, path);
 }
 
 /* Each key that changed in generations (from, to], with its content before the first and after the

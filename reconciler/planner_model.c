@@ -242,6 +242,8 @@ static gboolean check(Planner *planner, GHashTable *changed, const GPtrArray *ke
     }
     if (keys->len > 0)
         validate_snapshot(planner->plan->next, keys, problems);
+    if (problems->errors == 0)
+        validate_handover(planner->base, planner->plan->next, planner->wanted->renamed, problems);
     for (guint i = 0; i < problems->items->len; i++) {
         const Problem *problem = problems->items->pdata[i];
 

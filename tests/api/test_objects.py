@@ -64,6 +64,18 @@ def test_profile(berth):
         daemon.ask("DELETE", "/1.0/profiles/app").expect(404)
 
 
+def test_explain(berth):
+    """a field that came over the API is explained by who sent it; the others stay where the file has them (EN-25)"""
+    path = berth.write("berth.yaml", "profiles:\n- name: web\n  description: hello\n  config: {limits.memory: 64MiB}\n")
+    with Daemon(berth) as daemon:
+        berth.run("apply", "-y").expect(0)
+        daemon.ask("PATCH", "/1.0/profiles/web", {"description": "bye"}).expect(200)
+        text = berth.run("explain", "profile/web.description").expect(0).out
+        for part in ("bye", "root, 2", "api PATCH /1.0/profiles/web", "last change: generation 2"):
+            tap.contains(text, part)
+        tap.contains(berth.run("explain", "profile/web.limits.memory").expect(0).out, f"{path}:4:")
+
+
 def test_echo_is_no_change(berth):
     """what was read and is sent back makes no generation (DESIGN 2), also with drawn values"""
     with Daemon(berth) as daemon:

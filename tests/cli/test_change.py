@@ -336,6 +336,41 @@ def test_explain(berth):
     tap.equal(value["value"], "hello")
 
 
+def test_explain_keeps_places(berth):
+    """places are those of the apply that set the value, whatever happened to the file since (EN-25)"""
+    path = berth.write("berth.yaml", FILE)
+    berth.run("apply", "-y").expect(0)
+    os.remove(path)
+    value = json.loads(berth.run("explain", "profile/web.limits.memory", "--format", "json").expect(0).out)
+    tap.equal([(place["place"], place["where"]) for place in value["chain"]], [("profile/web", f"{path}:9:5")])
+    # Edited and taken back: the field that came back is by who rolled back, the others are where they were.
+    berth.write("berth.yaml", "\n" + FILE.replace("64MiB", "65MiB"))
+    berth.run("apply", "-y").expect(0)
+    tap.contains(berth.run("explain", "profile/web.limits.memory").expect(0).out, f"{path}:10:5")
+    berth.run("rollback", "-y").expect(0)
+    text = berth.run("explain", "profile/web.limits.memory").expect(0).out
+    for part in ("* profile/web", "64MiB", "cli rollback", "last change: generation 3"):
+        tap.contains(text, part)
+    tap.contains(berth.run("explain", "profile/web.description").expect(0).out, f"{path}:8:")
+
+
+def test_explain_chain(berth):
+    """an instance's chain: itself, its profiles from the last, each with its place; defaults have none"""
+    path = berth.write("berth.yaml", """\
+profiles:
+- name: one
+  config: {boot.autostart.priority: 1}
+- name: two
+  config: {boot.autostart.priority: 2}
+""")
+    berth.run("apply", "-y").expect(0)
+    text = berth.run("explain", "profile/two.boot.autostart.priority").expect(0).out
+    tap.contains(text, f"{path}:5:")
+    chain = json.loads(berth.run("explain", "profile/two.boot.autostart.priority", "--format", "json").expect(0).out)["chain"]
+    tap.equal([(place["place"], place["in_force"], "where" in place) for place in chain],
+              [("profile/two", True, True), ("default", False, False)])
+
+
 def test_get_formats(berth):
     """get as table, csv, json, yaml; kinds, objects, patterns"""
     berth.write("berth.yaml", FILE.replace("hello", "'a, \"b\"'"))

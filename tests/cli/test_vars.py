@@ -80,11 +80,11 @@ def test_explain(berth):
     berth.write("over.yaml", "profiles: [{name: p-b, description: patched}]\n")
     berth.run("apply", "-y", "--var", "site=x", "--set", "s").expect(0)
     berth.run("apply", "-y", "--var", "site=x", "--adopt").expect(0)
-    out = berth.run("explain", "--var", "site=x", "profile/p-a.limits.memory").expect(0).out
+    out = berth.run("explain", "profile/p-a.limits.memory").expect(0).out
     tap.contains(out, "berth.yaml:10:5")
     tap.contains(out, "variable memory, declared at ")
     tap.contains(out, "berth.yaml:3:3")
-    out = berth.run("explain", "--var", "site=x", "profile/p-b.description").expect(0).out
+    out = berth.run("explain", "profile/p-b.description").expect(0).out
     tap.contains(out, "over.yaml:1:24")
     tap.contains(out, "laid over ")
 
