@@ -54,7 +54,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Host, host_free)
  *   boot_id, machine_id, cpus [n...], memory (bytes), architectures [..], storage_drivers [..],
  *   interfaces {NAME: {"addresses": [cidr...], "master": NAME?, "ours": bool}}, routes [cidr...]
  * (not default, not ours), ids {"uid": [base, size], "gid": [base, size]}, cgroup {CONTROLLER:
- * "v1"|"v2"} */
+ * "v1"|"v2"}, apparmor (bool: the kernel confines by it) */
 json_t *host_facts(Host *host, GError **error);
 
 gboolean host_resolve(Host *host, const Context *context, const Object *object, json_t *generated,

@@ -143,7 +143,7 @@ const Row INSTANCE_CONFIG[] = {
     ROW("nvidia.require.driver", STRING, NULL, C, RESTART, REFUSED, "I-137",
         "Driver version that it needs."),
     ROW("raw.apparmor", STRING, NULL, 0, NONE, 0, "I-138",
-        "Lines for the AppArmor profile; stored only on hosts without AppArmor."),
+        "Lines for the AppArmor profile; stored only, and refused on hosts with AppArmor."),
     ROW("raw.idmap", IDMAP, NULL, 0, RESTART, 0, "I-139",
         "Own id mappings: lines \"both|uid|gid HOST CONTAINER\"."),
     ROW("raw.lxc", RAW_LXC, NULL, C, RESTART, 0, "I-140", "Lines of liblxc config, read last."),

@@ -5,7 +5,7 @@
 #define ENABLED "/sys/module/apparmor/parameters/enabled"
 #define LOADED "/sys/kernel/security/apparmor/profiles"
 
-static gboolean is_in_force(void)
+gboolean apparmor_is_in_force(void)
 {
     g_autofree char *text = NULL;
 
@@ -34,7 +34,7 @@ const char *apparmor_profile(gboolean may_mount)
     const char *profile =
         may_mount ? "lxc-container-default-with-nesting" : "lxc-container-default-cgns";
 
-    if (!is_in_force())
+    if (!apparmor_is_in_force())
         return NULL;
     return is_loaded(profile) ? profile : "unconfined";
 }

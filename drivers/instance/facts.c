@@ -250,6 +250,20 @@ static gboolean expect_root(json_t *facts, const Context *context, const Object 
     return TRUE;
 }
 
+/* I-138. There is one profile for all containers: lines for that of one would be dropped. */
+static gboolean check_apparmor(json_t *facts, const Context *context, const Expanded *expanded,
+                               GError **error)
+{
+    if (json_member_string(expanded->config, "raw.apparmor") == NULL)
+        return TRUE;
+    if (json_is_true(json_object_get(context->host, "apparmor")))
+        return error_set(error, ERR_UNSUPPORTED,
+                         "config.raw.apparmor is not supported by this build on a host with "
+                         "AppArmor: containers have no profiles of their own yet");
+    driver_remark(facts, "config.raw.apparmor: kept without effect, this host has no AppArmor");
+    return TRUE;
+}
+
 json_t *instance_expect(const Context *context, const Object *object, const json_t *observed,
                         GError **error)
 {
@@ -261,7 +275,8 @@ json_t *instance_expect(const Context *context, const Object *object, const json
     g_autofree char *digest = NULL;
 
     expand_instance(context->next, object, &expanded);
-    if (!expect_root(facts, context, object, &expanded, name, error))
+    if (!check_apparmor(facts, context, &expanded, error) ||
+        !expect_root(facts, context, object, &expanded, name, error))
         return NULL;
     running = running_expect(context, object, &expanded, error);
     if (running == NULL)

@@ -1,6 +1,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "apparmor.h"
 #include "cgroup.h"
 #include "cpus.h"
 #include "ensure.h"
@@ -94,5 +95,6 @@ gboolean instance_host_facts(Host *host, json_t *facts, GError **error)
     json_object_set_new(facts, "architectures", architectures());
     json_object_set_new(facts, "ids", ids);
     json_object_set(facts, "cgroup", layout);
+    json_object_set_new(facts, "apparmor", json_boolean(apparmor_is_in_force()));
     return TRUE;
 }

@@ -385,6 +385,36 @@ Test(prepare, no_ids_left)
     snapshot_unref(snapshot);
 }
 
+/* I-138: lines that no profile would hold are refused where there are profiles, and remarked
+ * elsewhere. */
+Test(facts, raw_apparmor)
+{
+    Object *a = instance("a", "{'raw.apparmor': 'deny mount,'}", "");
+    Snapshot *snapshot = put(model(), a);
+
+    for (int there = 0; there <= 1; there++) {
+        g_autoptr(json_t) host = parse(V1);
+        Context context = {snapshot, host, "/state", "seed"};
+        g_autoptr(GError) error = NULL;
+        g_autoptr(json_t) facts = NULL;
+        g_autoptr(json_t) remarks = NULL;
+
+        json_object_set_new(host, "apparmor", json_boolean(there));
+        must_prepare(snapshot, host, a);
+        facts = instance_expect(&context, a, NULL, &error);
+        if (there) {
+            cr_assert(facts == NULL);
+            cr_expect_eq(error->code, ERR_UNSUPPORTED);
+            has_text(error->message, "config.raw.apparmor");
+        } else {
+            cr_assert(facts != NULL, "%s", error != NULL ? error->message : "");
+            remarks = driver_take_remarks(facts);
+            has_text(json_string_value(json_array_get(remarks, 0)), "config.raw.apparmor");
+        }
+    }
+    snapshot_unref(snapshot);
+}
+
 static void golden(const char *name, const char *host_text, const char *config, const char *devices)
 {
     g_autoptr(json_t) host = parse(host_text);
