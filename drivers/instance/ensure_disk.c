@@ -70,8 +70,11 @@ static char *read_link(const char *path)
 
 static gboolean remove_link(const char *path, const char *target, GError **error)
 {
+    g_autofree char *fresh = g_strconcat(path, ".new", NULL);
     g_autofree char *is = read_link(path);
 
+    /* Of one that was killed before it got its name. */
+    unlink(fresh);
     if (!file_exists(path))
         return TRUE;
     if (g_strcmp0(is, target) != 0)
