@@ -3,11 +3,13 @@
 
 #include "change.h"
 #include "error.h"
+#include "mode.h"
 #include "output.h"
 #include "saved.h"
 #include "select.h"
 #include "sources.h"
 #include "table.h"
+#include "view.h"
 
 static void print_plan(const Cli *cli, const Proposal *proposal)
 {
@@ -178,6 +180,52 @@ gboolean command_destroy(Cli *cli, GError **error)
                             "cli destroy", error);
 }
 
+/* Since when the daemon knows of it, and what it does about it (EN-40, EN-41): into the objects of
+ * the plan. */
+static gboolean add_since(Cli *cli, const Proposal *proposal, const Snapshot *model, GError **error)
+{
+    g_autoptr(json_t) conditions = backend_conditions(cli->backend, error);
+    json_t *objects = json_object_get(json_object_get(proposal->shown, "plan"), "objects");
+    size_t i, c;
+    json_t *object, *condition;
+
+    if (conditions == NULL)
+        return FALSE;
+    json_array_foreach (objects, i, object) {
+        const char *key = json_member_string(object, "key");
+        const Object *stored = snapshot_get(model, key);
+
+        if (stored != NULL)
+            json_object_set_new(object, "mode",
+                                json_string(mode_to_string(mode_of(model, stored))));
+        json_array_foreach (conditions, c, condition) {
+            if (strcmp(json_member_string(condition, "object"), key) == 0 &&
+                strcmp(json_member_string(condition, "type"), "Drifted") == 0)
+                json_object_set(object, "since", json_object_get(condition, "since"));
+        }
+    }
+    return TRUE;
+}
+
+static void print_since(const Proposal *proposal)
+{
+    const json_t *objects = json_object_get(json_object_get(proposal->shown, "plan"), "objects");
+    size_t i;
+    json_t *object;
+
+    json_array_foreach ((json_t *)objects, i, object) {
+        g_autofree char *label = object_key_label(json_member_string(object, "key"));
+        g_autofree char *time = view_time(json_object_get(object, "since"));
+        const char *mode = json_member_string(object, "mode");
+        g_autofree char *line =
+            g_strdup_printf("%s: %s%s, mode %s\n", label, *time != '\0' ? "drifted since " : "",
+                            *time != '\0' ? time : "not told by the daemon", mode);
+
+        if (mode != NULL)
+            output_text(line);
+    }
+}
+
 /* Planning towards what is stored already shows where the host differs, and nothing else. */
 gboolean command_drift(Cli *cli, GError **error)
 {
@@ -196,9 +244,11 @@ gboolean command_drift(Cli *cli, GError **error)
     for (guint i = 0; i < keys->len; i++)
         json_array_append_new(list, json_string(g_ptr_array_index(keys, i)));
     proposal = change_plan(cli, "repair", list, change_options(cli, NULL, TRUE), NULL, error);
-    if (proposal == NULL)
+    if (proposal == NULL || !add_since(cli, proposal, model, error))
         return FALSE;
     print_plan(cli, proposal);
+    if (!cli_format_is(cli, "json"))
+        print_since(proposal);
     cli->status = plan_shown_is_empty(proposal->shown) ? 0 : 2;
     return TRUE;
 }
