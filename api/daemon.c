@@ -6,6 +6,7 @@
 #include "call.h"
 #include "conditions.h"
 #include "context.h"
+#include "deadlines.h"
 #include "error.h"
 #include "keeper.h"
 #include "lifecycle.h"
@@ -28,6 +29,7 @@ Daemon *daemon_new(const char *dir, GError **error)
 {
     g_autoptr(Daemon) daemon = g_new0(Daemon, 1);
 
+    g_mutex_init(&daemon->following);
     daemon->dir = g_strdup(dir);
     daemon->started = g_get_real_time();
     daemon->context = g_main_context_ref(g_main_context_default());
@@ -49,9 +51,15 @@ Daemon *daemon_new(const char *dir, GError **error)
 
 void daemon_free(Daemon *daemon)
 {
+    HttpServer *http;
+
     if (daemon == NULL)
         return;
-    http_server_free(daemon->http);
+    /* What still runs in threads follows the model no more. */
+    g_mutex_lock(&daemon->following);
+    http = g_steal_pointer(&daemon->http);
+    g_mutex_unlock(&daemon->following);
+    http_server_free(http);
     if (daemon->workers != NULL)
         g_thread_pool_free(daemon->workers, FALSE, TRUE);
     if (daemon->background != NULL)
@@ -67,6 +75,10 @@ void daemon_free(Daemon *daemon)
     g_main_loop_unref(daemon->loop);
     g_main_context_unref(daemon->context);
     listeners_free(daemon->listeners);
+    if (daemon->deadline != NULL)
+        g_source_destroy(daemon->deadline);
+    g_clear_pointer(&daemon->deadline, g_source_unref);
+    g_mutex_clear(&daemon->following);
     g_free(daemon->dir);
     g_free(daemon);
 }
@@ -89,8 +101,13 @@ void daemon_follow_model(Daemon *daemon)
     g_autoptr(Snapshot) model = engine_ref_stored(daemon->engine);
     g_autoptr(GError) error = NULL;
 
-    if (!listeners_follow(daemon->listeners, model, &error))
-        g_warning("the server does not listen as configured: %s", error->message);
+    {
+        g_autoptr(GMutexLocker) held = g_mutex_locker_new(&daemon->following);
+
+        if (daemon->http != NULL && !listeners_follow(daemon->listeners, model, &error))
+            g_warning("the server does not listen as configured: %s", error->message);
+    }
+    deadlines_follow(daemon);
 }
 
 gboolean daemon_apply(Daemon *daemon, const Caller *caller, const ApplyOptions *options,

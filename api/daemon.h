@@ -23,11 +23,13 @@ typedef struct {
     Operations *operations;
     GThreadPool *workers;    /* for requests that may wait */
     GThreadPool *background; /* for what the context must not wait for; see context.h */
+    GMutex following;        /* the listeners are made to fit the model, or end */
     HttpServer *http;
     Listeners *listeners; /* for other machines */
     Conditions *conditions;
     Notifier *notifier; /* of conditions */
     Keeper *keeper;     /* sees to it that the host stays as it is stored */
+    GSource *deadline;  /* of deadlines.h; the context's */
     GMainLoop *loop;    /* of the context; its end is the daemon's */
     gint phase;         /* DaemonPhase; atomic */
     gint whole;         /* pools and networks are available that were not at the start; atomic */

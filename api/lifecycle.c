@@ -8,8 +8,8 @@
 static const char *const NAMES[KIND_MAX] = {
     [KIND_SERVER] = "config",     [KIND_PROJECT] = "project",         [KIND_POOL] = "storage-pool",
     [KIND_NETWORK] = "network",   [KIND_PROFILE] = "profile",         [KIND_IMAGE] = "image",
-    [KIND_INSTANCE] = "instance", [KIND_CERTIFICATE] = "certificate",
-    [KIND_SOURCE] = "source",
+    [KIND_INSTANCE] = "instance", [KIND_CERTIFICATE] = "certificate", [KIND_SOURCE] = "source",
+    [KIND_POLICY] = "policy",     [KIND_ENVIRONMENT] = "environment",
 };
 
 static gboolean runs(const json_t *facts)

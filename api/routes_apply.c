@@ -46,23 +46,25 @@ static gboolean plan(Call *call, GError **error)
     return TRUE;
 }
 
-/* {"keep_going", "no_wait": bool, "parallel", "timeout", "park_for": seconds} */
+/* {"keep_going", "no_wait": bool, "parallel", "timeout", "park_for", "confirm_within": seconds} */
 static gboolean read_options(const json_t *value, ApplyOptions *ret, GError **error)
 {
-    json_int_t parallel = 0, timeout = 0, park = 0;
+    json_int_t parallel = 0, timeout = 0, park = 0, confirm = 0;
     int keep_going = 0, no_wait = 0;
     json_error_t problem;
 
-    if (value != NULL && json_unpack_ex((json_t *)value, &problem, 0, "{s?b, s?b, s?I, s?I, s?I !}",
-                                        "keep_going", &keep_going, "no_wait", &no_wait, "parallel",
-                                        &parallel, "timeout", &timeout, "park_for", &park) != 0)
+    if (value != NULL &&
+        json_unpack_ex((json_t *)value, &problem, 0, "{s?b, s?b, s?I, s?I, s?I, s?I !}",
+                       "keep_going", &keep_going, "no_wait", &no_wait, "parallel", &parallel,
+                       "timeout", &timeout, "park_for", &park, "confirm_within", &confirm) != 0)
         return error_set(error, ERR_INVALID, "apply: %s", problem.text);
-    if (parallel < 0 || parallel > G_MAXINT16 || timeout < 0 || park < 0)
+    if (parallel < 0 || parallel > G_MAXINT16 || timeout < 0 || park < 0 || confirm < 0)
         return error_set(error, ERR_INVALID, "apply: a number is out of range");
     *ret = (ApplyOptions){.keep_going = keep_going,
                           .no_wait = no_wait,
                           .parallel = (guint)parallel,
                           .timeout_seconds = timeout,
+                          .confirm_seconds = confirm,
                           .park_seconds = park};
     return TRUE;
 }

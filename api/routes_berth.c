@@ -128,6 +128,30 @@ static gboolean difference(Call *call, GError **error)
            answer(call, engine_diff(call->daemon->engine, from, to, error));
 }
 
+/* ---- confirmations (EN-33) ---- */
+
+static gboolean unconfirmed(Call *call, GError **error)
+{
+    return answer(call, engine_unconfirmed(call->daemon->engine, error));
+}
+
+static gboolean run_confirm(Engine *engine, void *data, GError **error)
+{
+    return engine_confirm(engine, *(const gint64 *)data, error);
+}
+
+static gboolean confirm(Call *call, GError **error)
+{
+    gint64 number;
+
+    if (!read_number(call->words[0], &number, error) ||
+        !engine_alone(call->daemon->engine, run_confirm, &number, error))
+        return FALSE;
+    daemon_follow_model(call->daemon);
+    answer_sync(call->request, 200, NULL, NULL);
+    return TRUE;
+}
+
 /* ---- parked data (EN-31) ---- */
 
 static gboolean parked(Call *call, GError **error)
@@ -200,6 +224,8 @@ const Route ROUTES_BERTH[] = {
     {"GET", "generations", ACCESS_ADMIN, 0, generations},
     {"GET", "generations/*", ACCESS_ADMIN, 0, generation},
     {"GET", "generations/*/diff/*", ACCESS_ADMIN, 0, difference},
+    {"POST", "generations/*/confirm", ACCESS_ADMIN, 0, confirm},
+    {"GET", "unconfirmed", ACCESS_ADMIN, 0, unconfirmed},
     {"GET", "parked", ACCESS_ADMIN, 0, parked},
     {"POST", "purge", ACCESS_ADMIN, 0, purge},
     {"POST", "own", ACCESS_ADMIN, 0, own},

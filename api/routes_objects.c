@@ -1,4 +1,4 @@
-/* What profiles, projects, networks, storage pools and sources have in common: list, make, show, replace,
+/* What profiles, projects, networks, storage pools, sources and policies have in common: list, make, show, replace,
  * merge, rename, delete. */
 #include <string.h>
 
@@ -286,5 +286,14 @@ const Route ROUTES_OBJECTS[] = {
     {"PUT", "storage-pools/*", ACCESS_ADMIN, ROUTE_DRY, replace},
     {"PATCH", "storage-pools/*", ACCESS_ADMIN, ROUTE_DRY, merge},
     {"DELETE", "storage-pools/*", ACCESS_ADMIN, ROUTE_DRY, delete},
+    {"GET", "policies", ACCESS_ADMIN, 0, list},
+    {"POST", "policies", ACCESS_ADMIN, ROUTE_DRY, make},
+    {"GET", "policies/*", ACCESS_ADMIN, 0, show},
+    {"PUT", "policies/*", ACCESS_ADMIN, ROUTE_DRY, replace},
+    {"PATCH", "policies/*", ACCESS_ADMIN, ROUTE_DRY, merge},
+    {"POST", "policies/*", ACCESS_ADMIN, ROUTE_DRY, rename_object},
+    {"DELETE", "policies/*", ACCESS_ADMIN, ROUTE_DRY, delete},
+    {"GET", "environments", ACCESS_ADMIN, 0, list},
+    {"GET", "environments/*", ACCESS_ADMIN, 0, show},
     {0},
 };

@@ -85,18 +85,24 @@ static json_t *text_of(const Object *object, const char *field)
     return json_string(text != NULL ? text : "");
 }
 
+/* berth's own kinds have no config: they look as in a state file. */
+static json_t *wire_fields(const Object *object, GHashTable *users)
+{
+    json_t *wire = json_copy(object->spec);
+
+    json_object_set_new(wire, "name", json_string(object->id.name));
+    json_object_set_new(wire, "used_by", used_by(object, users));
+    return wire;
+}
+
 json_t *wire_object(Daemon *daemon, const Snapshot *model, const Object *object, GHashTable *users)
 {
     json_t *wire;
 
     if (object->id.kind == KIND_INSTANCE)
         return wire_instance(daemon, model, object);
-    if (object->id.kind == KIND_SOURCE) {
-        wire = json_copy(object->spec);
-        json_object_set_new(wire, "name", json_string(object->id.name));
-        json_object_set_new(wire, "used_by", used_by(object, users));
-        return wire;
-    }
+    if ((object_kind(object)->flags & KIND_CONFIG) == 0)
+        return wire_fields(object, users);
     wire = json_pack("{s:s, s:o, s:o, s:o}", "name", object->id.name, "description",
                      text_of(object, "description"), "config", wire_config(object), "used_by",
                      used_by(object, users));

@@ -4,6 +4,7 @@
 
 #include "error.h"
 #include "meter.h"
+#include "pending.h"
 
 /* Bytes of a running step change so often what is told. */
 #define TELL_EVERY_US (100 * 1000)
@@ -244,7 +245,9 @@ void transaction_undo(Transaction *t, GError *cause, GError **error)
 static gboolean queue_parked(Transaction *t, GError **error)
 {
     const TransactionRequest *request = t->request;
-    gint64 until = g_get_real_time() / G_USEC_PER_SEC + request->park_seconds;
+    gint64 until = t->result.revert_at != 0
+                       ? PARKED_FOR_EVER
+                       : g_get_real_time() / G_USEC_PER_SEC + request->park_seconds;
 
     for (guint i = 0; i < t->steps->len; i++) {
         const Step *step = t->steps->pdata[i];
@@ -284,6 +287,20 @@ static GPtrArray *without_failed_keys(Transaction *t, const GPtrArray *keys)
     return kept;
 }
 
+/* What is to be confirmed, or is taken back, by this commit (EN-33). */
+static gboolean note_confirmation(Transaction *t, GError **error)
+{
+    const TransactionRequest *request = t->request;
+
+    if (request->reverts != 0 && !pending_forget(request->store, request->reverts, error))
+        return FALSE;
+    if (request->confirm_seconds == 0 || t->result.generation == 0)
+        return TRUE;
+    t->result.revert_at = g_get_real_time() / G_USEC_PER_SEC + request->confirm_seconds;
+    return pending_add(request->store, t->result.generation, t->tx, t->result.revert_at,
+                       request->park_seconds, error);
+}
+
 /* From the durable commit to the new snapshot nobody else commits. */
 static gboolean write_commit(Transaction *t, const Commit *commit, GError **error)
 {
@@ -293,7 +310,8 @@ static gboolean write_commit(Transaction *t, const Commit *commit, GError **erro
     if (!store_begin(request->store, TRUE, error))
         return FALSE;
     if (!store_commit(request->store, commit, &t->result.generation, error) ||
-        !queue_parked(t, error) || !journal_close(request->store, t->tx, error)) {
+        !note_confirmation(t, error) || !queue_parked(t, error) ||
+        !journal_close(request->store, t->tx, error)) {
         store_end(request->store, FALSE, NULL);
         return FALSE;
     }

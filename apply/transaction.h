@@ -29,6 +29,9 @@ typedef struct {
     guint parallel;      /* 0: by the number of CPUs; 1: in the calling thread */
     gint64 timeout_seconds; /* 0: none */
     gint64 park_seconds;    /* how long parked data is kept after the commit */
+    gint64 confirm_seconds; /* 0: the commit stands; else it waits so long for a confirmation
+                               (EN-33) */
+    gint64 reverts;         /* the waiting generation that this one takes back; 0: none */
     volatile gint *cancel;  /* may be NULL; non-zero undoes */
     ProgressFunction progress;
     void *progress_data;
@@ -42,6 +45,7 @@ typedef struct {
 
 typedef struct {
     gint64 generation;
+    gint64 revert_at; /* seconds since the epoch, when it waits for a confirmation; else 0 */
     guint steps_done;
     GPtrArray *failed; /* of char *: "object: error", with keep_going */
     GPtrArray

@@ -79,6 +79,8 @@ static const GOptionEntry policy_entries[] = {
      "it "
      "aside until all is well",
      "OBJ"},
+    {"policy", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &record.policies,
+     "Refuse what the policies in this state file do not allow; may be given again", "FILE"},
     {NULL},
 };
 
@@ -185,6 +187,32 @@ static const GOptionEntry watch_entries[] = {
     {NULL},
 };
 
+static const GOptionEntry env_entries[] = {
+    {"name", 0, 0, G_OPTION_ARG_STRING, &record.name, "up: name of the environment", "NAME"},
+    {"ttl", 0, 0, G_OPTION_ARG_STRING, &record.ttl,
+     "up, renew: how long it may live, such as 2h (default: for ever)", "DURATION"},
+    {"owner", 0, 0, G_OPTION_ARG_STRING, &record.lease_owner,
+     "up: who has it, such as the number of a CI job; nobody else can change it", "TEXT"},
+    {"expired", 0, 0, G_OPTION_ARG_NONE, &record.expired, "down: all whose lease has ended", NULL},
+    {"baseline", 0, 0, G_OPTION_ARG_FILENAME, &record.baseline,
+     "leaks: compare with this (default: baseline.json in the state directory)", "FILE"},
+    {"save", 0, 0, G_OPTION_ARG_NONE, &record.save, "leaks: save what is there now as the baseline",
+     NULL},
+    {NULL},
+};
+
+static const GOptionEntry confirm_entries[] = {
+    {"confirm-within", 0, 0, G_OPTION_ARG_STRING, &record.confirm_within,
+     "Take everything back after this time unless 'berth confirm' comes first", "DURATION"},
+    {NULL},
+};
+
+static const GOptionEntry due_entries[] = {
+    {"when-due", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_NONE, &record.when_due,
+     "Wait for its deadline", NULL},
+    {NULL},
+};
+
 static const GOptionEntry help_entries[] = {
     {"man", 0, 0, G_OPTION_ARG_NONE, &record.man, "Print the manual page (roff)", NULL},
     {NULL},
@@ -198,6 +226,9 @@ const OptionSet OPTION_SETS[] = {
     {OPTIONS_PLAN, "Plan", plan_entries},
     {OPTIONS_INIT, "What to do", init_entries},
     {OPTIONS_EXEC, "Program", exec_entries},
+    {OPTIONS_ENV, "Environments", env_entries},
+    {OPTIONS_CONFIRM, "Confirmation", confirm_entries},
+    {OPTIONS_DUE, "Confirmation", due_entries},
     {OPTIONS_HELP, "Other forms", help_entries},
     {OPTIONS_ALL, "All", all_entries},
     {OPTIONS_DUMP, "Files", dump_entries},

@@ -9,7 +9,7 @@ typedef enum {
     OPTIONS_FORMAT = 1 << 0,    /* --format */
     OPTIONS_INPUT = 1 << 1,     /* -f */
     OPTIONS_SELECT = 1 << 2,    /* --only, --exclude */
-    OPTIONS_POLICY = 1 << 3,    /* --allow-replace, --allow-restart, --no-park */
+    OPTIONS_POLICY = 1 << 3,    /* --allow-replace, --allow-restart, --no-park, --policy */
     OPTIONS_APPLY = 1 << 4,     /* -y, --timeout, ... */
     OPTIONS_PLAN = 1 << 5,      /* --out, --detailed-exitcode */
     OPTIONS_VALIDATE = 1 << 6,  /* --stored */
@@ -26,6 +26,9 @@ typedef enum {
     OPTIONS_PRUNE = 1 << 17,    /* --prune */
     OPTIONS_WATCH = 1 << 18,    /* -w */
     OPTIONS_VARS = 1 << 19,     /* --var, --var-file */
+    OPTIONS_ENV = 1 << 20,      /* --name, --ttl, --owner, --expired, --baseline, --save */
+    OPTIONS_CONFIRM = 1 << 21,  /* --confirm-within */
+    OPTIONS_DUE = 1 << 22,      /* --when-due */
 } OptionSets;
 
 typedef struct {
@@ -38,7 +41,7 @@ typedef struct {
     /* policy */
     char *set;
     gboolean prune, adopt;
-    char **allow_replace, **allow_restart, **no_park;
+    char **allow_replace, **allow_restart, **no_park, **policies;
     /* apply */
     gboolean yes, dry_run, keep_going, no_wait_lock;
     char *timeout, *park_for;
@@ -55,6 +58,9 @@ typedef struct {
     char **env;
     char *cwd;
     gboolean man, watch;
+    char *name, *ttl, *lease_owner, *baseline;
+    gboolean expired, save, when_due;
+    char *confirm_within;
 } Arguments;
 
 /* One set of options for help texts. */

@@ -111,6 +111,11 @@ gboolean backend_purge(Backend *backend, const char *key, gboolean all, guint *r
     return backend->class->purge(backend, key, all, ret_count, error);
 }
 
+gboolean backend_confirm(Backend *backend, gint64 number, GError **error)
+{
+    return backend->class->confirm(backend, number, error);
+}
+
 gboolean backend_own(Backend *backend, const GPtrArray *keys, const char *owner, GError **error)
 {
     return backend->class->own(backend, keys, owner, error);

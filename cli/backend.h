@@ -73,6 +73,7 @@ json_t *backend_conditions(Backend *backend, GError **error);
 json_t *backend_parked(Backend *backend, GError **error);
 gboolean backend_purge(Backend *backend, const char *key, gboolean all, guint *ret_count,
                        GError **error);
+gboolean backend_confirm(Backend *backend, gint64 number, GError **error);
 gboolean backend_own(Backend *backend, const GPtrArray *keys, const char *owner, GError **error);
 gboolean backend_exec(Backend *backend, const Object *object, const Program *program,
                       int *ret_status, GError **error);

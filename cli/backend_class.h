@@ -23,6 +23,7 @@ typedef struct {
     json_t *(*parked)(Backend *backend, GError **error);
     gboolean (*purge)(Backend *backend, const char *key, gboolean all, guint *ret_count,
                       GError **error);
+    gboolean (*confirm)(Backend *backend, gint64 number, GError **error);
     gboolean (*own)(Backend *backend, const GPtrArray *keys, const char *owner, GError **error);
     gboolean (*exec)(Backend *backend, const Object *object, const Program *program,
                      int *ret_status, GError **error);

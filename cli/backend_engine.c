@@ -8,6 +8,7 @@
 #include "instance/exec.h"
 #include "look.h"
 #include "output.h"
+#include "spawn.h"
 #include "state_watch.h"
 #include "wish.h"
 
@@ -108,6 +109,22 @@ static void catch_signals(gboolean on)
     }
 }
 
+/* The deadline holds by the store alone; this is so that it comes without anybody doing anything.
+ */
+static void leave_a_watch(const Backend *backend, const ApplyResult *result)
+{
+    g_autofree char *program = g_file_read_link("/proc/self/exe", NULL);
+    g_autofree char *number = g_strdup_printf("%" G_GINT64_FORMAT, result->generation);
+    const char *const argv[] = {program, "revert",     "--dir", backend->place,
+                                number,  "--when-due", NULL};
+    g_autoptr(GError) error = NULL;
+
+    if (program == NULL || spawn_daemon(argv, NULL, &error) < 0)
+        message(
+            "warning: nothing waits for the deadline (%s); the next berth that writes acts on it",
+            error != NULL ? error->message : "where this program is cannot be read");
+}
+
 /* Nobody else writes while this process holds the state lock: a plan stays what it is. */
 static gboolean local_apply(Backend *backend, const Proposal *proposal, gboolean exactly,
                             const ApplyOptions *options, ApplyResult *ret_result, int *ret_signal,
@@ -123,6 +140,8 @@ static gboolean local_apply(Backend *backend, const Proposal *proposal, gboolean
     done = engine_apply(engine_of(backend), proposal->plan, &whole, ret_result, error);
     catch_signals(FALSE);
     *ret_signal = cancel_signal;
+    if (done && ret_result->revert_at != 0)
+        leave_a_watch(backend, ret_result);
     return done;
 }
 
@@ -164,6 +183,11 @@ static gboolean local_purge(Backend *backend, const char *key, gboolean all, gui
     return engine_purge(engine_of(backend), key, all, ret_count, error);
 }
 
+static gboolean local_confirm(Backend *backend, gint64 number, GError **error)
+{
+    return engine_confirm(engine_of(backend), number, error);
+}
+
 static gboolean local_own(Backend *backend, const GPtrArray *keys, const char *owner,
                           GError **error)
 {
@@ -199,6 +223,7 @@ static const BackendClass CLASS = {
     .conditions = local_conditions,
     .parked = local_parked,
     .purge = local_purge,
+    .confirm = local_confirm,
     .own = local_own,
     .exec = local_exec,
 };

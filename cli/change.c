@@ -8,6 +8,7 @@
 #include "prompt.h"
 #include "table.h"
 #include "units.h"
+#include "view.h"
 
 /* Lists of OBJ in the JSON form; NULL stays absent. */
 static void set_words(json_t *options, const char *key, char *const *words)
@@ -31,6 +32,8 @@ json_t *change_options(const Cli *cli, const char *owner, gboolean asked)
 
     if (owner != NULL)
         json_object_set_new(options, "set", json_string(owner));
+    if (cli->policies != NULL)
+        json_object_set(options, "policies", cli->policies);
     set_words(options, "only", args->only);
     set_words(options, "exclude", args->exclude);
     set_words(options, "allow_restart", args->allow_restart);
@@ -57,7 +60,9 @@ static gboolean read_apply_options(const Cli *cli, ApplyOptions *options, GError
     options->keep_going = cli->args->keep_going;
     options->parallel = (guint)cli->args->parallel;
     return read_duration("--timeout", cli->args->timeout, &options->timeout_seconds, error) &&
-           read_duration("--park-for", cli->args->park_for, &options->park_seconds, error);
+           read_duration("--park-for", cli->args->park_for, &options->park_seconds, error) &&
+           read_duration("--confirm-within", cli->args->confirm_within, &options->confirm_seconds,
+                         error);
 }
 
 static void print_result_json(const Cli *cli, const Proposal *proposal, const ApplyResult *result,
@@ -103,6 +108,13 @@ static void print_result_text(const ApplyResult *result)
     if (result->generation > 0 || result->steps_done > 0)
         message("Done: %s%u step%s in %.2f s.", generation, result->steps_done,
                 result->steps_done == 1 ? "" : "s", (double)result->milliseconds / 1000);
+    if (result->revert_at != 0) {
+        g_autoptr(json_t) time = json_integer(result->revert_at);
+        g_autofree char *text = view_time(time);
+
+        message("It is taken back at %s unless you confirm it: berth confirm %" G_GINT64_FORMAT,
+                text, result->generation);
+    }
     print_list("Started again by the rollback:", result->restarted);
     print_list("Made anew by the rollback, without their data, which was deleted for good:",
                result->remade);

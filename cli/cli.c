@@ -93,5 +93,6 @@ void cli_clear(Cli *cli)
 {
     g_clear_pointer(&cli->progress, progress_free);
     g_clear_pointer(&cli->backend, backend_free);
+    g_clear_pointer(&cli->policies, json_decref);
     g_clear_pointer(&cli->words, g_strfreev);
 }

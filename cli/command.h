@@ -42,6 +42,7 @@ struct Cli {
     char **words;       /* what is left after the options */
     Backend *backend;   /* once cli_open was called */
     Progress *progress; /* as long as the backend */
+    json_t *policies;   /* of --policy: {NAME: body}; NULL without */
     int status;         /* exit status of a command that did not fail */
 };
 
@@ -100,6 +101,9 @@ gboolean command_parked(Cli *cli, GError **error);
 gboolean command_undelete(Cli *cli, GError **error);
 gboolean command_purge(Cli *cli, GError **error);
 gboolean command_init(Cli *cli, GError **error);
+gboolean command_env(Cli *cli, GError **error);
+gboolean command_confirm(Cli *cli, GError **error);
+gboolean command_revert(Cli *cli, GError **error);
 gboolean command_exec(Cli *cli, GError **error);
 gboolean command_doctor(Cli *cli, GError **error);
 gboolean command_version(Cli *cli, GError **error);

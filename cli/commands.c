@@ -47,8 +47,31 @@ static const Command change_commands[] = {
      "With -y nothing is asked; what would delete and remake an object or its root then stays "
      "undone "
      "(exit 10) unless --allow-replace names it.",
-     "text|json|jsonl", OPTIONS_INPUT | OPTIONS_VARS | CHANGE | OPTIONS_APPLY | OPTIONS_FORMAT, 0,
+     "text|json|jsonl",
+     OPTIONS_INPUT | OPTIONS_VARS | CHANGE | OPTIONS_APPLY | OPTIONS_CONFIRM | OPTIONS_FORMAT, 0,
      -1, FALSE, command_apply},
+    {"confirm", "N", "Keep what an apply with --confirm-within did",
+     "N is the generation that the apply printed. Until then its objects cannot be changed "
+     "otherwise, and nothing that it deleted is gone for good.",
+     NULL, 0, 1, 1, FALSE, command_confirm},
+    {"revert", "N", "Take back an apply that waits for its confirmation",
+     "It happens by itself at the deadline, whatever became of the one who applied: by the daemon, "
+     "by the process that the apply left behind, or by the next berth that writes.",
+     "text|json|jsonl", OPTIONS_APPLY | OPTIONS_DUE | OPTIONS_FORMAT, 1, 1, FALSE, command_revert},
+    {"env", "up|renew|list|down|leaks",
+     "Many copies of the same files side by side, each with a lease",
+     "'berth env up --name NAME [PATH...]' makes an environment: a project of its own with what "
+     "the "
+     "files declare, networks and pools under names of their own, subnets that are free. 'renew "
+     "NAME --ttl DURATION' moves the end of its lease, 'down NAME...' deletes it with everything "
+     "in "
+     "it, 'list' lists them. A daemon ends leases by itself; without one, 'down --expired' "
+     "does.\n\n"
+     "'leaks' compares what is on the host with what was there when 'leaks --save' was called, and "
+     "exits 2 when there is anything more.",
+     "text|table|json|jsonl|yaml|csv",
+     OPTIONS_ENV | OPTIONS_VARS | OPTIONS_POLICY | OPTIONS_APPLY | OPTIONS_FORMAT, 1, -1, FALSE,
+     command_env},
     {"destroy", "[PATH...]", "Delete the objects that the files declare",
      "The same way as apply, with deletions. The default project and the default profile always "
      "exist: they "
@@ -145,11 +168,11 @@ const CommandGroup COMMAND_GROUPS[] = {
 };
 
 const char *const COMMANDS_NOT_YET[] = {
-    "bundle",  "config",  "confirm", "console", "copy",    "create",  "delete", "env",
-    "events",  "export",  "file",    "hold",    "holds",   "image",   "import", "info",
-    "launch",  "list",    "lock",    "monitor", "move",    "network", "pause",  "profile",
-    "project", "publish", "rebuild", "rename",  "restart", "restore", "revert", "snapshot",
-    "source",  "start",   "stop",    "storage", "unhold",  "wait",    NULL};
+    "bundle",  "config",  "console", "copy",    "create",   "delete",  "events",  "export",
+    "file",    "hold",    "holds",   "image",   "import",   "info",    "launch",  "list",
+    "lock",    "monitor", "move",    "network", "pause",    "profile", "project", "publish",
+    "rebuild", "rename",  "restart", "restore", "snapshot", "source",  "start",   "stop",
+    "storage", "unhold",  "wait",    NULL};
 
 const Command *command_find(const char *name)
 {

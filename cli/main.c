@@ -10,6 +10,7 @@
 #include "error.h"
 #include "output.h"
 #include "secrets.h"
+#include "sources.h"
 
 /* Unknown words: a name of a later build, a typo, or neither; always exit 64. */
 static gboolean refuse_command(const char *name, GError **error)
@@ -79,7 +80,7 @@ static gboolean run(Cli *cli, char ***words, GError **error)
         output_text(text);
         return TRUE;
     }
-    return check_words(cli, error) && cli->command->run(cli, error);
+    return check_words(cli, error) && sources_policies(cli, error) && cli->command->run(cli, error);
 }
 
 int main(int argc, char **argv)

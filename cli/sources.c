@@ -50,23 +50,9 @@ gboolean sources_give(const Cli *cli, Input *input, GError **error)
     return TRUE;
 }
 
-Input *sources_read(const Cli *cli, const GPtrArray *paths, const char *project, const char *digest,
-                    GError **error)
+/* What was found while reading: remarks are told, everything else is the error. */
+static gboolean tell_problems(const Problems *problems, GError **error)
 {
-    g_autoptr(Input) input = input_new();
-    g_autoptr(Problems) problems = problems_new();
-
-    if (!sources_give(cli, input, error))
-        return NULL;
-    for (guint i = 0; i < paths->len; i++)
-        if (!input_read(input, g_ptr_array_index(paths, i), project, problems, error))
-            return NULL;
-    input_check_given(input, problems);
-    if (digest != NULL && g_strcmp0(digest, input->digest) != 0) {
-        error_set(error, ERR_CONFLICT,
-                  "the files have changed since the plan was saved: plan again");
-        return NULL;
-    }
     for (guint i = 0; i < problems->items->len; i++) {
         const Problem *problem = g_ptr_array_index(problems->items, i);
         g_autofree char *text = problem_text(problem);
@@ -74,9 +60,60 @@ Input *sources_read(const Cli *cli, const GPtrArray *paths, const char *project,
         if (problem->severity == PROBLEM_REMARK)
             message_verbose("remark: %s", text);
     }
-    if (!problems_to_error(problems, TRUE, error))
+    return problems_to_error(problems, TRUE, error);
+}
+
+static gboolean read_paths(Input *input, const GPtrArray *paths, const char *project,
+                           Problems *problems, GError **error)
+{
+    for (guint i = 0; i < paths->len; i++)
+        if (!input_read(input, g_ptr_array_index(paths, i), project, problems, error))
+            return FALSE;
+    return TRUE;
+}
+
+Input *sources_read(const Cli *cli, const GPtrArray *paths, const char *project, const char *digest,
+                    GError **error)
+{
+    g_autoptr(Input) input = input_new();
+    g_autoptr(Problems) problems = problems_new();
+
+    if (!sources_give(cli, input, error) || !read_paths(input, paths, project, problems, error))
         return NULL;
-    return g_steal_pointer(&input);
+    input_check_given(input, problems);
+    if (digest != NULL && g_strcmp0(digest, input->digest) != 0) {
+        error_set(error, ERR_CONFLICT,
+                  "the files have changed since the plan was saved: plan again");
+        return NULL;
+    }
+    return tell_problems(problems, error) ? g_steal_pointer(&input) : NULL;
+}
+
+gboolean sources_policies(Cli *cli, GError **error)
+{
+    g_autoptr(GPtrArray) paths = g_ptr_array_new();
+    g_autoptr(Input) input = input_new();
+    g_autoptr(Problems) problems = problems_new();
+
+    if (cli->args->policies == NULL)
+        return TRUE;
+    for (char **path = cli->args->policies; *path != NULL; path++)
+        g_ptr_array_add(paths, *path);
+    if (!read_paths(input, paths, NULL, problems, error) || !tell_problems(problems, error))
+        return FALSE;
+    cli->policies = json_object();
+    for (guint i = 0; i < input->objects->len; i++) {
+        const Object *object = g_ptr_array_index(input->objects, i);
+        g_autofree char *where = object_where(object, "");
+        g_autofree char *label = object_label(object);
+
+        if (object->id.kind != KIND_POLICY)
+            return error_set(error, ERR_INVALID,
+                             "%s: %s: a file of --policy declares nothing but policies", where,
+                             label);
+        json_object_set(cli->policies, object->id.name, object->spec);
+    }
+    return TRUE;
 }
 
 char *sources_owner(const Cli *cli, const GPtrArray *paths, GError **error)

@@ -19,6 +19,10 @@ gboolean sources_give(const Cli *cli, Input *input, GError **error);
 Input *sources_read(const Cli *cli, const GPtrArray *paths, const char *project, const char *digest,
                     GError **error);
 
+/* Reads the files of --policy into cli->policies. They may declare nothing but policies
+ * (ERR_INVALID). */
+gboolean sources_policies(Cli *cli, GError **error);
+
 /* Owner of what the paths declare: "file:NAME" by --set, else by the first path made absolute. NULL
  * with ERR_USAGE when --prune has nothing but standard input to go by. Newly allocated. */
 char *sources_owner(const Cli *cli, const GPtrArray *paths, GError **error);

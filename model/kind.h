@@ -19,6 +19,8 @@ typedef enum {
     KIND_INSTANCE,
     KIND_CERTIFICATE, /* of a client that is let in; named by its fingerprint */
     KIND_SOURCE,      /* of state files: a git repository or a directory */
+    KIND_POLICY,      /* what plans may do (EN-26) */
+    KIND_ENVIRONMENT, /* the lease of a copy of state files (EN-51) */
     KIND_MAX
 } KindId;
 

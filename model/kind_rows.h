@@ -63,6 +63,8 @@ extern const Kind IMAGE_KIND;
 extern const Kind INSTANCE_KIND;
 extern const Kind CERTIFICATE_KIND;
 extern const Kind SOURCE_KIND;
+extern const Kind POLICY_KIND;
+extern const Kind ENVIRONMENT_KIND;
 
 /* Config rows of an instance; a profile has all but the first ones (volatile.*, image.*): those
  * begin INSTANCE_ONLY_ROWS further on (PF-08). */

@@ -75,6 +75,16 @@ Object *object_with(const Object *object, const json_t *spec, const json_t *gene
     return copy;
 }
 
+Object *object_moved(const Object *object, const char *project, const char *name, json_t *spec)
+{
+    Object *moved = object_new(object->id.kind, project, object->id.parent, name, spec,
+                               json_deep_copy(object->generated));
+
+    moved->file = g_strdup(object->file);
+    moved->origins = object->origins != NULL ? g_array_ref(object->origins) : NULL;
+    return moved;
+}
+
 int object_compare(const void *a, const void *b)
 {
     return strcmp((*(const Object *const *)a)->key, (*(const Object *const *)b)->key);

@@ -54,6 +54,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Object, object_unref)
  * owner carry over. */
 Object *object_with(const Object *object, const json_t *spec, const json_t *generated);
 
+/* The object under another identity and with another spec (stolen); origins carry over, the owner
+ * does not. */
+Object *object_moved(const Object *object, const char *project, const char *name, json_t *spec);
+
 /* Orders elements of a GPtrArray of Object * by key. */
 int object_compare(const void *a, const void *b);
 

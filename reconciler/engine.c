@@ -55,6 +55,22 @@ void engine_sweep_secrets(Engine *engine)
         contents_sweep(engine->sealed, store_database(engine->store));
 }
 
+/* What was to be confirmed while no berth ran. A failure is told and does not keep anybody out: it
+ * is tried again. */
+static void take_back(Engine *engine)
+{
+    g_autoptr(GError) failure = NULL;
+    g_autofree char *told = engine_revert_due(engine, &failure);
+    GString *text = g_string_new(engine->recovered);
+
+    if (told != NULL)
+        g_string_append_printf(text, "%s%s", text->len > 0 ? "\n" : "", told);
+    if (failure != NULL)
+        g_string_append_printf(text, "%s%s", text->len > 0 ? "\n" : "", failure->message);
+    g_free(engine->recovered);
+    engine->recovered = g_string_free(text, text->len == 0);
+}
+
 Engine *engine_open(Host *host, EngineFlags flags, GError **error)
 {
     g_autoptr(Engine) engine = g_new0(Engine, 1);
@@ -71,6 +87,8 @@ Engine *engine_open(Host *host, EngineFlags flags, GError **error)
     engine_look(engine);
     if (engine->writes && !engine_recover(engine, error))
         return NULL;
+    if (engine->writes)
+        take_back(engine);
     engine->shares = (flags & ENGINE_SHARES) != 0;
     if (engine->shares)
         store_release(engine->store);
@@ -280,7 +298,8 @@ gboolean engine_own(Engine *engine, const GPtrArray *keys, const char *owner, GE
     }
     if (put->len == 0)
         return TRUE;
-    if (!store_begin(engine->store, TRUE, error))
+    if (!engine_check_unconfirmed(engine, put, none, 0, error) ||
+        !store_begin(engine->store, TRUE, error))
         return FALSE;
     if (!store_commit(engine->store, &commit, &generation, error)) {
         store_end(engine->store, FALSE, NULL);

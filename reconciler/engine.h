@@ -79,6 +79,8 @@ typedef struct {
     gboolean keep_going;   /* objects that do not depend on a failed one are kept (exit 5) */
     guint parallel;        /* 0: by the number of CPUs */
     gint64 timeout_seconds; /* 0: none; past it the apply is undone */
+    gint64 confirm_seconds; /* 0: the apply stands; else it is reverted after so long unless
+                               engine_confirm comes first (EN-33) */
     gint64 park_seconds;    /* how long parked data is kept after commit; 0: purged at once */
     ProgressFunction progress;
     void *progress_data;
@@ -90,6 +92,7 @@ typedef struct {
 
 typedef struct {
     gint64 generation; /* 0: no object changed, at most facts of the host (EN-46) */
+    gint64 revert_at;  /* seconds since the epoch, when it waits for a confirmation; else 0 */
     guint steps_done;
     GPtrArray *pending;   /* of char *: rows whose restart, rebuild or replace was not allowed */
     GPtrArray *restarted; /* of char *: objects that a rollback had to start again */
@@ -102,8 +105,8 @@ typedef struct {
 
 void apply_result_clear(ApplyResult *result);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ApplyResult, apply_result_clear)
-/* {"generation", "steps", "pending", "restarted", "remade", "failed", "warnings", "milliseconds"}
- * and back.
+/* {"generation", "steps", "pending", "restarted", "remade", "failed", "warnings", "milliseconds",
+ * "revert_at"?} and back.
  */
 json_t *apply_result_json(const ApplyResult *result);
 void apply_result_read(const json_t *value, ApplyResult *ret);
@@ -140,6 +143,21 @@ gboolean engine_is_busy(Engine *engine, const char *key);
  * crashed left half done. TRUE in `ret_changed` when the store is not as it was: its model, or what
  * else it keeps. */
 gboolean engine_refresh(Engine *engine, gboolean *ret_changed, GError **error);
+
+/* Applies that wait for a confirmation (EN-33): [{generation, revert_at, keys}], the next deadline
+ * first. Until then nobody else can change their objects, and nothing that they parked is purged.
+ */
+json_t *engine_unconfirmed(Engine *engine, GError **error);
+/* The generation stands. ERR_NOT_FOUND when it does not wait. See engine_alone. */
+gboolean engine_confirm(Engine *engine, gint64 number, GError **error);
+/* Plan that takes a waiting generation back; policies do not hold it up. */
+Plan *engine_plan_revert(Engine *engine, gint64 number, GError **error);
+/* Takes back what was not confirmed in time; the daemon does it by its timer, every program that
+ * writes when it opens the state directory. One line each for people, or NULL. The first failure is
+ * the error; what failed waits on and is tried again. Any thread. */
+char *engine_revert_due(Engine *engine, GError **error);
+/* When the next one is due (seconds since the epoch); 0: none waits. */
+gint64 engine_next_revert(Engine *engine);
 
 /* Ownership without any change to the host (EN-50, EN-43). `owner` "api" releases. */
 gboolean engine_own(Engine *engine, const GPtrArray *keys, const char *owner, GError **error);

@@ -239,6 +239,24 @@ static GPtrArray *keys_to_remove(const Plan *plan)
     return keys;
 }
 
+/* A later write of what waits for its confirmation is refused; how an object runs is none. */
+static gboolean check_unconfirmed(Engine *engine, const Plan *plan, const GPtrArray *put,
+                                  const GPtrArray *removed, GError **error)
+{
+    g_autoptr(GPtrArray) written = g_ptr_array_new();
+
+    for (guint i = 0; i < put->len; i++) {
+        const Object *object = put->pdata[i];
+        const Object *stored = snapshot_get(plan->base, object->key);
+
+        if (stored == NULL || !json_equal(stored->spec, object->spec) ||
+            strcmp(stored->owner, object->owner) != 0)
+            g_ptr_array_add(written, put->pdata[i]);
+    }
+    return (written->len == 0 && removed->len == 0) ||
+           engine_check_unconfirmed(engine, written, removed, plan->reverts, error);
+}
+
 static GHashTable *needs_of(const Plan *plan, GError **error)
 {
     g_autoptr(GPtrArray) keys = g_ptr_array_new();
@@ -300,6 +318,7 @@ static void take_result(const Plan *plan, TransactionResult *transaction, gint64
                         ApplyResult *ret_result)
 {
     ret_result->generation = transaction->generation;
+    ret_result->revert_at = transaction->revert_at;
     ret_result->steps_done = transaction->steps_done;
     ret_result->failed = g_steal_pointer(&transaction->failed);
     ret_result->restarted = g_steal_pointer(&transaction->restarted);
@@ -347,6 +366,8 @@ gboolean engine_carry_out(Engine *engine, const Plan *plan, const ApplyOptions *
         .parallel = options->parallel,
         .timeout_seconds = options->timeout_seconds,
         .park_seconds = options->park_seconds,
+        .confirm_seconds = options->confirm_seconds,
+        .reverts = plan->reverts,
         .cancel = options->cancel,
         .progress = options->progress,
         .progress_data = options->progress_data,
@@ -360,9 +381,9 @@ gboolean engine_carry_out(Engine *engine, const Plan *plan, const ApplyOptions *
     gboolean done;
 
     memset(ret_result, 0, sizeof *ret_result);
-    if (!is_allowed(plan, error))
+    if (!is_allowed(plan, error) || !check_unconfirmed(engine, plan, put, removed, error))
         return FALSE;
-    if (plan->steps->len == 0 && put->len == 0 && removed->len == 0) {
+    if (plan->steps->len == 0 && put->len == 0 && removed->len == 0 && plan->reverts == 0) {
         take_result(plan, &transaction, started, ret_result);
         return TRUE;
     }

@@ -37,6 +37,11 @@ void engine_look(Engine *engine);
 gboolean engine_carry_out(Engine *engine, const Plan *plan, const ApplyOptions *options,
                           ApplyResult *ret_result, GError **error);
 
+/* ERR_CONFLICT when one of the objects belongs to a generation that waits for its confirmation,
+ * other than `reverts`. */
+gboolean engine_check_unconfirmed(Engine *engine, const GPtrArray *put, const GPtrArray *removed,
+                                  gint64 reverts, GError **error);
+
 /* Undoes what a crash left, and puts right what does not fit the committed model. */
 gboolean engine_recover(Engine *engine, GError **error);
 

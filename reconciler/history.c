@@ -39,16 +39,21 @@ static json_t *generation_row(SqlStatement *statement)
 {
     json_t *keys = json_loads(sql_text(statement, 5), 0, NULL);
 
-    return json_pack("{s:I, s:I, s:s, s:s, s:s, s:o}", "generation",
-                     (json_int_t)sql_int(statement, 0), "time", (json_int_t)sql_int(statement, 1),
-                     "cause", sql_text(statement, 2), "source", sql_text(statement, 3), "result",
-                     sql_text(statement, 4), "objects", keys != NULL ? keys : json_array());
+    json_t *row =
+        json_pack("{s:I, s:I, s:s, s:s, s:s, s:o}", "generation", (json_int_t)sql_int(statement, 0),
+                  "time", (json_int_t)sql_int(statement, 1), "cause", sql_text(statement, 2),
+                  "source", sql_text(statement, 3), "result", sql_text(statement, 4), "objects",
+                  keys != NULL ? keys : json_array());
+
+    if (sql_int(statement, 6) != 0) /* it waits for a confirmation (EN-33) */
+        json_object_set_new(row, "revert_at", json_integer(sql_int(statement, 6)));
+    return row;
 }
 
 #define GENERATION_COLUMNS                                                                         \
     "SELECT id, time, cause, source, result, (SELECT json_group_array(key) FROM (SELECT key FROM " \
-    "changes WHERE generation = id "                                                               \
-    "ORDER BY key)) FROM generations "
+    "changes WHERE generation = id ORDER BY key)), (SELECT until FROM unconfirmed u WHERE "        \
+    "u.generation = id) FROM generations "
 
 json_t *engine_history(Engine *engine, GError **error)
 {

@@ -33,7 +33,7 @@ void plan_free(Plan *plan)
 
 gboolean plan_is_empty(const Plan *plan)
 {
-    if (plan->steps->len > 0)
+    if (plan->steps->len > 0 || plan->reverts != 0)
         return FALSE;
     for (guint i = 0; i < plan->objects->len; i++) {
         if (((const PlanObject *)plan->objects->pdata[i])->action != ACTION_NONE)
@@ -169,6 +169,9 @@ void plan_seal(Plan *plan)
 json_t *plan_json(const Plan *plan)
 {
     json_t *body = plan_body(plan, FALSE);
+
+    if (plan->reverts != 0)
+        json_object_set_new(body, "reverts", json_integer(plan->reverts));
 
     json_object_set_new(body, "plan_hash", json_string(plan->hash));
     return body;

@@ -56,8 +56,10 @@ typedef struct {
     GPtrArray *allow_restart_only; /* of char *: globs; NULL: all */
     GPtrArray *no_park; /* of char *: globs of objects whose data is deleted for good at once, which
                            the plan lists as irreversible (EN-31); NULL: none */
+    gboolean reverting; /* takes back what was not confirmed: policies do not hold it up */
     gboolean force;     /* rollback takes conflicts */
     gboolean saved;     /* another process will make the plan again (EN-21) */
+    GPtrArray *policies;   /* of Object *: policies that hold for this plan besides the model's */
     const json_t *actions; /* see Context.actions; NULL: none */
 } PlanOptions;
 
@@ -77,6 +79,7 @@ typedef struct {
     char *hash;             /* over everything above: EN-21 plan_hash */
     char *source;           /* owner recorded for the generation; NULL */
     GHashTable *secrets;    /* digest -> GBytes *: contents that were read for it (EN-05); NULL */
+    gint64 reverts;         /* the unconfirmed generation that it takes back (EN-33); 0: none */
 } Plan;
 
 void plan_free(Plan *plan);

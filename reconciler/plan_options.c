@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "document.h"
+
 static GPtrArray *words_of(const json_t *options, const char *key)
 {
     const json_t *list = json_object_get(options, key);
@@ -16,6 +18,23 @@ static GPtrArray *words_of(const json_t *options, const char *key)
         if (json_is_string(item))
             g_ptr_array_add(words, (char *)json_string_value(item));
     return words;
+}
+
+/* Policies that were checked when they were read from their file. */
+static GPtrArray *policies_of(const json_t *options)
+{
+    json_t *bodies = json_object_get(options, "policies");
+    GPtrArray *policies;
+    const char *name;
+    json_t *body;
+
+    if (bodies == NULL)
+        return NULL;
+    policies = g_ptr_array_new_with_free_func((GDestroyNotify)object_unref);
+    json_object_foreach (bodies, name, body)
+        g_ptr_array_add(policies,
+                        object_new(KIND_POLICY, "", "", name, json_deep_copy(body), NULL));
+    return policies;
 }
 
 void plan_options_read(const json_t *options, PlanOptions *ret)
@@ -39,6 +58,7 @@ void plan_options_read(const json_t *options, PlanOptions *ret)
     ret->forbid_restart = restart != NULL && json_has_text(restart, "none");
     if (restart != NULL && !ret->forbid_restart && !json_has_text(restart, "all"))
         ret->allow_restart_only = words_of(options, "allow_restart");
+    ret->policies = policies_of(options);
 }
 
 void plan_options_clear(PlanOptions *options)
@@ -48,4 +68,5 @@ void plan_options_clear(PlanOptions *options)
     g_clear_pointer(&options->no_park, g_ptr_array_unref);
     g_clear_pointer(&options->allow_replace_only, g_ptr_array_unref);
     g_clear_pointer(&options->allow_restart_only, g_ptr_array_unref);
+    g_clear_pointer(&options->policies, g_ptr_array_unref);
 }

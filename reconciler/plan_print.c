@@ -245,7 +245,8 @@ gboolean plan_shown_is_empty(const json_t *shown)
     const json_t *object;
     size_t i;
 
-    if (json_array_size(json_object_get(plan, "steps")) > 0)
+    if (json_array_size(json_object_get(plan, "steps")) > 0 ||
+        json_object_get(plan, "reverts") != NULL)
         return FALSE;
     json_array_foreach (json_object_get(plan, "objects"), i, object)
         if (action_of(object) != ACTION_NONE)

@@ -4,6 +4,7 @@
 
 #include "error.h"
 #include "fields.h"
+#include "policy.h"
 #include "subject.h"
 
 static void plan_object_free(gpointer data)
@@ -402,6 +403,8 @@ Plan *planner_make(Host *host, const Snapshot *base, gint64 revision, Wanted *wa
         !order_and_step(&planner, subjects, error))
         return NULL;
     check_fixed(plan);
+    if (!options->reverting)
+        policy_check(plan, options->policies);
     plan_seal(plan);
     return g_steal_pointer(&plan);
 }

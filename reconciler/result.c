@@ -21,11 +21,16 @@ static json_t *list_of(const GPtrArray *strings)
 
 json_t *apply_result_json(const ApplyResult *result)
 {
-    return json_pack("{s:I, s:i, s:o, s:o, s:o, s:o, s:o, s:I}", "generation",
-                     (json_int_t)result->generation, "steps", (int)result->steps_done, "pending",
-                     list_of(result->pending), "restarted", list_of(result->restarted), "remade",
-                     list_of(result->remade), "failed", list_of(result->failed), "warnings",
-                     list_of(result->warnings), "milliseconds", (json_int_t)result->milliseconds);
+    json_t *value =
+        json_pack("{s:I, s:i, s:o, s:o, s:o, s:o, s:o, s:I}", "generation",
+                  (json_int_t)result->generation, "steps", (int)result->steps_done, "pending",
+                  list_of(result->pending), "restarted", list_of(result->restarted), "remade",
+                  list_of(result->remade), "failed", list_of(result->failed), "warnings",
+                  list_of(result->warnings), "milliseconds", (json_int_t)result->milliseconds);
+
+    if (result->revert_at != 0)
+        json_object_set_new(value, "revert_at", json_integer(result->revert_at));
+    return value;
 }
 
 static GPtrArray *strings_of(const json_t *list)
@@ -44,6 +49,7 @@ void apply_result_read(const json_t *value, ApplyResult *ret)
 {
     *ret = (ApplyResult){
         .generation = json_integer_value(json_object_get(value, "generation")),
+        .revert_at = json_integer_value(json_object_get(value, "revert_at")),
         .steps_done = (guint)json_integer_value(json_object_get(value, "steps")),
         .pending = strings_of(json_object_get(value, "pending")),
         .restarted = strings_of(json_object_get(value, "restarted")),

@@ -156,8 +156,8 @@ static gboolean are_texts(const json_t *list, const char *what, GError **error)
 
 Wish *wish_new(const json_t *body, const char *project, GError **error)
 {
-    static const char *const sorts[] = {"files",  "objects",  "delete",
-                                        "repair", "rollback", "undelete"};
+    static const char *const sorts[] = {"files",    "objects",  "delete", "repair",
+                                        "rollback", "undelete", "revert"};
     g_autoptr(Wish) wish = wish_begin(body);
     g_autoptr(Problems) problems = problems_new();
     const json_t *value = NULL;
@@ -177,7 +177,7 @@ Wish *wish_new(const json_t *body, const char *project, GError **error)
     if (sort == NULL) {
         error_set(error, ERR_INVALID,
                   "say what to plan: \"files\" (a list of {\"name\", \"text\"}), \"objects\", "
-                  "\"delete\", \"repair\", \"rollback\" or \"undelete\"");
+                  "\"delete\", \"repair\", \"rollback\", \"undelete\" or \"revert\"");
         return NULL;
     }
     if (json_object_get(wish->options, "project") == NULL)
@@ -197,6 +197,9 @@ Wish *wish_new(const json_t *body, const char *project, GError **error)
     } else if (strcmp(sort, "undelete") == 0) {
         read =
             json_is_string(value) || error_set(error, ERR_INVALID, "\"undelete\" has to be a key");
+    } else if (strcmp(sort, "revert") == 0) {
+        read = json_is_integer(value) ||
+               error_set(error, ERR_INVALID, "\"revert\" has to be the number of a generation");
     } else {
         read = are_texts(value, sort, error);
     }
@@ -244,6 +247,7 @@ static Plan *make(Engine *engine, const Wish *wish, const PlanOptions *options, 
     const json_t *repair = json_object_get(wish->body, "repair");
     const json_t *rollback = json_object_get(wish->body, "rollback");
     const char *undelete = json_member_string(wish->body, "undelete");
+    const json_t *revert = json_object_get(wish->body, "revert");
 
     if (keys != NULL) {
         g_autoptr(GPtrArray) texts = texts_of(keys);
@@ -258,6 +262,8 @@ static Plan *make(Engine *engine, const Wish *wish, const PlanOptions *options, 
                                     json_is_true(json_object_get(rollback, "to")), options, error);
     if (undelete != NULL)
         return engine_plan_undelete(engine, undelete, options, error);
+    if (revert != NULL)
+        return engine_plan_revert(engine, json_integer_value(revert), error);
     return engine_plan(engine, wish->input, options, error);
 }
 

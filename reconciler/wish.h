@@ -7,6 +7,7 @@
  *   "repair"    [KEY]: as they are stored; the plan shows where the host differs
  *   "rollback"  {"generation": N (0: the newest), "to": bool} (EN-46)
  *   "undelete"  KEY (EN-31)
+ *   "revert"    N: the unconfirmed generation that is taken back (EN-33)
  *
  * and "options" (plan_options.h); with "agreed", a plan_json_digest, only that very plan is made.
  */

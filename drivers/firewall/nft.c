@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <libnftnl/common.h>
+#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <string.h>
@@ -47,6 +48,52 @@ json_t *nft_chains(const char *table, const char *const *names, const char *mark
             json_object_set(found, *names, state.lines);
     }
     return g_steal_pointer(&found);
+}
+
+static int name_chain(const struct nlmsghdr *header, void *data)
+{
+    GPtrArray *names = data;
+    g_autoptr(Chain) chain = nftnl_chain_alloc();
+
+    if (nftnl_chain_nlmsg_parse(header, chain) == 0)
+        g_ptr_array_add(names,
+                        g_strdup_printf("%u %s %s", nftnl_chain_get_u32(chain, NFTNL_CHAIN_FAMILY),
+                                        nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE),
+                                        nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME)));
+    return MNL_CB_OK;
+}
+
+static int compare_text(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+json_t *nft_all_chains(GError **error)
+{
+    g_autoptr(Socket) sock = nft_open(error);
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    json_t *list;
+    int code = EINTR;
+
+    if (sock == NULL)
+        return NULL;
+    for (int i = 0; i < NFT_TRIES && code == EINTR; i++) {
+        char buffer[256];
+        struct nlmsghdr *request =
+            nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETCHAIN, NFPROTO_UNSPEC, NLM_F_DUMP, 3);
+
+        g_ptr_array_set_size(names, 0);
+        code = nft_query(sock, request, name_chain, names);
+    }
+    if (code != 0) {
+        error_errno(error, code, "read the firewall's chains");
+        return NULL;
+    }
+    g_ptr_array_sort(names, compare_text);
+    list = json_array();
+    for (guint i = 0; i < names->len; i++)
+        json_array_append_new(list, json_string(names->pdata[i]));
+    return list;
 }
 
 /* Messages of one batch, each built in `scratch` and then appended. */

@@ -19,6 +19,10 @@
  * there: {name: [lines]}. A chain of such a name without the mark is ERR_EXISTS. New reference. */
 json_t *nft_chains(const char *table, const char *const *names, const char *mark, GError **error);
 
+/* All chains of all tables, whoever made them: ["1 berth fwd.lan", ...], the family as a number,
+ * sorted. New reference. */
+json_t *nft_all_chains(GError **error);
+
 /* Makes the chains in `chains` ({name: [lines], or null to remove it}) so, in one batch; equal ones
  * are not written. ERR_EXISTS when a chain of that name does not carry the mark (removal leaves
  * such a chain alone and succeeds). */

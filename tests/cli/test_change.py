@@ -49,6 +49,35 @@ def test_plan_changes_nothing(berth):
     berth.run("plan", "--detailed-exitcode").expect(0)
 
 
+POLICY = """\
+policies:
+- name: memory-limit
+  description: profiles say how much memory
+  effect: require
+  objects: [profile]
+  where: config.limits.memory ne ""
+"""
+
+
+def test_policies(berth):
+    """policies hold by --policy and by the model; what they refuse exits 8 and changes nothing (EN-26)"""
+    berth.write("berth.yaml", FILE)
+    berth.write("rules.yaml", POLICY)
+    berth.write("bad.yaml", FILE.replace("limits.memory: 64MiB", "user.x: y"))
+    berth.run("plan", "--policy", "rules.yaml").expect(0)
+    refused = berth.run("plan", "-f", "bad.yaml", "--policy", "rules.yaml").expect(8)
+    tap.contains(refused.err, 'policy "memory-limit"')
+    tap.contains(refused.err, "profiles say how much memory")
+    berth.run("apply", "-y", "--policy", "rules.yaml").expect(0)
+    before = store_files(berth)
+    berth.run("apply", "-y", "-f", "bad.yaml", "--set", "berth.yaml", "--adopt", "--policy", "rules.yaml").expect(8)
+    tap.equal(store_files(berth), before)
+    tap.contains(berth.run("plan", "--policy", "berth.yaml").expect(65).err, "nothing but policies")
+    berth.run("apply", "-y", "-f", "rules.yaml").expect(0)
+    berth.run("apply", "-y", "-f", "bad.yaml", "--set", "berth.yaml", "--adopt").expect(8)
+    tap.contains(berth.run("get", "policy").expect(0).out, "memory-limit")
+
+
 def test_plan_json(berth):
     """the JSON plan has the members of EN-21 and is the same each time"""
     berth.write("berth.yaml", FILE)
