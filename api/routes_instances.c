@@ -358,6 +358,8 @@ static gboolean move(Call *call, GError **error)
                          "build");
     if (name == NULL || *name == '\0')
         return error_set(error, ERR_INVALID, "No name provided");
+    if (!KINDS[KIND_INSTANCE]->check_name(name, error))
+        return FALSE;
     if (snapshot_find(call->model, KIND_INSTANCE, call->project, name) != NULL)
         return error_set(error, ERR_EXISTS, "Name \"%s\" already in use", name);
     return begin(call, "Renaming instance",
