@@ -12,6 +12,8 @@ static const GOptionEntry common_entries[] = {
      "State directory (default: $BERTH_DIR, else /var/lib/berth)", "DIR"},
     {"project", 0, 0, G_OPTION_ARG_STRING, &record.project,
      "Project of objects that name none (default: default)", "NAME"},
+    {"local", 0, 0, G_OPTION_ARG_NONE, &record.local,
+     "Work on the state directory in this process, even when a daemon listens", NULL},
     {"quiet", 'q', 0, G_OPTION_ARG_NONE, &record.quiet, "Say nothing but errors and data", NULL},
     {"verbose", 'v', 0, G_OPTION_ARG_NONE, &record.verbose, "Say more: every step, every remark",
      NULL},
@@ -213,6 +215,46 @@ static const GOptionEntry due_entries[] = {
     {NULL},
 };
 
+static const GOptionEntry events_entries[] = {
+    {"follow", 'f', 0, G_OPTION_ARG_NONE, &record.follow,
+     "Go on until interrupted (events are never stored, so that there is nothing else to show)",
+     NULL},
+    {"type", 0, 0, G_OPTION_ARG_STRING_ARRAY, &record.types,
+     "Only these: lifecycle, operation or logging; may be given again", "TYPE"},
+    {NULL},
+};
+
+static const GOptionEntry wait_entries[] = {
+    {"for", 0, 0, G_OPTION_ARG_STRING, &record.condition,
+     "What to wait for: ready, converged, absent, or condition=NAME (default: ready)", "WHAT"},
+    {NULL},
+};
+
+static const GOptionEntry remote_entries[] = {
+    {"accept-certificate", 0, 0, G_OPTION_ARG_NONE, &record.accept_certificate,
+     "Accept the server's certificate without asking", NULL},
+    {"password", 0, 0, G_OPTION_ARG_STRING, &record.password, "The server's trust password",
+     "PASSWORD"},
+    {NULL},
+};
+
+static const GOptionEntry trust_entries[] = {
+    {"name", 0, 0, G_OPTION_ARG_STRING, &record.name,
+     "What the client is called; without a file: make a token for it", "NAME"},
+    {NULL},
+};
+
+static const GOptionEntry time_entries[] = {
+    {"timeout", 0, 0, G_OPTION_ARG_STRING, &record.timeout, "Give up after this time (exit 6)",
+     "DURATION"},
+    {NULL},
+};
+
+static const GOptionEntry shutdown_entries[] = {
+    {"force", 0, 0, G_OPTION_ARG_NONE, &record.force, "Do not wait for operations under way", NULL},
+    {NULL},
+};
+
 static const GOptionEntry help_entries[] = {
     {"man", 0, 0, G_OPTION_ARG_NONE, &record.man, "Print the manual page (roff)", NULL},
     {NULL},
@@ -229,6 +271,12 @@ const OptionSet OPTION_SETS[] = {
     {OPTIONS_ENV, "Environments", env_entries},
     {OPTIONS_CONFIRM, "Confirmation", confirm_entries},
     {OPTIONS_DUE, "Confirmation", due_entries},
+    {OPTIONS_EVENTS, "Which events", events_entries},
+    {OPTIONS_WAIT, "What for", wait_entries},
+    {OPTIONS_SHUTDOWN, "How", shutdown_entries},
+    {OPTIONS_TIME, "How long", time_entries},
+    {OPTIONS_REMOTE, "Trust", remote_entries},
+    {OPTIONS_TRUST, "Client", trust_entries},
     {OPTIONS_HELP, "Other forms", help_entries},
     {OPTIONS_ALL, "All", all_entries},
     {OPTIONS_DUMP, "Files", dump_entries},

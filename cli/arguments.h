@@ -29,11 +29,17 @@ typedef enum {
     OPTIONS_ENV = 1 << 20,      /* --name, --ttl, --owner, --expired, --baseline, --save */
     OPTIONS_CONFIRM = 1 << 21,  /* --confirm-within */
     OPTIONS_DUE = 1 << 22,      /* --when-due */
+    OPTIONS_EVENTS = 1 << 23,   /* -f, --type */
+    OPTIONS_WAIT = 1 << 24,     /* --for, --timeout */
+    OPTIONS_TIME = 1 << 25,     /* --timeout alone */
+    OPTIONS_SHUTDOWN = 1 << 26, /* --force */
+    OPTIONS_REMOTE = 1 << 27,   /* --accept-certificate, --password */
+    OPTIONS_TRUST = 1 << 28,    /* --name */
 } OptionSets;
 
 typedef struct {
     /* common */
-    gboolean help, quiet, verbose, no_input;
+    gboolean help, quiet, verbose, no_input, local;
     char *dir, *project, *format;
     /* input and selection */
     char **files, **only, **exclude;
@@ -56,6 +62,11 @@ typedef struct {
     gboolean preseed, plan, dump, automatic;
     gboolean terminal, no_terminal;
     char **env;
+    gboolean follow;
+    char **types;
+    char *condition;
+    gboolean accept_certificate;
+    char *password;
     char *cwd;
     gboolean man, watch;
     char *name, *ttl, *lease_owner, *baseline;

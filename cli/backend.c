@@ -1,5 +1,7 @@
 #include "backend_class.h"
 
+#include "error.h"
+
 void proposal_free(Proposal *proposal)
 {
     if (proposal == NULL)
@@ -119,6 +121,14 @@ gboolean backend_confirm(Backend *backend, gint64 number, GError **error)
 gboolean backend_own(Backend *backend, const GPtrArray *keys, const char *owner, GError **error)
 {
     return backend->class->own(backend, keys, owner, error);
+}
+
+char *backend_token(Backend *backend, const char *name, GError **error)
+{
+    if (backend->class->token != NULL)
+        return backend->class->token(backend, name, error);
+    error_set(error, ERR_UNAVAILABLE, "a token lives in the daemon, and none listens here");
+    return NULL;
 }
 
 gboolean backend_exec(Backend *backend, const Object *object, const Program *program,

@@ -33,6 +33,11 @@ typedef enum {
 
 /* The engine of this process on a state directory (engine_open). */
 Backend *backend_engine(const char *dir, BackendFlags flags, GError **error);
+/* The server that `remote` (may be NULL) names; else the daemon that listens on unix.socket of the
+ * state directory; the engine of this process when
+ * none does, or with `local`. A socket that is not ours to open is ERR_PERMISSION. */
+Backend *backend_choose(const char *remote, const char *dir, gboolean local, BackendFlags flags,
+                        GError **error);
 void backend_free(Backend *backend);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Backend, backend_free)
 
@@ -75,5 +80,7 @@ gboolean backend_purge(Backend *backend, const char *key, gboolean all, guint *r
                        GError **error);
 gboolean backend_confirm(Backend *backend, gint64 number, GError **error);
 gboolean backend_own(Backend *backend, const GPtrArray *keys, const char *owner, GError **error);
+/* A token that lets one client in (AUTH-29, AUTH-30). Newly allocated; NULL with an error. */
+char *backend_token(Backend *backend, const char *name, GError **error);
 gboolean backend_exec(Backend *backend, const Object *object, const Program *program,
                       int *ret_status, GError **error);

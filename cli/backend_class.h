@@ -25,6 +25,7 @@ typedef struct {
                       GError **error);
     gboolean (*confirm)(Backend *backend, gint64 number, GError **error);
     gboolean (*own)(Backend *backend, const GPtrArray *keys, const char *owner, GError **error);
+    char *(*token)(Backend *backend, const char *name, GError **error);
     gboolean (*exec)(Backend *backend, const Object *object, const Program *program,
                      int *ret_status, GError **error);
 } BackendClass;

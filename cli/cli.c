@@ -4,6 +4,7 @@
 
 #include "error.h"
 #include "output.h"
+#include "remotes.h"
 #include "select.h"
 
 char *cli_directory(const Cli *cli)
@@ -46,6 +47,55 @@ static ProgressKind progress_kind(const Cli *cli)
     return message_is_terminal() && !output_is_verbose() ? PROGRESS_BAR : PROGRESS_LINES;
 }
 
+const char *cli_remote(const Cli *cli)
+{
+    const char *name = cli->remote != NULL ? cli->remote : g_getenv("BERTH_REMOTE");
+
+    if (cli->args->local)
+        return NULL;
+    return name != NULL && *name != '\0' ? name : cli->default_remote;
+}
+
+/* "NAME:" before the first colon of a word. NULL: none that is a remote. Newly allocated. */
+static char *prefix_of(const json_t *remotes, const char *word)
+{
+    const char *colon = strchr(word, ':');
+    g_autofree char *name = colon != NULL ? g_strndup(word, (gsize)(colon - word)) : NULL;
+
+    return name != NULL && remotes_has(remotes, name) ? g_steal_pointer(&name) : NULL;
+}
+
+gboolean cli_take_remote(Cli *cli, GError **error)
+{
+    g_autoptr(json_t) remotes = remotes_read(error);
+    g_autoptr(GStrvBuilder) left = g_strv_builder_new();
+    const char *chosen = json_member_string(remotes, "default");
+
+    if (remotes == NULL)
+        return FALSE;
+    if (strcmp(chosen, "local") != 0)
+        cli->default_remote = g_strdup(chosen);
+    for (guint i = 0; cli->words[i] != NULL; i++) {
+        /* What follows the first word of a command like exec is not ours. */
+        g_autofree char *name =
+            cli->command->posix && i > 0 ? NULL : prefix_of(remotes, cli->words[i]);
+        const char *rest = name != NULL ? cli->words[i] + strlen(name) + 1 : cli->words[i];
+
+        if (name != NULL && cli->remote != NULL && strcmp(name, cli->remote) != 0)
+            return error_set(error, ERR_USAGE, "%s: and %s: are two servers; one at a time",
+                             cli->remote, name);
+        if (name != NULL) {
+            g_free(cli->remote);
+            cli->remote = g_strdup(name);
+        }
+        if (name == NULL || *rest != '\0')
+            g_strv_builder_add(left, rest);
+    }
+    g_strfreev(cli->words);
+    cli->words = g_strv_builder_end(left);
+    return TRUE;
+}
+
 gboolean cli_open(Cli *cli, BackendFlags flags, GError **error)
 {
     g_autofree char *dir = NULL;
@@ -55,7 +105,7 @@ gboolean cli_open(Cli *cli, BackendFlags flags, GError **error)
     dir = cli_directory(cli);
     if (cli->args->no_wait_lock)
         flags |= BACKEND_NO_WAIT;
-    cli->backend = backend_engine(dir, flags, error);
+    cli->backend = backend_choose(cli_remote(cli), dir, cli->args->local, flags, error);
     if (cli->backend == NULL)
         return FALSE;
     cli->progress = progress_new(progress_kind(cli));
@@ -94,5 +144,7 @@ void cli_clear(Cli *cli)
     g_clear_pointer(&cli->progress, progress_free);
     g_clear_pointer(&cli->backend, backend_free);
     g_clear_pointer(&cli->policies, json_decref);
+    g_clear_pointer(&cli->remote, g_free);
+    g_clear_pointer(&cli->default_remote, g_free);
     g_clear_pointer(&cli->words, g_strfreev);
 }

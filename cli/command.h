@@ -39,11 +39,13 @@ extern const char *const COMMANDS_NOT_YET[];
 struct Cli {
     const Command *command;
     Arguments *args;
-    char **words;       /* what is left after the options */
-    Backend *backend;   /* once cli_open was called */
-    Progress *progress; /* as long as the backend */
-    json_t *policies;   /* of --policy: {NAME: body}; NULL without */
-    int status;         /* exit status of a command that did not fail */
+    char **words;         /* what is left after the options */
+    char *remote;         /* that NAME: named; NULL */
+    char *default_remote; /* that is asked when none is named; NULL: this machine */
+    Backend *backend;     /* once cli_open was called */
+    Progress *progress;   /* as long as the backend */
+    json_t *policies;     /* of --policy: {NAME: body}; NULL without */
+    int status;           /* exit status of a command that did not fail */
 };
 
 const Command *command_find(const char *name); /* NULL when there is none */
@@ -57,6 +59,10 @@ gboolean cli_open(Cli *cli, BackendFlags flags, GError **error);
 const Snapshot *cli_model(Cli *cli, BackendFlags flags, GError **error);
 /* What a command that changes something unless --dry-run has to ask for. */
 BackendFlags cli_writes(const Cli *cli);
+/* The server to ask; NULL: this machine. Borrowed. */
+const char *cli_remote(const Cli *cli);
+/* Takes NAME: off the words, for all commands but 'remote' itself. */
+gboolean cli_take_remote(Cli *cli, GError **error);
 /* The state directory, absolute. Newly allocated. */
 char *cli_directory(const Cli *cli);
 /* --project or "default". */
@@ -106,6 +112,12 @@ gboolean command_confirm(Cli *cli, GError **error);
 gboolean command_revert(Cli *cli, GError **error);
 gboolean command_exec(Cli *cli, GError **error);
 gboolean command_doctor(Cli *cli, GError **error);
+gboolean command_trust(Cli *cli, GError **error);
+gboolean command_remote(Cli *cli, GError **error);
+gboolean command_wait(Cli *cli, GError **error);
+gboolean command_events(Cli *cli, GError **error);
+gboolean command_waitready(Cli *cli, GError **error);
+gboolean command_shutdown(Cli *cli, GError **error);
 gboolean command_version(Cli *cli, GError **error);
 gboolean command_help(Cli *cli, GError **error);
 gboolean command_completion(Cli *cli, GError **error);

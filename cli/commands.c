@@ -150,6 +150,40 @@ static const Command history_commands[] = {
     {NULL},
 };
 
+static const Command daemon_commands[] = {
+    {"wait", "OBJ", "Wait until an object is as it should be",
+     "ready: it is stored and the host shows what it should; an instance runs, and has an address "
+     "when "
+     "it is on a managed network. converged: the host shows what is stored of it. absent: it is no "
+     "longer "
+     "stored. condition=NAME: that condition holds. Exit 6 when the time is over.",
+     NULL, OPTIONS_WAIT | OPTIONS_TIME, 1, 1, FALSE, command_wait},
+    {"events", "", "Print what the daemon tells of, as it happens", NULL, "text|json|yaml",
+     OPTIONS_EVENTS | OPTIONS_FORMAT, 0, 0, FALSE, command_events},
+    {"remote", "list|add|switch|remove [NAME [ADDRESS|TOKEN]]",
+     "Servers that commands can ask instead of this machine",
+     "NAME: before an object, or alone, has a command ask that server by HTTPS: 'berth get "
+     "lab:instance', 'berth apply lab: -f berth.yaml'. 'switch' makes a server the one that is "
+     "asked by "
+     "default; $BERTH_REMOTE goes before that. 'add' shows the server's certificate, and has it "
+     "know ours "
+     "by a token or its trust password.",
+     "table|json|yaml|csv", OPTIONS_REMOTE | OPTIONS_FORMAT, 1, 3, FALSE, command_remote},
+    {"trust", "list|show|add|remove [FINGERPRINT|FILE]",
+     "Clients that may connect from other machines",
+     "A client is known by its certificate. 'add FILE' adds one; 'add --name NAME' prints a token "
+     "with "
+     "which a client can add its own, once.",
+     "table|json|yaml|csv", OPTIONS_TRUST | OPTIONS_FORMAT, 1, 2, FALSE, command_trust},
+    {"waitready", "", "Wait until the daemon answers and instances are started",
+     "Exit 6 when the time is over.", NULL, OPTIONS_TIME, 0, 0, FALSE, command_waitready},
+    {"shutdown", "", "Stop all instances and the daemon, as when the host goes down",
+     "Instances come back with the daemon. Exit 6 when the time is over; the daemon goes on with "
+     "it.",
+     NULL, OPTIONS_SHUTDOWN | OPTIONS_TIME, 0, 0, FALSE, command_shutdown},
+    {NULL},
+};
+
 static const Command other_commands[] = {
     {"doctor", "", "Check whether this host has what berth needs",
      "Exit 1 when something is missing.", "text|json", OPTIONS_FORMAT, 0, 0, FALSE, command_doctor},
@@ -162,17 +196,21 @@ static const Command other_commands[] = {
 };
 
 const CommandGroup COMMAND_GROUPS[] = {
-    {"State files", state_commands}, {"Changing the host", change_commands},
-    {"Looking", look_commands},      {"History and ownership", history_commands},
-    {"Other", other_commands},       {NULL, NULL},
+    {"State files", state_commands},
+    {"Changing the host", change_commands},
+    {"Looking", look_commands},
+    {"History and ownership", history_commands},
+    {"With the daemon", daemon_commands},
+    {"Other", other_commands},
+    {NULL, NULL},
 };
 
 const char *const COMMANDS_NOT_YET[] = {
-    "bundle",  "config",  "console", "copy",    "create",   "delete",  "events",  "export",
-    "file",    "hold",    "holds",   "image",   "import",   "info",    "launch",  "list",
-    "lock",    "monitor", "move",    "network", "pause",    "profile", "project", "publish",
-    "rebuild", "rename",  "restart", "restore", "snapshot", "source",  "start",   "stop",
-    "storage", "unhold",  "wait",    NULL};
+    "bundle",  "config",  "console", "copy",    "create",  "delete",  "export",
+    "file",    "hold",    "holds",   "image",   "import",  "info",    "launch",
+    "list",    "lock",    "monitor", "move",    "network", "pause",   "profile",
+    "project", "publish", "rebuild", "rename",  "restart", "restore", "snapshot",
+    "source",  "start",   "stop",    "storage", "unhold",  NULL};
 
 const Command *command_find(const char *name)
 {

@@ -299,6 +299,20 @@ static void check_room(Build *build)
     }
 }
 
+static gint compare_positions(gconstpointer a, gconstpointer b)
+{
+    guint first = *(const guint *)a, second = *(const guint *)b;
+
+    return first < second ? -1 : first > second;
+}
+
+/* They come from sets: the same plan has to be the same bytes (EN-21). */
+static void sort_positions(const Plan *plan)
+{
+    for (guint i = 0; i < plan->steps->len; i++)
+        g_array_sort(((const PlanStep *)plan->steps->pdata[i])->after, compare_positions);
+}
+
 void planner_add_steps(Planner *planner, const Order *order, GHashTable *changes)
 {
     Build build = {planner, order};
@@ -311,6 +325,7 @@ void planner_add_steps(Planner *planner, const Order *order, GHashTable *changes
     g_ptr_array_sort_with_data(planner->plan->steps, compare_steps, (gpointer)order);
     for (int phase = 0; phase < PHASE_MAX; phase++)
         link_phase(&build, (Phase)phase);
+    sort_positions(planner->plan);
     list_irreversible(&build);
     check_room(&build);
 }

@@ -1,38 +1,10 @@
-/* The two sides of the opening handshake of websockets (RFC 6455, 4). */
-#include <errno.h>
-#include <gnutls/crypto.h>
-#include <poll.h>
+/* The server's side of the opening handshake of websockets (RFC 6455, 4). */
 #include <string.h>
 
 #include "error.h"
+#include "http/handshake.h"
+#include "http/request.h"
 #include "http/websocket.h"
-
-#define ANSWER_BYTES (16 * 1024)
-#define ANSWER_WAIT (10 * G_USEC_PER_SEC)
-#define KEY_BYTES 16
-
-/* What proves that the server has read the key. Newly allocated. */
-static char *accept_of(const char *key)
-{
-    g_autofree char *text = g_strconcat(key, "258EAFA5-E914-47DA-95CA-C5AB0DC85B11", NULL);
-    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA1);
-    guint8 digest[20];
-    gsize length = sizeof digest;
-
-    g_checksum_update(sum, (const guchar *)text, -1);
-    g_checksum_get_digest(sum, digest, &length);
-    return g_base64_encode(digest, length);
-}
-
-static gboolean has_token(const char *list, const char *token)
-{
-    g_auto(GStrv) parts = g_strsplit(list != NULL ? list : "", ",", -1);
-
-    for (char **part = parts; *part != NULL; part++)
-        if (g_ascii_strcasecmp(g_strstrip(*part), token) == 0)
-            return TRUE;
-    return FALSE;
-}
 
 static gboolean is_key(const char *key)
 {
@@ -52,8 +24,8 @@ gboolean websocket_upgrade(Request *request, void (*upgraded)(Stream *stream, vo
     g_autofree char *accept = NULL;
 
     if (strcmp(request_method(request), "GET") != 0 ||
-        !has_token(request_header(request, "Upgrade"), "websocket") ||
-        !has_token(request_header(request, "Connection"), "upgrade"))
+        !handshake_has_token(request_header(request, "Upgrade"), "websocket") ||
+        !handshake_has_token(request_header(request, "Connection"), "upgrade"))
         return error_set(error, ERR_INVALID,
                          "this address is a websocket: send GET with 'Connection: Upgrade' and "
                          "'Upgrade: websocket'");
@@ -64,119 +36,8 @@ gboolean websocket_upgrade(Request *request, void (*upgraded)(Stream *stream, vo
     if (!is_key(key))
         return error_set(error, ERR_INVALID,
                          "the header 'Sec-WebSocket-Key' has to be %d bytes in base64", KEY_BYTES);
-    accept = accept_of(key);
+    accept = handshake_accept(key);
     request_upgrade(request, "websocket",
                     (const char *const[]){"Sec-WebSocket-Accept", accept, NULL}, upgraded, data);
     return TRUE;
-}
-
-static gboolean wait_for(Stream *stream, short events, gint64 deadline, GError **error)
-{
-    struct pollfd poll_fd = {stream_fd(stream), events, 0};
-    gint64 left = (deadline - g_get_monotonic_time()) / 1000;
-
-    if (left <= 0 || (poll(&poll_fd, 1, (int)left) < 0 && errno != EINTR))
-        return error_set(error, ERR_UNAVAILABLE,
-                         "the server does not answer the request for a websocket");
-    return TRUE;
-}
-
-static gboolean send_all(Stream *stream, const char *text, gint64 deadline, GError **error)
-{
-    for (gsize length = strlen(text); length > 0;) {
-        gssize put = stream_write(stream, text, length);
-
-        if (put < 0 && errno != EAGAIN)
-            return error_errno(error, errno, "ask for a websocket");
-        if (put < 0 && !wait_for(stream, POLLOUT, deadline, error))
-            return FALSE;
-        text += MAX(put, 0);
-        length -= (gsize)MAX(put, 0);
-    }
-    return TRUE;
-}
-
-/* The header of the answer up to its empty line; what came behind it goes back into the stream. */
-static char *read_answer(Stream *stream, gint64 deadline, GError **error)
-{
-    g_autoptr(GString) text = g_string_new(NULL);
-    char buffer[2048];
-
-    while (text->len < ANSWER_BYTES) {
-        gssize got = stream_read(stream, buffer, sizeof buffer);
-        const char *stop;
-
-        if (got == 0 || (got < 0 && errno != EAGAIN)) {
-            error_set(error, ERR_UNAVAILABLE,
-                      "the server closed the connection instead of opening a websocket");
-            return NULL;
-        }
-        if (got < 0) {
-            if (!wait_for(stream, POLLIN, deadline, error))
-                return NULL;
-            continue;
-        }
-        g_string_append_len(text, buffer, got);
-        stop = g_strstr_len(text->str, (gssize)text->len, "\r\n\r\n");
-        if (stop != NULL) {
-            gsize length = (gsize)(stop - text->str);
-
-            stream_unread(stream, stop + 4, text->len - length - 4);
-            return g_strndup(text->str, length);
-        }
-    }
-    error_set(error, ERR_INVALID, "the header of the server's answer is longer than %d bytes",
-              ANSWER_BYTES);
-    return NULL;
-}
-
-static const char *field_of(char **lines, const char *name)
-{
-    gsize length = strlen(name);
-
-    for (char **line = lines; *line != NULL; line++)
-        if (g_ascii_strncasecmp(*line, name, length) == 0 && (*line)[length] == ':')
-            return g_strstrip(*line + length + 1);
-    return NULL;
-}
-
-static gboolean check_answer(const char *text, const char *key, GError **error)
-{
-    g_auto(GStrv) lines = g_strsplit(text, "\r\n", -1);
-    g_autofree char *accept = accept_of(key);
-
-    if (!g_str_has_prefix(lines[0], "HTTP/1.1 101"))
-        return error_set(error, ERR_REFUSED, "the server does not open a websocket: %s", lines[0]);
-    if (!has_token(field_of(lines + 1, "Upgrade"), "websocket") ||
-        !has_token(field_of(lines + 1, "Connection"), "upgrade") ||
-        g_strcmp0(field_of(lines + 1, "Sec-WebSocket-Accept"), accept) != 0)
-        return error_set(
-            error, ERR_INVALID,
-            "what answers is no websocket server: the proof of the handshake is wrong");
-    return TRUE;
-}
-
-gboolean websocket_connect(Stream *stream, const char *host, const char *target, Headers headers,
-                           GError **error)
-{
-    gint64 deadline = g_get_monotonic_time() + ANSWER_WAIT;
-    g_autoptr(GString) text = g_string_new(NULL);
-    guint8 random[KEY_BYTES];
-    g_autofree char *key = NULL;
-    g_autofree char *answer = NULL;
-
-    gnutls_rnd(GNUTLS_RND_NONCE, random, sizeof random);
-    key = g_base64_encode(random, sizeof random);
-    g_string_append_printf(
-        text,
-        "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n",
-        target, host, key);
-    for (; headers != NULL && headers[0] != NULL; headers += 2)
-        g_string_append_printf(text, "%s: %s\r\n", headers[0], headers[1]);
-    g_string_append(text, "\r\n");
-    if (!send_all(stream, text->str, deadline, error))
-        return FALSE;
-    answer = read_answer(stream, deadline, error);
-    return answer != NULL && check_answer(answer, key, error);
 }

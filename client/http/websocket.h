@@ -2,10 +2,11 @@
  * thread of that context. */
 #pragma once
 
-#include "http/request.h"
+#include "http/headers.h"
 #include "http/stream.h"
 
 typedef struct WebSocket WebSocket;
+typedef struct Request Request; /* of a server: http/request.h */
 
 /* All are called in the context; any may free the websocket. */
 typedef struct {

@@ -250,3 +250,24 @@ void certificate_facts_clear(CertificateFacts *facts)
 {
     g_clear_pointer(&facts->common_name, g_free);
 }
+
+char *certificate_pin(GBytes *der, GError **error)
+{
+    gsize size;
+    const unsigned char *bytes = g_bytes_get_data(der, &size);
+    g_autoptr(X509) certificate = d2i_X509(NULL, &bytes, (long)size);
+    guint8 digest[EVP_MAX_MD_SIZE];
+    unsigned char *key = NULL;
+    guint length = 0;
+    int key_size =
+        certificate != NULL ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &key) : -1;
+    gboolean done =
+        key_size > 0 && EVP_Digest(key, (size_t)key_size, digest, &length, EVP_sha256(), NULL) == 1;
+    g_autofree char *text = done ? g_base64_encode(digest, length) : NULL;
+
+    OPENSSL_free(key);
+    if (done)
+        return g_strdup_printf("sha256//%s", text);
+    fail(error, "read the certificate's key");
+    return NULL;
+}
