@@ -314,7 +314,7 @@ Test(rules, instance_source)
         "source", "not both");
     REFUSED(KIND_INSTANCE, "c",
             "{'source': {'type': 'copy', 'source': 'd'}, 'profiles': [], 'devices': {" ROOT "}}",
-            "source/type", "not supported by this build");
+            "source/type", "cannot be declared");
     REFUSED(KIND_INSTANCE, "c", "{'type': 'virtual-machine', " FROM ", 'devices': {" ROOT "}}",
             "type", "virtual machines");
     REFUSED(KIND_INSTANCE, "c", "{'stateful': true, " FROM ", 'devices': {" ROOT "}}", "stateful",
