@@ -12,6 +12,7 @@
 #include "lifecycle.h"
 #include "log.h"
 #include "notifier.h"
+#include "source_control.h"
 #include "warning.h"
 
 #define WORKERS 64 /* requests that wait at a time: for locks of each other, mostly */
@@ -62,12 +63,14 @@ void daemon_free(Daemon *daemon)
     http_server_free(http);
     if (daemon->workers != NULL)
         g_thread_pool_free(daemon->workers, FALSE, TRUE);
+    source_control_stop(daemon->sources);
     if (daemon->background != NULL)
         g_thread_pool_free(daemon->background, FALSE, TRUE);
     operations_free(daemon->operations);
     keeper_free(daemon->keeper);
     notifier_free(daemon->notifier);
     conditions_free(daemon->conditions);
+    source_control_free(daemon->sources);
     engine_close(daemon->engine);
     log_to_events(NULL);
     events_free(daemon->events);
@@ -108,6 +111,7 @@ void daemon_follow_model(Daemon *daemon)
             g_warning("the server does not listen as configured: %s", error->message);
     }
     deadlines_follow(daemon);
+    source_control_follow(daemon->sources);
 }
 
 gboolean daemon_apply(Daemon *daemon, const Caller *caller, const ApplyOptions *options,

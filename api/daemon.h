@@ -11,6 +11,7 @@
 typedef struct Conditions Conditions;
 typedef struct Keeper Keeper;
 typedef struct Notifier Notifier;
+typedef struct SourceControl SourceControl;
 
 typedef enum { DAEMON_STARTING, DAEMON_READY, DAEMON_STOPPING } DaemonPhase;
 
@@ -25,7 +26,8 @@ typedef struct {
     GThreadPool *background; /* for what the context must not wait for; see context.h */
     GMutex following;        /* the listeners are made to fit the model, or end */
     HttpServer *http;
-    Listeners *listeners; /* for other machines */
+    Listeners *listeners;   /* for other machines */
+    SourceControl *sources; /* NULL before the daemon is up */
     Conditions *conditions;
     Notifier *notifier; /* of conditions */
     Keeper *keeper;     /* sees to it that the host stays as it is stored */

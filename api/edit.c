@@ -7,6 +7,7 @@
 #include "error.h"
 #include "refs.h"
 #include "secrets.h"
+#include "source_edit.h"
 #include "wire.h"
 #include "wire_instance.h"
 
@@ -279,6 +280,11 @@ static gboolean check_match(const Edit *edit, const Object *stored, GError **err
     return edit->call == NULL || call_matches(edit->call, etag, error);
 }
 
+static const char *caller_of(const Edit *edit)
+{
+    return edit->call != NULL ? edit->call->caller->username : "";
+}
+
 Plan *edit_plan(Engine *engine, void *data, GError **error)
 {
     const Edit *edit = data;
@@ -289,6 +295,8 @@ Plan *edit_plan(Engine *engine, void *data, GError **error)
     /* An edit never restarts anything: what needs that is in force later (EN-22). */
     PlanOptions options = {.forbid_restart = TRUE};
     g_autoptr(Object) empty = NULL;
+    g_autoptr(json_t) notes = NULL;
+    g_autoptr(Plan) plan = NULL;
     Object *wanted = NULL;
 
     if (edit->body != NULL && !check_body(edit->body, error))
@@ -324,9 +332,15 @@ Plan *edit_plan(Engine *engine, void *data, GError **error)
         return NULL;
     if (wanted != NULL)
         g_ptr_array_add(objects, wanted);
+    if (edit->mode != EDIT_CREATE &&
+        !source_edit_check(engine, stored, wanted, caller_of(edit), &notes, error))
+        return NULL;
     if (edit->kind == KIND_PROJECT && edit->mode != EDIT_REPLACE && edit->mode != EDIT_MERGE)
         project_add_profile(model, stored, wanted, objects, keys);
-    return engine_plan_change(engine, objects, keys, &options, error);
+    plan = engine_plan_change(engine, objects, keys, &options, error);
+    if (plan != NULL)
+        plan->notes = g_steal_pointer(&notes);
+    return g_steal_pointer(&plan);
 }
 
 gboolean edit_run(Call *call, EditMode mode, KindId kind, const char *name, const json_t *body,

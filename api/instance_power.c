@@ -6,6 +6,7 @@
 #include "instance/record.h"
 #include "instance/status.h"
 #include "instance/stop.h"
+#include "source_edit.h"
 #include "warning.h"
 #include "wire.h"
 
@@ -76,13 +77,23 @@ gboolean power_action_applies(Daemon *daemon, const Object *object, PowerAction 
 typedef struct {
     const char *key;
     Power power;
+    const char *by; /* who asks for the state to last; NULL: nobody, as when the host goes down */
 } Wish;
 
 static Plan *plan_power(Engine *engine, void *data, GError **error)
 {
     const Wish *wish = data;
+    const Object *stored = snapshot_get(engine_stored(engine), wish->key);
+    g_autoptr(json_t) notes = NULL;
+    Plan *plan;
 
-    return engine_plan_power(engine, wish->key, &wish->power, error);
+    if (wish->by != NULL && stored != NULL &&
+        !source_edit_check_power(engine, stored, wish->power.state, wish->by, &notes, error))
+        return NULL;
+    plan = engine_plan_power(engine, wish->key, &wish->power, error);
+    if (plan != NULL)
+        plan->notes = g_steal_pointer(&notes);
+    return plan;
 }
 
 static Plan *plan_delete(Engine *engine, void *data, GError **error)
@@ -143,12 +154,13 @@ static void hurry(Daemon *daemon, const Object *object)
 }
 
 static gboolean stop(Daemon *daemon, const Object *object, const PowerChange *change,
-                     const char *cause, GError **error)
+                     const char *cause, const char *by, GError **error)
 {
     gint64 timeout = change->timeout == 0 ? 1 : change->timeout; /* the signal needs some time */
     Wish wish = {
         object->key,
-        {.state = "stopped", .force = change->force, .timeout = timeout, .brief = change->brief}};
+        {.state = "stopped", .force = change->force, .timeout = timeout, .brief = change->brief},
+        by};
 
     if (change->force)
         hurry(daemon, object);
@@ -162,7 +174,8 @@ gboolean instance_power(Daemon *daemon, const Caller *caller, const char *key,
     g_autofree char *cause = g_strdup_printf("api %s", ACTIONS[change->action].word);
     const char *event = ACTIONS[change->action].event;
     const char *problem;
-    Wish wish = {key, {.state = "running", .timeout = POWER_TIMEOUT_OF_INSTANCE}};
+    const char *by = caller != NULL && !change->brief ? caller->username : NULL;
+    Wish wish = {key, {.state = "running", .timeout = POWER_TIMEOUT_OF_INSTANCE}, by};
 
     if (object == NULL)
         return error_set(error, ERR_NOT_FOUND, "Instance not found");
@@ -171,12 +184,12 @@ gboolean instance_power(Daemon *daemon, const Caller *caller, const char *key,
         return error_set(error, ERR_INVALID, "%s", problem);
     switch (change->action) {
     case POWER_STOP:
-        if (!stop(daemon, object, change, cause, error))
+        if (!stop(daemon, object, change, cause, by, error))
             return FALSE;
         tell(daemon, caller, object, change->force ? "instance-stopped" : event);
         return change->brief || delete_ephemeral(daemon, caller, object, error);
     case POWER_RESTART:
-        if (!stop(daemon, object, change, cause, error))
+        if (!stop(daemon, object, change, cause, NULL, error))
             return FALSE;
         break;
     case POWER_FREEZE:

@@ -18,6 +18,7 @@
 #include "keeper.h"
 #include "log.h"
 #include "service.h"
+#include "source_control.h"
 #include "store_watch.h"
 
 #define LAST_SECONDS 10
@@ -126,6 +127,7 @@ static gboolean serve(const Options *options, GError **error)
     if (watch == NULL)
         return FALSE;
     daemon_follow_model(daemon);
+    daemon->sources = source_control_new(daemon);
     housekeeping_start(daemon);
     daemon->keeper = keeper_new(daemon, (guint)MAX(options->scan, 0), error);
     if (daemon->keeper == NULL)

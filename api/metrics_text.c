@@ -84,6 +84,14 @@ static const Series SERIES[] = {
     {"berth_rollbacks_total", "The number of transactions that failed and were undone.", "berth",
      NULL},
     {"berth_last_success_timestamp_seconds", "When the last transaction succeeded.", "berth", NULL},
+    /* EN-48 */
+    {"berth_source_ready", "Whether what a source wants is in force.", "source", NULL},
+    {"berth_source_failures", "Rounds of a source that failed since the last success.", "source",
+     NULL},
+    {"berth_source_last_success_seconds", "When a source was last found in force, since the epoch.",
+     "source", NULL},
+    {"berth_source_revision_age_seconds", "How old the revision of a source in force is.", "source",
+     NULL},
 };
 
 /* What only grows is a counter; LXD calls one of its gauges a total. */

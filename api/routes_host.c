@@ -12,6 +12,7 @@
 #include "keeper.h"
 #include "metrics_text.h"
 #include "resources/resources.h"
+#include "source_sync.h"
 
 #define CACHE_SECONDS 8 /* MET-06 */
 
@@ -142,6 +143,35 @@ static void add_project(Metrics *metrics, Call *call, const char *project)
                              json_string_value(json_array_get(one, 1)), json_array_get(one, 2));
 }
 
+static double number_at(const json_t *status, const char *path)
+{
+    return (double)json_integer_value(json_at(status, path));
+}
+
+/* EN-48. Sources are the host's own: of no project. */
+static void add_sources(Metrics *metrics, Call *call)
+{
+    guint first, count;
+
+    snapshot_range(call->model, KIND_SOURCE, "", &first, &count);
+    for (guint i = first; i < first + count; i++) {
+        const char *name = snapshot_at(call->model, i)->id.name;
+        g_autoptr(json_t) status = source_status(call->daemon->engine, name, NULL);
+        g_autoptr(json_t) labels = json_pack("{s:s}", "name", name);
+        gboolean ready =
+            number_at(status, "last_success") > 0 && json_member_string(status, "error") == NULL;
+
+        metrics_add(metrics, "berth_source_ready", labels, ready);
+        metrics_add(metrics, "berth_source_failures", labels, number_at(status, "failures"));
+        metrics_add(metrics, "berth_source_last_success_seconds", labels,
+                    number_at(status, "last_success"));
+        if (json_object_get(status, "in_force") != NULL)
+            metrics_add(metrics, "berth_source_revision_age_seconds", labels,
+                        (double)g_get_real_time() / G_USEC_PER_SEC -
+                            number_at(status, "in_force/time"));
+    }
+}
+
 /* AUTH-37, AUTH-84. */
 static gboolean may_measure(const Call *call)
 {
@@ -198,6 +228,8 @@ static gboolean metrics(Call *call, GError **error)
     }
     if (only == NULL && (call->caller->admin || call->caller->metrics || !call->caller->trusted))
         add_figures(page, call->daemon);
+    if (only == NULL && (call->caller->admin || call->caller->metrics))
+        add_sources(page, call);
     text = metrics_text(page);
     bytes = g_bytes_new_take(text, strlen(text));
     request_answer(call->request, 200, headers, bytes);

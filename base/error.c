@@ -29,6 +29,7 @@ static const struct {
     [ERR_PERMISSION] = {"permission", 77, 403, FALSE},
     [ERR_INTERRUPTED] = {"interrupted", 130, 500, TRUE},
     [ERR_NOT_IMPLEMENTED] = {"not-implemented", 1, 501, FALSE},
+    [ERR_OWNED] = {"owned", 7, 409, FALSE},
 };
 
 static ErrorCode error_code(const GError *error)

@@ -24,6 +24,7 @@ typedef enum {
     ERR_PERMISSION,          /* not permitted                                          exit 77 */
     ERR_INTERRUPTED,         /* cancelled by the user; undone                          exit 130 */
     ERR_NOT_IMPLEMENTED,     /* the API has the path, but not this method (API-007)   exit 1 */
+    ERR_OWNED,               /* a source owns it, and refuses edits                    exit 7 */
     ERR_MAX
 } ErrorCode;
 

@@ -105,3 +105,29 @@ void json_wipe_freed(void)
 {
     json_set_alloc_funcs(malloc, wipe);
 }
+
+gboolean json_put_at(json_t *root, const char *path, const json_t *value)
+{
+    g_auto(GStrv) parts = json_path_split(path);
+    guint count = g_strv_length(parts);
+    json_t *at = root;
+
+    for (guint i = 0; i + 1 < count; i++) {
+        json_t *next = json_object_get(at, parts[i]);
+
+        if (next == NULL && value == NULL)
+            return TRUE;
+        if (next == NULL) {
+            next = json_object();
+            json_object_set_new(at, parts[i], next);
+        }
+        at = next;
+    }
+    if (count == 0 || !json_is_object(at))
+        return FALSE;
+    if (value != NULL)
+        json_object_set_new(at, parts[count - 1], json_deep_copy(value));
+    else
+        json_object_del(at, parts[count - 1]);
+    return TRUE;
+}

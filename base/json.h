@@ -16,6 +16,10 @@ char **json_path_split(const char *path);
 /* Value at a path of json_path_part()s below `root`, borrowed; NULL when any part is missing. */
 json_t *json_at(const json_t *root, const char *path);
 
+/* Puts a copy of `value` at a path below `root`, with objects on the way; NULL takes what is there out. FALSE when something
+ * on the way is no object. */
+gboolean json_put_at(json_t *root, const char *path, const json_t *value);
+
 /* String at `path`, borrowed, or NULL when it is missing or no string. */
 const char *json_string_at(const json_t *root, const char *path);
 

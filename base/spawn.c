@@ -18,6 +18,7 @@
 #define OUTPUT_MAX (64u << 20) /* of stdout; more is an error */
 #define TAIL_MAX 2048u         /* of stderr, kept for the error */
 #define TICK_MS 100
+#define CANCEL_MS 200 /* between two looks at `cancel` */
 
 /* Searched after PATH: a user's shell often lacks the folders with the tools that we need. */
 #define SEARCH_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -166,7 +167,22 @@ static void drain(Fd *fd, GString *text, gsize limit, gboolean keep_tail)
     }
 }
 
-/* Collects output until the child ends. FALSE when the deadline passed first. */
+static gboolean is_cancelled(volatile gint *cancel)
+{
+    return cancel != NULL && g_atomic_int_get(cancel) != 0;
+}
+
+/* Until the next look at what else there is. */
+static int wait_ms(const SpawnOptions *options, gint64 left)
+{
+    if (options->tick != NULL)
+        left = MIN(left, TICK_MS);
+    if (options->cancel != NULL)
+        left = MIN(left, CANCEL_MS);
+    return (int)MIN(left, G_MAXINT);
+}
+
+/* Collects output until the child ends. FALSE when the deadline or a cancel came first. */
 static gboolean collect(const SpawnOptions *options, int pidfd, Fd *out, Fd *err, guint timeout_ms,
                         GString *output, GString *tail)
 {
@@ -178,10 +194,9 @@ static gboolean collect(const SpawnOptions *options, int pidfd, Fd *out, Fd *err
                                 {.fd = *err, .events = POLLIN}};
         gint64 left = (deadline - g_get_monotonic_time() + 999) / 1000;
 
-        if (left <= 0)
+        if (left <= 0 || is_cancelled(options->cancel))
             return FALSE;
-        if (poll(fds, 3, (int)MIN(left, options->tick != NULL ? TICK_MS : G_MAXINT)) < 0 &&
-            errno != EINTR)
+        if (poll(fds, 3, wait_ms(options, left)) < 0 && errno != EINTR)
             return FALSE;
         if (options->tick != NULL)
             options->tick(options->tick_data);
@@ -268,6 +283,8 @@ gboolean spawn_run(const char *const *argv, const SpawnOptions *options, char **
         kill(-pid, SIGKILL);
     while (waitid(P_PID, (id_t)pid, &info, WEXITED) < 0 && errno == EINTR)
         ;
+    if (!in_time && is_cancelled(options->cancel))
+        return error_set(error, ERR_INTERRUPTED, "%s was cancelled", name);
     if (!in_time)
         return error_set(error, ERR_FAILED, "%s did not end within %u ms and was killed%s%s", name,
                          timeout, tail->len > 0 ? ": " : "", tail->str);

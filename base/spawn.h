@@ -17,6 +17,7 @@ typedef struct {
     int keep_fd;              /* one fd handed to the child as fd 3; -1: none */
     void (*tick)(void *data); /* called some ten times a second while the child runs; NULL: not */
     void *tick_data;
+    volatile gint *cancel;    /* looked at now and then: non-zero ends the program (ERR_INTERRUPTED); NULL: never */
 } SpawnOptions;
 
 /* Runs argv (argv[0] is looked up in PATH), waits, and returns TRUE when it exits 0. `ret_output`

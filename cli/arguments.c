@@ -255,6 +255,42 @@ static const GOptionEntry shutdown_entries[] = {
     {NULL},
 };
 
+static const GOptionEntry source_entries[] = {
+    {"git", 0, 0, G_OPTION_ARG_STRING, &record.git,
+     "add: a git repository, by https, ssh or a path of this host", "URL"},
+    {"directory", 0, 0, G_OPTION_ARG_FILENAME, &record.directory, "add: a directory of this host",
+     "PATH"},
+    {"path", 0, 0, G_OPTION_ARG_STRING, &record.path,
+     "add: folder or file inside the repository (default: all of it)", "PATH"},
+    {"ref", 0, 0, G_OPTION_ARG_STRING, &record.ref,
+     "add: branch, tag or commit (default: the repository's default branch)", "REF"},
+    {"interval", 0, 0, G_OPTION_ARG_STRING, &record.interval,
+     "add: time between two looks (default: 5m)", "DURATION"},
+    {"mode", 0, 0, G_OPTION_ARG_STRING, &record.mode,
+     "add: what happens to drift: off, warn or correct (default: correct)", "MODE"},
+    {"verify", 0, 0, G_OPTION_ARG_FILENAME, &record.verify,
+     "add: apply only commits that are signed by one of the allowed signers in this file", "FILE"},
+    {"row", 0, 0, G_OPTION_ARG_STRING_ARRAY, &record.rows,
+     "add: any other field of a source (berth doc source), such as max_deletes=5; may be given "
+     "again",
+     "KEY=VALUE"},
+    {"force", 0, 0, G_OPTION_ARG_NONE, &record.force,
+     "sync: put the revision in force again, even one that was rolled back", NULL},
+    {NULL},
+};
+
+static const GOptionEntry drift_entries[] = {
+    {"as-patch", 0, 0, G_OPTION_ARG_NONE, &record.as_patch,
+     "A patch of the files of sources that has them say what is stored", NULL},
+    {NULL},
+};
+
+static const GOptionEntry hold_entries[] = {
+    {"for", 0, 0, G_OPTION_ARG_STRING, &record.hold_for, "How long", "DURATION"},
+    {"reason", 0, 0, G_OPTION_ARG_STRING, &record.reason, "Why, for others to see", "TEXT"},
+    {NULL},
+};
+
 static const GOptionEntry help_entries[] = {
     {"man", 0, 0, G_OPTION_ARG_NONE, &record.man, "Print the manual page (roff)", NULL},
     {NULL},
@@ -282,6 +318,9 @@ const OptionSet OPTION_SETS[] = {
     {OPTIONS_DUMP, "Files", dump_entries},
     {OPTIONS_OWNER, "Owner", owner_entries},
     {OPTIONS_ROLLBACK, "Which generation", rollback_entries},
+    {OPTIONS_SOURCE, "Source", source_entries},
+    {OPTIONS_HOLD, "Hold", hold_entries},
+    {OPTIONS_DRIFT, "Other forms", drift_entries},
     {OPTIONS_LIMIT, "How many", limit_entries},
     {OPTIONS_WATCH, "How long", watch_entries},
     {OPTIONS_SELECT, "Selection", select_entries},

@@ -35,6 +35,9 @@ typedef enum {
     OPTIONS_SHUTDOWN = 1 << 26, /* --force */
     OPTIONS_REMOTE = 1 << 27,   /* --accept-certificate, --password */
     OPTIONS_TRUST = 1 << 28,    /* --name */
+    OPTIONS_SOURCE = 1 << 29,   /* --git, --directory, ... */
+    OPTIONS_HOLD = 1 << 30,     /* --for, --reason */
+    OPTIONS_DRIFT = 1u << 31,   /* --as-patch */
 } OptionSets;
 
 typedef struct {
@@ -72,6 +75,11 @@ typedef struct {
     char *name, *ttl, *lease_owner, *baseline;
     gboolean expired, save, when_due;
     char *confirm_within;
+    /* of sources and holds */
+    char *git, *directory, *path, *ref, *interval, *mode, *verify;
+    char **rows;
+    char *hold_for, *reason;
+    gboolean as_patch;
 } Arguments;
 
 /* One set of options for help texts. */

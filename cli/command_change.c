@@ -3,10 +3,13 @@
 
 #include "change.h"
 #include "error.h"
+#include "local.h"
 #include "mode.h"
 #include "output.h"
+#include "patch_files.h"
 #include "saved.h"
 #include "select.h"
+#include "source_sync.h"
 #include "sources.h"
 #include "table.h"
 #include "view.h"
@@ -18,6 +21,36 @@ static void print_plan(const Cli *cli, const Proposal *proposal)
                                 : plan_shown_text(proposal->shown, output_colour());
 
     output_text(text);
+}
+
+/* Prints a patch, and what it cannot say. TRUE in `ret_any` when there is one. */
+static gboolean print_patch(const Input *input, const Snapshot *stored, const GPtrArray *keys,
+                            const char *prefix, gboolean *ret_any, GError **error)
+{
+    g_autoptr(GPtrArray) left = g_ptr_array_new_with_free_func(g_free);
+    g_autofree char *text = patch_files(input, stored, keys, prefix, left, error);
+
+    if (text == NULL)
+        return FALSE;
+    output_text(text);
+    for (guint i = 0; i < left->len; i++)
+        message_warning("%s: a patch cannot say this; change it by hand",
+                        (const char *)g_ptr_array_index(left, i));
+    *ret_any = *ret_any || *text != '\0' || left->len > 0;
+    return TRUE;
+}
+
+static gboolean plan_as_patch(Cli *cli, const Input *input, GError **error)
+{
+    g_autofree char *here = g_get_current_dir();
+    gboolean any = FALSE;
+
+    const Snapshot *stored = backend_model(cli->backend, error);
+
+    if (stored == NULL || !print_patch(input, stored, NULL, here, &any, error))
+        return FALSE;
+    cli->status = any && cli->args->detailed_exitcode ? 2 : 0;
+    return TRUE;
 }
 
 gboolean command_plan(Cli *cli, GError **error)
@@ -37,6 +70,8 @@ gboolean command_plan(Cli *cli, GError **error)
     input = sources_read(cli, paths, cli->args->project, NULL, error);
     if (input == NULL || !cli_open(cli, 0, error))
         return FALSE;
+    if (cli_format_is(cli, "patch"))
+        return plan_as_patch(cli, input, error);
     /* What a person would be asked about. */
     options = change_options(cli, owner, TRUE);
     if (cli->args->out != NULL)
@@ -226,6 +261,45 @@ static void print_since(const Proposal *proposal)
     }
 }
 
+static GPtrArray *keys_of_owner(const Snapshot *stored, const GPtrArray *keys, const char *owner)
+{
+    GPtrArray *own = g_ptr_array_new();
+
+    for (guint i = 0; i < keys->len; i++)
+        if (snapshot_get(stored, g_ptr_array_index(keys, i)) != NULL &&
+            strcmp(snapshot_get(stored, g_ptr_array_index(keys, i))->owner, owner) == 0)
+            g_ptr_array_add(own, g_ptr_array_index(keys, i));
+    return own;
+}
+
+/* What was edited over the API, as the change of its source's files that it would be (EN-44). */
+static gboolean drift_as_patch(Cli *cli, const GPtrArray *keys, GError **error)
+{
+    g_auto(Local) local = {0};
+    const Snapshot *stored;
+    gboolean any = FALSE;
+    guint first, count;
+
+    if (!local_open(cli, ENGINE_READ_ONLY, &local, error))
+        return FALSE;
+    stored = engine_stored(local.engine);
+    snapshot_range(stored, KIND_SOURCE, "", &first, &count);
+    for (guint i = first; i < first + count; i++) {
+        const Object *source = snapshot_at(stored, i);
+        g_autofree char *owner = source_owner(source->id.name);
+        g_autoptr(GPtrArray) own = keys_of_owner(stored, keys, owner);
+        g_autofree char *prefix = NULL;
+        g_autoptr(Input) input =
+            own->len > 0 ? source_input(local.engine, source, &prefix, error) : NULL;
+
+        if (own->len > 0 &&
+            (input == NULL || !print_patch(input, stored, own, prefix, &any, error)))
+            return FALSE;
+    }
+    cli->status = any ? 2 : 0;
+    return TRUE;
+}
+
 /* Planning towards what is stored already shows where the host differs, and nothing else. */
 gboolean command_drift(Cli *cli, GError **error)
 {
@@ -240,6 +314,8 @@ gboolean command_drift(Cli *cli, GError **error)
                        cli->words[0] != NULL ? cli_project(cli) : cli->args->project, error);
     if (keys == NULL)
         return FALSE;
+    if (cli->args->as_patch)
+        return drift_as_patch(cli, keys, error);
     list = json_array();
     for (guint i = 0; i < keys->len; i++)
         json_array_append_new(list, json_string(g_ptr_array_index(keys, i)));

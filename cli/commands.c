@@ -37,9 +37,12 @@ static const Command change_commands[] = {
      "the object and makes it anew.\n\n"
      "A plan saved with --out is carried out by 'berth apply FILE', unless the files or the host "
      "have "
-     "changed in between (exit 7).",
-     "text|json", OPTIONS_INPUT | OPTIONS_VARS | OPTIONS_PLAN | OPTIONS_FORMAT | CHANGE, 0, -1,
-     FALSE, command_plan},
+     "changed in between (exit 7).\n\n"
+     "--format patch goes the other way: a patch of the files, comments kept, that has them say "
+     "what "
+     "is stored.",
+     "text|json|patch", OPTIONS_INPUT | OPTIONS_VARS | OPTIONS_PLAN | OPTIONS_FORMAT | CHANGE, 0,
+     -1, FALSE, command_plan},
     {"apply", "[PATH|PLANFILE...]", "Make the host as the files say, all or nothing",
      "Shows the plan and asks before it changes anything. Then all of it is done and checked, or, "
      "if "
@@ -81,8 +84,11 @@ static const Command change_commands[] = {
          OPTIONS_APPLY | OPTIONS_FORMAT,
      0, -1, FALSE, command_destroy},
     {"drift", "[OBJ...]", "Show where the host is no longer as it was applied",
-     "Only looks. Exit 2 when there is drift, 0 when there is none.", "text|json", OPTIONS_FORMAT,
-     0, -1, FALSE, command_drift},
+     "Only looks. Exit 2 when there is drift, 0 when there is none.\n\n"
+     "--as-patch shows instead where what is stored is no longer as the files of its source say, "
+     "as "
+     "a patch of these files.",
+     "text|json", OPTIONS_FORMAT | OPTIONS_DRIFT, 0, -1, FALSE, command_drift},
     {"init", "--preseed|--dump", "Apply or print an LXD preseed",
      "--preseed reads the document from standard input and applies it without asking: each object "
      "that it "
@@ -184,6 +190,28 @@ static const Command daemon_commands[] = {
     {NULL},
 };
 
+static const Command source_commands[] = {
+    {"source", "add|list|show|sync|suspend|resume|remove [NAME]",
+     "Keep this host as a git repository or a directory says",
+     "add NAME with --git URL or --directory PATH; list; show NAME; sync NAME looks now and puts "
+     "in "
+     "force what is wanted; suspend NAME and resume NAME; remove NAME, which leaves its objects as "
+     "they are.\n\n"
+     "The daemon looks at each source in its interval; without a daemon 'berth source sync NAME' "
+     "does one round. A revision that is wrong, not signed or cannot be put in force leaves the "
+     "last good one in force.",
+     "table|json|yaml|csv", OPTIONS_SOURCE | OPTIONS_PRUNE | OPTIONS_FORMAT, 1, 2, FALSE,
+     command_source},
+    {"hold", "OBJ[.FIELD]", "Keep a field or an object as it is, whatever files and sources say",
+     "For example 'berth hold instance/web.config.limits.memory --for 2h --reason load'. It ends "
+     "by itself, and is shown in each plan that it has an effect on.",
+     NULL, OPTIONS_HOLD, 1, 1, FALSE, command_hold},
+    {"unhold", "OBJ[.FIELD]", "End a hold now", NULL, NULL, 0, 1, 1, FALSE, command_unhold},
+    {"holds", "", "List what is held", NULL, "table|json|yaml|csv", OPTIONS_FORMAT, 0, 0, FALSE,
+     command_holds},
+    {NULL},
+};
+
 static const Command other_commands[] = {
     {"doctor", "", "Check whether this host has what berth needs",
      "Exit 1 when something is missing.", "text|json", OPTIONS_FORMAT, 0, 0, FALSE, command_doctor},
@@ -201,16 +229,16 @@ const CommandGroup COMMAND_GROUPS[] = {
     {"Looking", look_commands},
     {"History and ownership", history_commands},
     {"With the daemon", daemon_commands},
+    {"Sources", source_commands},
     {"Other", other_commands},
     {NULL, NULL},
 };
 
 const char *const COMMANDS_NOT_YET[] = {
-    "bundle",  "config",  "console", "copy",    "create",  "delete",  "export",
-    "file",    "hold",    "holds",   "image",   "import",  "info",    "launch",
-    "list",    "lock",    "monitor", "move",    "network", "pause",   "profile",
-    "project", "publish", "rebuild", "rename",  "restart", "restore", "snapshot",
-    "source",  "start",   "stop",    "storage", "unhold",  NULL};
+    "bundle",  "config",   "console", "copy",    "create",  "delete",  "export",  "file",
+    "image",   "import",   "info",    "launch",  "list",    "lock",    "monitor", "move",
+    "network", "pause",    "profile", "project", "publish", "rebuild", "rename",  "restart",
+    "restore", "snapshot", "start",   "stop",    "storage", NULL};
 
 const Command *command_find(const char *name)
 {

@@ -21,6 +21,7 @@ static const Row fields[] = {
         "The only project that it may declare objects of, and the project of those that name none; "
         "when unset it may declare everything.",
         .ref = "project"),
+    ROW("vars", MAP, NULL, 0, NONE, 0, "EN-04", "Values of variables that its files declare."),
     ROW("suspend", FLAG, "false", 0, NONE, 0, "EN-42",
         "Leave everything as it is until resumed: no look, no apply, no correction."),
     ROW("prune", FLAG, "false", 0, NONE, 0, "EN-43",
@@ -159,6 +160,9 @@ static void check(const Snapshot *snapshot, const Object *object, Problems *prob
         check_git(object, problems);
     else if (g_strcmp0(type, "directory") == 0)
         check_directory(object, problems);
+    if (json_object_get(object->spec, "renamed_from") != NULL)
+        problem_add(problems, PROBLEM_ERROR, object, "renamed_from",
+                    "a source keeps its name: its objects belong to it by that");
     if (json_object_get(object->spec, "max_deletes") != NULL &&
         !json_is_true(json_object_get(object->spec, "prune")))
         problem_add(problems, PROBLEM_ERROR, object, "max_deletes",

@@ -9,6 +9,7 @@
 
 #include "error.h"
 #include "file.h"
+#include "notes.h"
 #include "origins.h"
 
 #define STORE_FORMAT 1
@@ -51,6 +52,8 @@ static const char SCHEMA[] =
     "CREATE TABLE IF NOT EXISTS conditions (key TEXT NOT NULL, type TEXT NOT NULL, status INTEGER "
     "NOT NULL, reason TEXT NOT NULL,"
     " generation INTEGER NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (key, type)) STRICT;"
+    "CREATE TABLE IF NOT EXISTS notes (space TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT "
+    "NULL, PRIMARY KEY (space, key)) STRICT;"
     "CREATE TABLE IF NOT EXISTS warnings (uuid TEXT PRIMARY KEY, type TEXT NOT NULL, entity TEXT "
     "NOT NULL, status TEXT NOT NULL,"
     " count INTEGER NOT NULL, first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, updated "
@@ -514,7 +517,8 @@ gboolean store_commit(Store *store, const Commit *commit, gint64 *ret_generation
 
         if (!sql_run(store->db, error, "DELETE FROM objects WHERE key = ?1", "s", key) ||
             !sql_run(store->db, error, "DELETE FROM origins WHERE key = ?1", "s", key) ||
-            !sql_run(store->db, error, "DELETE FROM conditions WHERE key = ?1", "s", key))
+            !sql_run(store->db, error, "DELETE FROM conditions WHERE key = ?1", "s", key) ||
+            !notes_forget(store, key, error))
             return FALSE;
     }
     for (guint i = 0; i < commit->put->len; i++) {
@@ -522,7 +526,8 @@ gboolean store_commit(Store *store, const Commit *commit, gint64 *ret_generation
             !put_origins(store, commit, commit->put->pdata[i], error))
             return FALSE;
     }
-    return sql_run(store->db, error, "INSERT OR REPLACE INTO meta VALUES ('revision', ?1)", "i",
+    return notes_write(store, commit->notes, error) &&
+           sql_run(store->db, error, "INSERT OR REPLACE INTO meta VALUES ('revision', ?1)", "i",
                    store->revision + 1);
 }
 

@@ -54,6 +54,7 @@ typedef struct {
     json_t *plan;          /* kept with the generation; may be NULL */
     const char *user;      /* who asked for it, where no file says it; may be NULL */
     const char *directory; /* of files whose names are not absolute; NULL: their names are kept */
+    const json_t *notes;   /* see notes.h; written along; may be NULL */
 } Commit;
 
 /* Within store_begin: writes the objects and a new generation of what really changed. Runtime facts

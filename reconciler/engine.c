@@ -4,7 +4,9 @@
 
 #include "error.h"
 #include "facts.h"
+#include "holds.h"
 #include "recover.h"
+#include "source_sync.h"
 
 /* After an undo the host must be what the committed model says; what is not is put right once
  * (DESIGN 4, 'Recovery'). */
@@ -144,13 +146,44 @@ Plan *engine_plan_wanted(Engine *engine, Wanted *wanted, const GPtrArray *examin
     return plan;
 }
 
+/* Two sources that declare the same: the other place is named too (EN-43). */
+static void add_other_place(Engine *engine, const Input *input, const PlanOptions *options,
+                            GError **error)
+{
+    for (guint i = 0; i < input->objects->len; i++) {
+        const Object *object = input->objects->pdata[i];
+        const Object *stored = snapshot_get(engine->stored, object->key);
+        g_autofree char *where = NULL;
+
+        if (stored == NULL || strcmp(stored->owner, "api") == 0 ||
+            g_strcmp0(stored->owner, options->set) == 0)
+            continue;
+        where = source_where(engine, stored, "");
+        if (where != NULL && error != NULL && *error != NULL) {
+            char *text = g_strdup_printf("%s; there it is at %s", (*error)->message, where);
+
+            g_free((*error)->message);
+            (*error)->message = text;
+        }
+        return;
+    }
+}
+
 Plan *engine_plan(Engine *engine, const Input *input, const PlanOptions *options, GError **error)
 {
     g_autoptr(Wanted) wanted = wanted_new();
     g_autoptr(GHashTable) contents = NULL;
+    g_autoptr(json_t) holds = engine_holds(engine, error);
     Plan *plan;
 
-    if (!wanted_add_input(wanted, engine->stored, input, options, error) ||
+    if (holds == NULL)
+        return NULL;
+    if (!wanted_add_input(wanted, engine->stored, input, options, error)) {
+        add_other_place(engine, input, options, error);
+        return NULL;
+    }
+    holds_keep(holds, engine->stored, wanted);
+    if ((options->restore_parked && !restore_parked(engine, wanted, error)) ||
         !contents_read(engine->sealed, wanted, &contents, error) ||
         (options->saved && contents != NULL && !sealed_keep_key(engine->sealed, error)))
         return NULL;

@@ -159,6 +159,19 @@ char *engine_revert_due(Engine *engine, GError **error);
 /* When the next one is due (seconds since the epoch); 0: none waits. */
 gint64 engine_next_revert(Engine *engine);
 
+/* What is held (EN-47): [{object, path, until, since, reason, by}]; see holds.h. */
+json_t *engine_holds(Engine *engine, GError **error);
+/* Holds a field of an object, or all of it with path "", for so many seconds; 0: until the files
+ * say the same. ERR_NOT_FOUND when there is no such object or field. */
+gboolean engine_hold(Engine *engine, const char *key, const char *path, gint64 seconds,
+                     const char *reason, const char *by, GError **error);
+/* Lets go of a hold, with path NULL of all holds of the object. ERR_NOT_FOUND when there is none.
+ */
+gboolean engine_unhold(Engine *engine, const char *key, const char *path, GError **error);
+
+/* Notes of a space of notes.h, by key. New reference. */
+json_t *engine_notes(Engine *engine, const char *space, GError **error);
+
 /* Ownership without any change to the host (EN-50, EN-43). `owner` "api" releases. */
 gboolean engine_own(Engine *engine, const GPtrArray *keys, const char *owner, GError **error);
 

@@ -5,6 +5,7 @@
 #include "engine_private.h"
 #include "error.h"
 #include "facts.h"
+#include "notes.h"
 
 typedef struct {
     Engine *engine;
@@ -361,7 +362,7 @@ gboolean engine_carry_out(Engine *engine, const Plan *plan, const ApplyOptions *
         .host = engine->host,
         .steps = plan->steps,
         .commit = {put, removed, options->cause, plan->source, "done", NULL, options->user,
-                   options->directory},
+                   options->directory, plan->notes},
         .keep_going = options->keep_going,
         .parallel = options->parallel,
         .timeout_seconds = options->timeout_seconds,
@@ -384,6 +385,8 @@ gboolean engine_carry_out(Engine *engine, const Plan *plan, const ApplyOptions *
     if (!is_allowed(plan, error) || !check_unconfirmed(engine, plan, put, removed, error))
         return FALSE;
     if (plan->steps->len == 0 && put->len == 0 && removed->len == 0 && plan->reverts == 0) {
+        if (plan->notes != NULL && !notes_save(engine->store, plan->notes, error))
+            return FALSE;
         take_result(plan, &transaction, started, ret_result);
         return TRUE;
     }

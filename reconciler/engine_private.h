@@ -45,6 +45,10 @@ gboolean engine_check_unconfirmed(Engine *engine, const GPtrArray *put, const GP
 /* Undoes what a crash left, and puts right what does not fit the committed model. */
 gboolean engine_recover(Engine *engine, GError **error);
 
+/* Objects that are new in `wanted` take back what is parked of them, if their owner is the same and
+ * nothing of them has changed that a root made anew would need (EN-43). */
+gboolean restore_parked(Engine *engine, Wanted *wanted, GError **error);
+
 /* Every plan ends here. Takes `wanted` over. */
 Plan *engine_plan_wanted(Engine *engine, Wanted *wanted, const GPtrArray *examine,
                          const PlanOptions *options, GError **error);

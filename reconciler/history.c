@@ -6,6 +6,7 @@
 #include "error.h"
 #include "fields.h"
 #include "origins.h"
+#include "source_private.h"
 
 static json_t *parse(const char *text)
 {
@@ -219,6 +220,44 @@ static gboolean revert_one(Engine *engine, Wanted *wanted, const json_t *parked,
     return TRUE;
 }
 
+/* Whether the parked data of an object fits what is wanted of it now. */
+static gboolean fits(const Object *was, const Object *wanted)
+{
+    g_autoptr(GPtrArray) fields = NULL;
+
+    if (strcmp(was->owner, wanted->owner) != 0)
+        return FALSE;
+    fields = fields_diff(was, wanted);
+    for (guint i = 0; i < fields->len; i++)
+        if (((const PlanField *)fields->pdata[i])->label >= LABEL_REBUILD)
+            return FALSE;
+    return TRUE;
+}
+
+gboolean restore_parked(Engine *engine, Wanted *wanted, GError **error)
+{
+    g_autoptr(json_t) parked = parked_list(engine->store, error);
+
+    if (parked == NULL)
+        return FALSE;
+    for (guint i = 0; i < wanted->put->len; i++) {
+        Object *object = wanted->put->pdata[i];
+        const json_t *data = snapshot_get(engine->stored, object->key) == NULL
+                                 ? parked_of(parked, object->key)
+                                 : NULL;
+        g_autoptr(Object) was =
+            store_object_from_json(object->key, json_object_get(data, "object"));
+
+        if (was == NULL || !fits(was, object))
+            continue;
+        json_decref(object->generated);
+        object->generated = json_deep_copy(was->generated);
+        g_hash_table_insert(wanted->parked, g_strdup(object->key),
+                            g_strdup(json_member_string(data, "tx")));
+    }
+    return TRUE;
+}
+
 static gint64 last_generation(Engine *engine, const char *source, GError **error)
 {
     g_autoptr(json_t) history = engine_history(engine, error);
@@ -243,6 +282,27 @@ static gboolean is_of_source(const json_t *change, const char *source)
     return source == NULL || g_strcmp0(before, source) == 0 || g_strcmp0(after, source) == 0;
 }
 
+/* Revisions of sources whose work goes back are not tried again. */
+static gboolean quarantine(Engine *engine, Plan *plan, gint64 number, gboolean to,
+                           const char *source, GError **error)
+{
+    g_autoptr(json_t) history = engine_history(engine, error);
+    json_t *item;
+    size_t i;
+
+    if (history == NULL)
+        return FALSE;
+    json_array_foreach (history, i, item) {
+        gint64 id = json_integer_value(json_object_get(item, "generation"));
+        const char *owner = json_member_string(item, "source");
+
+        if ((to ? id > number : id == number) && (source == NULL || strcmp(source, owner) == 0) &&
+            !source_note_rollback(engine, owner, &plan->notes, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 Plan *engine_plan_rollback(Engine *engine, gint64 number, gboolean to, const PlanOptions *options,
                            GError **error)
 {
@@ -250,6 +310,7 @@ Plan *engine_plan_rollback(Engine *engine, gint64 number, gboolean to, const Pla
     g_autoptr(json_t) parked = parked_list(engine->store, error);
     g_autoptr(json_t) changes = NULL;
     g_autofree char *what = NULL;
+    g_autoptr(Plan) plan = NULL;
     json_t *change;
     size_t i;
 
@@ -274,7 +335,10 @@ Plan *engine_plan_rollback(Engine *engine, gint64 number, gboolean to, const Pla
         if (!revert_one(engine, wanted, parked, change, options->force, what, error))
             return NULL;
     }
-    return engine_plan_wanted(engine, g_steal_pointer(&wanted), NULL, options, error);
+    plan = engine_plan_wanted(engine, g_steal_pointer(&wanted), NULL, options, error);
+    if (plan == NULL || !quarantine(engine, plan, number, to, options->set, error))
+        return NULL;
+    return g_steal_pointer(&plan);
 }
 
 Plan *engine_plan_undelete(Engine *engine, const char *key, const PlanOptions *options,
@@ -326,6 +390,27 @@ static json_t *condition_row(SqlStatement *statement)
                      "since", (json_int_t)sql_int(statement, 5));
 }
 
+/* A hold ends by itself, so that its condition is never stored. */
+static gboolean add_held(Engine *engine, json_t *conditions, GError **error)
+{
+    g_autoptr(json_t) holds = engine_holds(engine, error);
+    json_t *hold;
+    size_t i;
+
+    json_array_foreach (holds, i, hold) {
+        const char *path = json_member_string(hold, "path");
+        g_autofree char *reason = g_strdup_printf("%s%s%s", path, *path != '\0' ? ": " : "",
+                                                  json_member_string(hold, "reason"));
+
+        json_array_append_new(conditions,
+                              json_pack("{s:s, s:s, s:b, s:s, s:i, s:O}", "object",
+                                        json_member_string(hold, "object"), "type", "Held",
+                                        "status", 1, "reason", reason, "generation", 0, "since",
+                                        json_object_get(hold, "since")));
+    }
+    return holds != NULL;
+}
+
 json_t *engine_conditions(Engine *engine, const char *key, GError **error)
 {
     g_autoptr(json_t) all = query(engine, error, condition_row,
@@ -337,7 +422,9 @@ json_t *engine_conditions(Engine *engine, const char *key, GError **error)
     json_t *item;
     size_t i;
 
-    if (all == NULL || key == NULL)
+    if (all == NULL || !add_held(engine, all, error))
+        return NULL;
+    if (key == NULL)
         return g_steal_pointer(&all);
     chosen = json_array();
     json_array_foreach (all, i, item) {

@@ -28,6 +28,7 @@ void plan_free(Plan *plan)
     g_free(plan->source);
     if (plan->secrets != NULL)
         g_hash_table_unref(plan->secrets);
+    json_decref(plan->notes);
     g_free(plan);
 }
 

@@ -59,8 +59,10 @@ typedef struct {
     gboolean reverting; /* takes back what was not confirmed: policies do not hold it up */
     gboolean force;     /* rollback takes conflicts */
     gboolean saved;     /* another process will make the plan again (EN-21) */
-    GPtrArray *policies;   /* of Object *: policies that hold for this plan besides the model's */
-    const json_t *actions; /* see Context.actions; NULL: none */
+    GPtrArray *policies;     /* of Object *: policies that hold for this plan besides the model's */
+    gboolean restore_parked; /* what the set had deleted and declares again gets its data back
+                                (EN-43) */
+    const json_t *actions;   /* see Context.actions; NULL: none */
 } PlanOptions;
 
 typedef struct {
@@ -80,6 +82,7 @@ typedef struct {
     char *source;           /* owner recorded for the generation; NULL */
     GHashTable *secrets;    /* digest -> GBytes *: contents that were read for it (EN-05); NULL */
     gint64 reverts;         /* the unconfirmed generation that it takes back (EN-33); 0: none */
+    json_t *notes;          /* see notes.h; committed with the plan; NULL: none */
 } Plan;
 
 void plan_free(Plan *plan);

@@ -2,6 +2,8 @@
 """The examples run: applied twice, changed, taken down, in namespaces of their own."""
 import json
 import os
+import shutil
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -43,6 +45,25 @@ def test_two_hosts(berth):
         berth.run("destroy", "-y", path).expect(0)
     result = berth.run("validate", os.path.join(EXAMPLES, "two-hosts")).expect(65)
     tap.contains(result.err, "name the one of overlays/ that is meant")
+
+
+def test_gitops(berth):
+    """examples/gitops: each of two hosts follows its overlay of one repository"""
+    bare = berth.path("hosts.git")
+    subprocess.run(["git", "init", "-q", "-b", "main", berth.path("work")], check=True)
+    shutil.copytree(EXAMPLES, berth.path("work/examples"))
+    git = ["git", "-C", berth.path("work"), "-c", "user.name=Ada", "-c", "user.email=ada@example.com"]
+    subprocess.run([*git, "add", "-A"], check=True)
+    subprocess.run([*git, "commit", "-q", "-m", "hosts"], check=True)
+    subprocess.run(["git", "clone", "-q", "--bare", berth.path("work"), bare], check=True)
+    for name, instances in (("alder", ["db", "monitor", "web"]), ("birch", ["web"])):
+        with open(os.path.join(EXAMPLES, "gitops", f"{name}.yaml"), encoding="utf-8") as file:
+            berth.write(f"{name}.yaml", file.read().replace("/srv/git/hosts.git", bare))
+        berth.run("apply", "-y", f"{name}.yaml").expect(0)
+        berth.run("source", "sync", "hosts").expect(0)
+        tap.equal(names(berth, "instance"), instances, name)
+        berth.run("drift").expect(0)
+        berth.run("destroy", "-y", "--all").expect(0)
 
 
 host.main(globals())
