@@ -15,6 +15,7 @@ typedef struct {
     Daemon *daemon;
     Wish *wish;
     char *cause;
+    char *directory; /* of the client, for the names of its files; may be NULL */
     ApplyOptions options;
     Operation *operation; /* while it runs; borrowed */
     json_t *steps;        /* that nobody has been told of */
@@ -28,6 +29,7 @@ static void apply_free(gpointer data)
     wish_free(apply->wish);
     json_decref(apply->steps);
     g_free(apply->cause);
+    g_free(apply->directory);
     g_free(apply);
 }
 
@@ -120,6 +122,7 @@ static gboolean run(Operation *operation, void *data, GError **error)
     apply->operation = operation;
     apply->steps = json_array();
     apply->options.cause = apply->cause;
+    apply->options.directory = apply->directory;
     apply->options.cancel = operation_cancel_flag(operation);
     apply->options.progress = on_step;
     apply->options.progress_data = apply;
@@ -156,6 +159,7 @@ static gboolean apply(Call *call, GError **error)
     request->daemon = call->daemon;
     request->wish = wish;
     request->cause = g_steal_pointer(&cause);
+    request->directory = g_strdup(json_member_string(body, "directory"));
     request->options = options;
     operation = call_operation(call, OPERATION_TASK, "Applying state files");
     operation_may_cancel(operation, NULL, NULL);

@@ -74,12 +74,27 @@ static gboolean observe(Call *call, GError **error)
         if (object != NULL)
             g_ptr_array_add(objects, (gpointer)object);
     }
-    return answer(call, look_at(call->daemon->engine, objects));
+    return answer(call, look_at_objects(call->daemon->engine, objects));
 }
 
 static gboolean conditions(Call *call, GError **error)
 {
     return answer(call, engine_conditions(call->daemon->engine, NULL, error));
+}
+
+/* Where a field was written (EN-25): {"key", "path"}; null when that is not known. */
+static gboolean origin(Call *call, GError **error)
+{
+    g_autoptr(json_t) body = call_body(call, error);
+    const char *key = json_member_string(body, "key"), *path = json_member_string(body, "path");
+    json_t *found;
+
+    if (body == NULL)
+        return FALSE;
+    if (key == NULL || path == NULL)
+        return error_set(error, ERR_INVALID, "\"key\" and \"path\" are missing");
+    found = engine_origin(call->daemon->engine, key, path);
+    return answer(call, found != NULL ? found : json_null());
 }
 
 /* ---- history ---- */
@@ -220,6 +235,7 @@ static gboolean own(Call *call, GError **error)
 const Route ROUTES_BERTH[] = {
     {"GET", "model", ACCESS_ADMIN, 0, model},
     {"POST", "observe", ACCESS_ADMIN, 0, observe},
+    {"POST", "origin", ACCESS_ADMIN, 0, origin},
     {"GET", "conditions", ACCESS_ADMIN, 0, conditions},
     {"GET", "generations", ACCESS_ADMIN, 0, generations},
     {"GET", "generations/*", ACCESS_ADMIN, 0, generation},

@@ -205,6 +205,14 @@ static json_t *remote_diff(Backend *backend, gint64 from, gint64 to, GError **er
     return get(backend, path, error);
 }
 
+static json_t *remote_origin(Backend *backend, const char *key, const char *path)
+{
+    g_autoptr(json_t) body = json_pack("{s:s, s:s}", "key", key, "path", path);
+    g_autoptr(json_t) found = post(backend, "/1.0/origin", body, NULL);
+
+    return json_is_object(found) ? json_incref(found) : NULL;
+}
+
 static json_t *remote_conditions(Backend *backend, GError **error)
 {
     return get(backend, "/1.0/conditions", error);
@@ -276,6 +284,7 @@ static const BackendClass CLASS = {
     .history = remote_history,
     .generation = remote_generation,
     .diff = remote_diff,
+    .origin = remote_origin,
     .conditions = remote_conditions,
     .parked = remote_parked,
     .purge = remote_purge,

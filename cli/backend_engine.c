@@ -59,7 +59,7 @@ static gboolean local_wait(Backend *backend, guint tick, gboolean *ret_wanted, G
 
 static json_t *local_observe(Backend *backend, const GPtrArray *objects, GError **error)
 {
-    return look_at(engine_of(backend), objects);
+    return look_at_objects(engine_of(backend), objects);
 }
 
 /* ---- plans ---- */

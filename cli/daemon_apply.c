@@ -29,6 +29,8 @@ static json_t *body_of(Remote *remote, const Proposal *proposal, gboolean exactl
     if (body == NULL)
         return NULL;
     json_object_set_new(body, "cause", json_string(options->cause));
+    if (options->directory != NULL)
+        json_object_set_new(body, "directory", json_string(options->directory));
     json_object_set_new(body, "apply",
                         json_pack("{s:b, s:b, s:I, s:I, s:I, s:I}", "keep_going",
                                   options->keep_going, "no_wait", options->no_wait, "parallel",

@@ -531,12 +531,22 @@ gboolean store_commit(Store *store, const Commit *commit, gint64 *ret_generation
                    store->revision + 1);
 }
 
+/* Where fields were written is kept in a table from now on: a later change that does not come from
+ * this file must not be taken for one that does. Nobody else has the object yet. */
+static void forget_file(Object *object)
+{
+    g_clear_pointer(&object->file, g_free);
+    g_clear_pointer(&object->origins, g_array_unref);
+}
+
 void store_publish(Store *store, const Commit *commit)
 {
     Snapshot *next;
 
     if (!changes_objects(commit))
         return;
+    for (guint i = 0; i < commit->put->len; i++)
+        forget_file(commit->put->pdata[i]);
     next = with_defaults(snapshot_change(store->snapshot, commit->put, commit->remove));
     snapshot_unref(store->snapshot);
     store->snapshot = next;

@@ -49,7 +49,7 @@ static char *addresses_of(const GPtrArray *leases, const Object *instance)
     return g_strdup(found->str);
 }
 
-json_t *look_at(Engine *engine, const GPtrArray *objects)
+json_t *look_at_objects(Engine *engine, const GPtrArray *objects)
 {
     g_autoptr(GPtrArray) leases = read_leases(engine_host(engine)->dir);
     json_t *found = json_object();

@@ -5,4 +5,4 @@
 
 /* {KEY: {"facts": see engine_observe, or "error": why they cannot be read; "addresses": for
  * instances, what dnsmasq leased to their NICs, parted by blanks}} of stored objects. */
-json_t *look_at(Engine *engine, const GPtrArray *objects);
+json_t *look_at_objects(Engine *engine, const GPtrArray *objects);
