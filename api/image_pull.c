@@ -45,7 +45,7 @@ static json_t *wanted_of(const Remote *remote, const ImageFound *found)
 /* ---- fetching ---- */
 
 /* IMG-047 */
-static void tell(const char *part, guint64 done, guint64 all, guint64 speed, void *data)
+static void tell(void *data, const char *part, guint64 done, guint64 all, guint64 speed)
 {
     g_autofree char *amount = all > 0 ? g_strdup_printf("%d%%", (int)(done * 100 / all))
                                       : g_strdup_printf("%.2fMB", (double)done / 1e6);
@@ -76,7 +76,7 @@ static gboolean run(Operation *operation, void *data, GError **error)
     g_auto(Fd) file = -1, rootfs = -1;
     g_autoptr(json_t) wanted = NULL;
     g_autoptr(json_t) update = image_remote_update(json_object_get(remote->body, "source"));
-    ImageProgress progress = {tell, operation, operation_cancel_flag(operation)};
+    FetchReport report = {tell, operation, operation_cancel_flag(operation)};
     json_t *result = NULL;
 
     if (!find(remote, &found, error))
@@ -90,7 +90,7 @@ static gboolean run(Operation *operation, void *data, GError **error)
     }
     if (exists(remote, found.fingerprint))
         return error_set(error, ERR_EXISTS, "Image with same fingerprint already exists");
-    if (!image_remote_fetch(remote->daemon->dir, &found, &progress, &file, &rootfs, error))
+    if (!image_remote_fetch(remote->daemon->dir, &found, &report, &file, &rootfs, error))
         return FALSE;
     wanted = wanted_of(remote, &found);
     {

@@ -4,6 +4,8 @@
 
 #include "edit.h"
 #include "error.h"
+#include "image/remote.h"
+#include "image_origin.h"
 #include "instance_type.h"
 #include "petname.h"
 #include "refs.h"
@@ -58,48 +60,55 @@ static void pin(json_t *source, const Object *image)
                         json_string(fingerprint != NULL ? fingerprint : image->id.name));
 }
 
-/* The source as the model has it. Clients that copied an image here first still say from where
- * (server, protocol): what counts is that it is here. NULL with an error. */
+/* What only means something beside a server; clients send it along. */
+static void drop_origin(json_t *source)
+{
+    static const char *const members[] = {"server", "protocol",   "certificate", "secret",
+                                          "mode",   "image_type", "project"};
+
+    for (guint i = 0; i < G_N_ELEMENTS(members); i++)
+        json_object_del(source, members[i]);
+}
+
+/* The source as the model has it; an image of a server is found by the plan, as for state files.
+ * NULL with an error. */
 static json_t *source_of(Call *call, const json_t *asked, GError **error)
 {
     const json_t *source = json_object_get(asked, "source");
     const char *type = json_member_string(source, "type");
-    const char *server = json_member_string(source, "server");
     json_t *properties = json_object_get(source, "properties");
     const char *alias = json_member_string(source, "alias");
-    json_t *found = source != NULL ? json_copy((json_t *)source) : json_object();
+    g_autoptr(json_t) found = source != NULL ? json_copy((json_t *)source) : json_object();
     const Object *image = NULL;
 
-    if (g_strcmp0(type, "none") == 0) {
-        json_decref(found);
+    if (g_strcmp0(type, "none") == 0)
         return json_pack("{s:s}", "type", "none");
-    }
     if (type == NULL || strcmp(type, "image") != 0) {
         error_set(error, type == NULL || *type == '\0' ? ERR_INVALID : ERR_UNSUPPORTED,
                   "source.type: \"%s\" is not supported by this build; an instance is made from an "
-                  "\"image\" or a \"copy\" of this server, or \"none\"",
+                  "\"image\", a \"copy\" of one of this server, or \"none\"",
                   type != NULL ? type : "");
-    } else if (server != NULL && *server != '\0') {
-        error_set(error, ERR_UNSUPPORTED,
-                  "source.server: taking an image from a server while making an instance is not "
-                  "supported by this build; copy the image to this server first");
-    } else if (json_object_size(properties) > 0) {
-        image = find_image(call, properties, error);
-        json_object_del(found, "properties");
-        if (image != NULL) {
-            pin(found, image);
-            return found;
-        }
-    } else {
-        image = alias != NULL ? refs_find_image(call->model, call->project, alias) : NULL;
-        if (image != NULL)
-            pin(found, image);
-        if (alias == NULL || image != NULL)
-            return found;
-        error_set(error, ERR_NOT_FOUND, "source.alias: there is no image %s", alias);
+        return NULL;
     }
-    json_decref(found);
-    return NULL;
+    if (image_origin_is_remote(source)) /* a socket of this host is root's */
+        return image_remote_check(source, call->caller->admin, error) ? g_steal_pointer(&found)
+                                                                      : NULL;
+    drop_origin(found);
+    if (json_object_size(properties) > 0) {
+        image = find_image(call, properties, error);
+        if (image == NULL)
+            return NULL;
+        json_object_del(found, "properties");
+    } else if (alias != NULL) {
+        image = refs_find_image(call->model, call->project, alias);
+        if (image == NULL) {
+            error_set(error, ERR_NOT_FOUND, "source.alias: there is no image %s", alias);
+            return NULL;
+        }
+    }
+    if (image != NULL)
+        pin(found, image);
+    return g_steal_pointer(&found);
 }
 
 json_t *instance_new_body(Call *call, const json_t *asked, GError **error)

@@ -66,6 +66,9 @@ static const GOptionEntry set_entries[] = {
 static const GOptionEntry prune_entries[] = {
     {"prune", 0, 0, G_OPTION_ARG_NONE, &record.prune,
      "Delete what this set declared before and no longer declares", NULL},
+    {"refresh", 0, 0, G_OPTION_ARG_NONE, &record.refresh,
+     "Ask the image servers whether they have newer images than those that are here, and say so",
+     NULL},
     {NULL},
 };
 
@@ -325,7 +328,7 @@ const OptionSet OPTION_SETS[] = {
     {OPTIONS_WATCH, "How long", watch_entries},
     {OPTIONS_SELECT, "Selection", select_entries},
     {OPTIONS_SET, "Ownership", set_entries},
-    {OPTIONS_PRUNE, "Deleting", prune_entries},
+    {OPTIONS_PRUNE, "What is old", prune_entries},
     {OPTIONS_POLICY, "What is allowed", policy_entries},
     {OPTIONS_APPLY, "Carrying it out", apply_entries},
     {OPTIONS_FORMAT, "Output", format_entries},

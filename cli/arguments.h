@@ -23,7 +23,7 @@ typedef enum {
     OPTIONS_EXEC = 1 << 14,     /* -t, -T, --env, --cwd */
     OPTIONS_HELP = 1 << 15,     /* --man */
     OPTIONS_SET = 1 << 16,      /* --set, --adopt */
-    OPTIONS_PRUNE = 1 << 17,    /* --prune */
+    OPTIONS_PRUNE = 1 << 17,    /* --prune, --refresh */
     OPTIONS_WATCH = 1 << 18,    /* -w */
     OPTIONS_VARS = 1 << 19,     /* --var, --var-file */
     OPTIONS_ENV = 1 << 20,      /* --name, --ttl, --owner, --expired, --baseline, --save */
@@ -49,7 +49,7 @@ typedef struct {
     char **vars, **var_files;
     /* policy */
     char *set;
-    gboolean prune, adopt;
+    gboolean prune, adopt, refresh;
     char **allow_replace, **allow_restart, **no_park, **policies;
     /* apply */
     gboolean yes, dry_run, keep_going, no_wait_lock;

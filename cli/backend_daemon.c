@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "image_lock.h"
 #include "store.h"
 #include "wish.h"
 
@@ -163,6 +164,15 @@ static gboolean check_files(const Remote *remote, const Input *input, GError **e
     return TRUE;
 }
 
+/* What was read of state files, and what images.lock beside them says (EN-09). */
+static void set_objects(json_t *wish, const Input *input)
+{
+    g_autofree char *lock = image_lock_print(input->locks);
+
+    json_object_set_new(wish, "objects", wish_objects(input));
+    json_object_set_new(wish, "lock", json_string(lock));
+}
+
 json_t *daemon_wish(Remote *remote, const Proposal *proposal, GError **error)
 {
     json_t *wish;
@@ -171,7 +181,7 @@ json_t *daemon_wish(Remote *remote, const Proposal *proposal, GError **error)
         return NULL;
     wish = json_copy(proposal->wish);
     if (proposal->input != NULL)
-        json_object_set_new(wish, "objects", wish_objects(proposal->input));
+        set_objects(wish, proposal->input);
     return wish;
 }
 

@@ -27,8 +27,9 @@ json_t *change_options(const Cli *cli, const char *owner, gboolean asked)
 {
     const Arguments *args = cli->args;
     static char *all[] = {(char *)"all", NULL};
-    json_t *options = json_pack("{s:s, s:b, s:b, s:b}", "project", cli_project(cli), "prune",
-                                args->prune, "adopt", args->adopt, "force", args->force);
+    json_t *options =
+        json_pack("{s:s, s:b, s:b, s:b, s:b}", "project", cli_project(cli), "prune", args->prune,
+                  "adopt", args->adopt, "force", args->force, "refresh", args->refresh);
 
     if (owner != NULL)
         json_object_set_new(options, "set", json_string(owner));
@@ -143,6 +144,7 @@ static gboolean apply(Cli *cli, const Proposal *proposal, gboolean exactly, Appl
     gboolean done;
 
     options->progress = progress_step;
+    options->fetching = progress_fetch;
     options->progress_data = cli->progress;
     progress_begin(cli->progress);
     done = backend_apply(cli->backend, proposal, exactly, options, &result, &number, &local);

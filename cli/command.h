@@ -87,6 +87,7 @@ char *help_completion_zsh(void);
 /* The commands, one file each group. */
 gboolean command_validate(Cli *cli, GError **error);
 gboolean command_fmt(Cli *cli, GError **error);
+gboolean command_lock(Cli *cli, GError **error);
 gboolean command_schema(Cli *cli, GError **error);
 gboolean command_doc(Cli *cli, GError **error);
 gboolean command_plan(Cli *cli, GError **error);

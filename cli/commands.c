@@ -18,6 +18,15 @@ static const Command state_commands[] = {
      "Changes indentation, blanks and quotes, never a value or an order. Without -w the result is "
      "printed.",
      NULL, OPTIONS_FMT, 0, -1, FALSE, command_fmt},
+    {"lock", "[PATH...|update [NAME...]]", "Write down which images the names on servers mean",
+     "Writes images.lock beside the files (or into the directory): for each image that is taken "
+     "from "
+     "a server by alias or web address, the fingerprint that is applied here, or else the one that "
+     "the server has now. plan and apply then want that very image. What is locked already "
+     "stays.\n\n"
+     "'berth lock update NAME' asks the server again for one alias, or name of an image; without a "
+     "name for all. With it, the files come from -f or are berth.yaml.",
+     NULL, OPTIONS_INPUT | OPTIONS_VARS, 0, -1, FALSE, command_lock},
     {"schema", "[KIND]", "Print the JSON Schema of state files or of one kind", NULL, NULL, 0, 0, 1,
      FALSE, command_schema},
     {"doc", "KIND[.KEY]", "Explain a kind or one of its keys",
@@ -235,10 +244,10 @@ const CommandGroup COMMAND_GROUPS[] = {
 };
 
 const char *const COMMANDS_NOT_YET[] = {
-    "bundle",  "config",   "console", "copy",    "create",  "delete",  "export",  "file",
-    "image",   "import",   "info",    "launch",  "list",    "lock",    "monitor", "move",
-    "network", "pause",    "profile", "project", "publish", "rebuild", "rename",  "restart",
-    "restore", "snapshot", "start",   "stop",    "storage", NULL};
+    "bundle",   "config",  "console", "copy",    "create",  "delete",  "export",  "file",
+    "image",    "import",  "info",    "launch",  "list",    "monitor", "move",    "network",
+    "pause",    "profile", "project", "publish", "rebuild", "rename",  "restart", "restore",
+    "snapshot", "start",   "stop",    "storage", NULL};
 
 const Command *command_find(const char *name)
 {

@@ -160,6 +160,33 @@ static void print_json(const Progress *progress, const Step *step, const char *l
     print_line(line);
 }
 
+void progress_fetch(void *data, const Object *object, const char *part, guint64 done, guint64 all,
+                    guint64 speed)
+{
+    Progress *progress = data;
+    g_autofree char *label = object_label(object);
+    g_autofree char *bytes = bytes_text(done, all, (double)speed);
+    g_autofree char *line = g_strdup_printf("%s: fetch %s, %s", label, part, bytes);
+    g_autoptr(json_t) value = NULL;
+
+    switch (progress->kind) {
+    case PROGRESS_NONE:
+        break;
+    case PROGRESS_LINES:
+        if (done == all)
+            message("%s", line);
+        break;
+    case PROGRESS_BAR:
+        draw(progress, line);
+        break;
+    case PROGRESS_JSON:
+        value = json_pack("{s:s, s:s, s:s}", "type", "fetch", "object", label, "part", part);
+        add_bytes(value, done, all, (double)speed);
+        print_line(value);
+        break;
+    }
+}
+
 /* The rate of a step since it was told of first. */
 static double step_rate(Progress *progress, const Step *step, StepState state, guint64 bytes)
 {

@@ -19,6 +19,10 @@ void progress_end(Progress *progress);
 /* A ProgressFunction; `data` is the Progress. */
 void progress_step(void *data, const Step *step, StepState state, const ProgressCount *count);
 
+/* ApplyOptions.fetching; `data` is the Progress. */
+void progress_fetch(void *data, const Object *object, const char *part, guint64 done, guint64 all,
+                    guint64 speed);
+
 /* From now on the calling thread tells of long work that belongs to no step: image files that are
  * read while a plan is made. Until progress_free. */
 void progress_listen(Progress *progress);

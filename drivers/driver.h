@@ -50,6 +50,15 @@ typedef struct {
         tx; /* transaction id: names parked and staged things (".parked-TX-NAME", ".new-TX-NAME") */
 } Step;
 
+/* Who wants to know how far a fetch is. */
+typedef struct {
+    /* About each second: which part ("rootfs"), bytes so far, of how many (0: unknown), and in the
+     * last second. May be NULL. */
+    void (*each)(void *data, const char *part, guint64 done, guint64 all, guint64 speed);
+    void *data;
+    volatile gint *cancel; /* non-zero stops it; may be NULL */
+} FetchReport;
+
 typedef gboolean (*StepFunction)(Host *host, const Step *step, GError **error);
 
 /* One fact that can be changed on its own. `path` is a path into the facts where a '*' part stands
@@ -97,6 +106,8 @@ typedef struct {
                               "force": bool}: a power state that is asked for now, whatever the spec
                               says; may be NULL */
     gboolean before;       /* this is the model before the plan: nobody has acted yet */
+    const json_t *images;  /* how images of servers are chosen: {"locks": see image_lock.h,
+                              "refresh": ask what is newer}; NULL when no state file asks */
 } Context;
 
 typedef struct {
@@ -104,9 +115,9 @@ typedef struct {
     const FactRow *rows; /* ended by path NULL; in the order in which they are made; undone and
                             removed in reverse */
 
-    /* Reads what the model cannot know but the spec names (a local image's fingerprint) and adds it
-     * to `generated`, a mutable object. Read-only on the host. NULL when there is nothing to read.
-     */
+    /* Reads what the model cannot know but the spec names (an image's fingerprint) and adds it to
+     * `generated`, a mutable object; remarks too (driver_remark). Read-only on the host. What may
+     * take long is put between two host_pause(). NULL when there is nothing to read. */
     gboolean (*resolve)(Host *host, const Context *context, const Object *object, json_t *generated,
                         GError **error);
 
@@ -126,6 +137,17 @@ typedef struct {
      * (LAW-7); ERR_EXISTS when something that is not berth's has the name. Runs in a worker thread;
      * new reference. */
     json_t *(*observe)(Host *host, const Context *context, const Object *object, GError **error);
+
+    /* Gets what the steps of an object need from elsewhere, before any lock and outside the undo:
+     * what is here is not fetched again, and who needs the same at the same time waits for it.
+     * Completes `generated`, a mutable object, by what only the whole shows. NULL when all is here.
+     */
+    gboolean (*fetch)(Host *host, const Object *object, json_t *generated,
+                      const FetchReport *report, GError **error);
+    /* Whether `fetch` has nothing to get. */
+    gboolean (*is_here)(Host *host, const Object *object);
+    /* After the commit of an object that was fetched. */
+    void (*fetched)(Host *host, const Object *object);
 
     /* Adds this driver's host-wide facts to `facts`. NULL when it has none. */
     gboolean (*host_facts)(Host *host, json_t *facts, GError **error);

@@ -40,6 +40,30 @@ static gboolean real_resolve(Host *host, const Context *context, const Object *o
            driver->resolve(host, context, object, generated, error);
 }
 
+static gboolean real_is_here(Host *host, const Object *object)
+{
+    const Driver *driver = DRIVERS[object->id.kind];
+
+    return driver == NULL || driver->is_here == NULL || driver->is_here(host, object);
+}
+
+static gboolean real_fetch(Host *host, const Object *object, json_t *generated,
+                           const FetchReport *report, GError **error)
+{
+    const Driver *driver = DRIVERS[object->id.kind];
+
+    return driver == NULL || driver->fetch == NULL ||
+           driver->fetch(host, object, generated, report, error);
+}
+
+static void real_fetched(Host *host, const Object *object)
+{
+    const Driver *driver = DRIVERS[object->id.kind];
+
+    if (driver != NULL && driver->fetched != NULL)
+        driver->fetched(host, object);
+}
+
 static json_t *real_observe(Host *host, const Context *context, const Object *object,
                             GError **error)
 {
@@ -131,6 +155,9 @@ static const HostOps real_ops = {
     .purge = real_purge,
     .boot_id = real_boot_id,
     .barrier = real_barrier,
+    .is_here = real_is_here,
+    .fetch = real_fetch,
+    .fetched = real_fetched,
     .free = real_free,
 };
 
@@ -167,6 +194,29 @@ gboolean host_resolve(Host *host, const Context *context, const Object *object, 
                       GError **error)
 {
     return host->ops->resolve(host, context, object, generated, error);
+}
+
+void host_pause(Host *host, gboolean on)
+{
+    if (host->pause != NULL)
+        host->pause(host->pause_data, on);
+}
+
+gboolean host_is_here(Host *host, const Object *object)
+{
+    return host->ops->is_here == NULL || host->ops->is_here(host, object);
+}
+
+gboolean host_fetch(Host *host, const Object *object, json_t *generated, const FetchReport *report,
+                    GError **error)
+{
+    return host->ops->fetch == NULL || host->ops->fetch(host, object, generated, report, error);
+}
+
+void host_fetched(Host *host, const Object *object)
+{
+    if (host->ops->fetched != NULL)
+        host->ops->fetched(host, object);
 }
 
 json_t *host_observe(Host *host, const Context *context, const Object *object, GError **error)

@@ -20,6 +20,11 @@ typedef struct {
     char *(*boot_id)(Host *host);
     gboolean (*barrier)(Host *host,
                         GError **error); /* syncfs of every file system that disk steps wrote */
+    /* NULL: nothing is fetched. */
+    gboolean (*is_here)(Host *host, const Object *object);
+    gboolean (*fetch)(Host *host, const Object *object, json_t *generated,
+                      const FetchReport *report, GError **error);
+    void (*fetched)(Host *host, const Object *object);
     void (*free)(Host *host);
 } HostOps;
 
@@ -27,6 +32,9 @@ struct Host {
     const HostOps *ops;
     char *dir;  /* state directory, absolute, no trailing slash */
     char *seed; /* see Context.seed */
+    /* Set by who holds something while a plan is made; see host_pause. */
+    void (*pause)(void *data, gboolean on);
+    void *pause_data;
 };
 
 /* Fills the common part of a host of any sort; for makers of hosts. */
@@ -59,6 +67,13 @@ json_t *host_facts(Host *host, GError **error);
 
 gboolean host_resolve(Host *host, const Context *context, const Object *object, json_t *generated,
                       GError **error);
+/* Around what may take long while a plan is made: others go on meanwhile. */
+void host_pause(Host *host, gboolean on);
+/* See Driver.fetch; true at once for what no driver fetches. */
+gboolean host_is_here(Host *host, const Object *object);
+gboolean host_fetch(Host *host, const Object *object, json_t *generated, const FetchReport *report,
+                    GError **error);
+void host_fetched(Host *host, const Object *object);
 json_t *host_observe(Host *host, const Context *context, const Object *object, GError **error);
 gboolean host_ensure(Host *host, const Step *step, GError **error);
 gboolean host_stage(Host *host, const Step *step, GError **error);

@@ -11,7 +11,8 @@ static json_t *short_source(Body *body, const char *path, const Node *node)
 
     if (plain != NULL && source == NULL)
         body_mistake(body, path, node,
-                     "%s is no image source; write builtin:NAME, or a file as /PATH or ./PATH",
+                     "%s is no image source; write builtin:NAME, a file as /PATH or ./PATH, or "
+                     "{server, protocol, alias}",
                      plain);
     return source;
 }

@@ -20,6 +20,7 @@ typedef struct {
     GPtrArray *objects; /* of Object *, in order of appearance, one per key */
     GPtrArray *files;   /* of char *: what was read, in order */
     char *digest;       /* SHA-256 over names and bytes of all files, and over given variables */
+    json_t *locks;      /* what images.lock beside them says; see image_lock.h */
 } Input;
 
 Input *input_new(void);

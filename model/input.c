@@ -1,8 +1,10 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "document_parts.h"
 #include "error.h"
 #include "file.h"
+#include "image_lock.h"
 
 /* An input and what it needs while it grows. */
 typedef struct {
@@ -30,6 +32,7 @@ Input *input_new(void)
     state->input.digest = g_strdup(g_checksum_get_string(state->checksum));
     g_checksum_reset(state->checksum);
     state->by_key = g_hash_table_new(g_str_hash, g_str_equal);
+    state->input.locks = json_object();
     state->variables = variables_new();
     state->template = template_new(state->variables);
     return &state->input;
@@ -47,6 +50,7 @@ void input_free(Input *input)
     g_ptr_array_unref(input->files);
     g_checksum_free(state->checksum);
     g_free(input->digest);
+    json_decref(input->locks);
     template_free(state->template);
     variables_free(state->variables);
     g_free(state->root);
@@ -211,13 +215,57 @@ static void read_set(Input *input, FileSet *set, const char *project, Problems *
         variables_keep(state_of(input)->variables, g_ptr_array_steal_index(trees, trees->len - 1));
 }
 
+static void take_lock(Input *input, const char *name, const char *text, gsize length,
+                      Problems *problems)
+{
+    input_take_digest(input, name, text, length);
+    image_lock_parse(input->locks, name, text, length, problems);
+}
+
 void input_parse(Input *input, const char *name, const char *text, gsize length,
                  const char *project, Problems *problems)
 {
     g_autoptr(FileSet) set = fileset_new(input, problems);
 
+    if (image_lock_is_named(name)) {
+        take_lock(input, name, text, length, problems);
+        return;
+    }
     fileset_add_text(set, name, text, length);
     read_set(input, set, project, problems);
+}
+
+/* Whether a lock file is where the input may read: not behind a link that leads out of it. */
+static gboolean is_inside(const Input *input, const char *path)
+{
+    const char *root = input_root(input);
+    g_autofree char *prefix = root != NULL ? g_strconcat(root, "/", NULL) : NULL;
+    char *real = root != NULL ? realpath(path, NULL) : NULL;
+    gboolean inside = root == NULL || (real != NULL && g_str_has_prefix(real, prefix));
+
+    free(real);
+    return inside;
+}
+
+/* The lock beside the state files of a path (EN-09), once. What is given on standard input has
+ * none. */
+static gboolean read_lock(Input *input, const char *path, Problems *problems, GError **error)
+{
+    g_autofree char *lock = strcmp(path, "-") != 0 ? image_lock_path(path) : NULL;
+    g_autofree char *text = NULL;
+    gsize length;
+
+    if (lock == NULL || !file_exists(lock) ||
+        g_ptr_array_find_with_equal_func(input->files, lock, g_str_equal, NULL))
+        return TRUE;
+    if (!is_inside(input, lock))
+        return error_set(error, ERR_INVALID, "%s: the link leads out of %s", lock,
+                         input_root(input));
+    if (!file_read(lock, DOCUMENT_MAX_BYTES, &text, &length, error) ||
+        !input_count(input, lock, length, error))
+        return FALSE;
+    take_lock(input, lock, text, length, problems);
+    return TRUE;
 }
 
 gboolean input_read(Input *input, const char *path, const char *project, Problems *problems,
@@ -225,7 +273,7 @@ gboolean input_read(Input *input, const char *path, const char *project, Problem
 {
     g_autoptr(FileSet) set = fileset_new(input, problems);
 
-    if (!fileset_add(set, path, error))
+    if (!read_lock(input, path, problems, error) || !fileset_add(set, path, error))
         return FALSE;
     read_set(input, set, project, problems);
     return TRUE;

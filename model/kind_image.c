@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "image_origin.h"
 #include "validate.h"
 
 static const Row source_rows[] = {
@@ -12,25 +13,26 @@ static const Row source_rows[] = {
         "Local tarball: a whole image, or its metadata beside `rootfs`."),
     ROW("rootfs", PATH, NULL, 0, REPLACE, 0, "EN-08",
         "Local tarball or squashfs with the root of a split image."),
-    ROW("type", ENUM, NULL, 0, REPLACE, REFUSED, "IMG-021",
-        "Where the image comes from, as in the API.",
+    ROW("type", ENUM, NULL, 0, REPLACE, 0, "IMG-021",
+        "Where the image comes from: `image` is another server, `url` a file on the web.",
         WORDS("image", "url", "instance", "snapshot")),
-    ROW("alias", STRING, NULL, 0, REPLACE, REFUSED, "IMG-036", "Name on the image server."),
-    ROW("fingerprint", STRING, NULL, 0, REPLACE, REFUSED, "IMG-036",
-        "Fingerprint on the image server."),
-    ROW("server", STRING, NULL, 0, REPLACE, REFUSED, "IMG-036", "Image server."),
-    ROW("protocol", ENUM, "lxd", 0, REPLACE, REFUSED, "IMG-036", "Protocol of the image server.",
+    ROW("alias", STRING, NULL, 0, REPLACE, 0, "IMG-036", "Name on the image server."),
+    ROW("fingerprint", STRING, NULL, 0, REPLACE, 0, "IMG-036",
+        "Fingerprint on the image server, or the beginning of it."),
+    ROW("server", STRING, NULL, 0, REPLACE, 0, "IMG-035", "Image server: https://HOST[:PORT]."),
+    ROW("protocol", ENUM, "lxd", 0, REPLACE, 0, "IMG-036", "Protocol of the image server.",
         WORDS("lxd", "simplestreams")),
-    ROW("certificate", STRING, NULL, 0, REPLACE, REFUSED, "IMG-036",
-        "Certificate of the image server (PEM)."),
-    ROW("secret", STRING, NULL, 0, REPLACE, REFUSED | SECRET, "IMG-036",
-        "One-time secret of a private image."),
-    ROW("mode", ENUM, "pull", 0, REPLACE, REFUSED, "IMG-036", "Who opens the connection.",
-        WORDS("pull", "push", "relay")),
-    ROW("image_type", ENUM, NULL, 0, REPLACE, REFUSED, "IMG-036", "Type of the image.",
-        WORDS("container", "virtual-machine")),
-    ROW("project", STRING, NULL, 0, REPLACE, REFUSED, "IMG-036", "Project on the image server."),
-    ROW("url", STRING, NULL, 0, REPLACE, REFUSED, "IMG-042", "Web address of a whole image."),
+    ROW("certificate", STRING, NULL, 0, NONE, 0, "IMG-036",
+        "Certificate of the image server (PEM): who has its key is the server. Unset: a well-known "
+        "authority vouches for it."),
+    ROW("secret", STRING, NULL, 0, NONE, SECRET, "IMG-036", "One-time secret of a private image."),
+    ROW("mode", ENUM, "pull", 0, NONE, 0, "IMG-036",
+        "Who opens the connection; only pull is supported.", WORDS("pull", "push", "relay")),
+    ROW("image_type", ENUM, NULL, 0, REPLACE, 0, "IMG-036",
+        "Type of the image; only containers are supported.", WORDS("container", "virtual-machine")),
+    ROW("project", STRING, NULL, 0, REPLACE, 0, "IMG-036", "Project on the image server."),
+    ROW("url", STRING, NULL, 0, REPLACE, 0, "IMG-042",
+        "Web address (https) that says where a whole image is, and its hash."),
     ROW("name", STRING, NULL, 0, REPLACE, REFUSED, "IMG-021", "Instance or snapshot to publish."),
     ROW_END,
 };
@@ -55,7 +57,10 @@ static const Row fields[] = {
         "Properties on top of those in the image's metadata."),
     ROW("public", FLAG, "false", 0, NONE, 0, "IMG-013", "Anyone may read it; stored only."),
     ROW("auto_update", FLAG, "false", 0, NONE, 0, "IMG-004",
-        "Follow its server; stored only for local images."),
+        "The daemon takes newer images of its server by itself; no effect on local images."),
+    ROW("refresh", ENUM, "manual", 0, NONE, ROW_META, "EN-09",
+        "auto: each plan asks the server and takes what is newer, whatever images.lock says.",
+        WORDS("manual", "auto")),
     ROW("profiles", LIST, NULL, 0, NONE, 0, "IMG-011", "Profiles of new instances that name none.",
         .ref = "profile"),
     ROW("expires_at", TIME, NULL, 0, NONE, 0, "IMG-007",
@@ -110,25 +115,31 @@ static void check_aliases(const Object *object, Problems *problems)
 
 static void check(const Snapshot *snapshot, const Object *object, Problems *problems)
 {
-    static const char *const remote[] = {"type", "alias", "fingerprint", "server", "url", NULL};
     const json_t *source = json_object_get(object->spec, "source");
+    const char *type = json_member_string(source, "type");
     gboolean builtin = json_object_get(source, "builtin") != NULL;
     gboolean file = json_object_get(source, "file") != NULL;
     gboolean rootfs = json_object_get(source, "rootfs") != NULL;
-    gboolean other = FALSE;
+    gboolean remote = image_origin_is_given(source);
 
-    for (const char *const *key = remote; *key != NULL; key++)
-        other = other || json_object_get(source, *key) != NULL;
     check_aliases(object, problems);
+    if (g_strcmp0(type, "instance") == 0 || g_strcmp0(type, "snapshot") == 0) {
+        problem_add(problems, PROBLEM_UNSUPPORTED, object, "source/type",
+                    "an image of an %s is not supported by this build", type);
+        return;
+    }
     if (rootfs && !file)
         problem_add(problems, PROBLEM_ERROR, object, "source/rootfs",
                     "needs `file`, the metadata part of the image");
-    if (builtin + file + other > 1)
+    if (builtin + file + remote > 1)
         problem_add(problems, PROBLEM_ERROR, object, "source",
                     "names more than one origin: keep one");
-    if (!builtin && !file && !rootfs && !other)
+    else if (remote)
+        image_origin_check(object, source, problems);
+    else if (!builtin && !file && !rootfs)
         problem_add(problems, PROBLEM_ERROR, object, "source",
-                    "names no origin: write e.g. `builtin:busybox` or the path of an image file");
+                    "names no origin: write e.g. `builtin:busybox`, the path of an image file, or "
+                    "{server, protocol, alias}");
 }
 
 const Kind IMAGE_KIND = {

@@ -4,6 +4,7 @@
 
 #include "error.h"
 #include "expand.h"
+#include "image_origin.h"
 #include "kind_rows.h"
 #include "validate.h"
 
@@ -67,6 +68,8 @@ static void check_source(const Object *object, Problems *problems)
     else if (alias == NULL && fingerprint == NULL && json_object_get(source, "properties") == NULL)
         problem_add(problems, PROBLEM_ERROR, object, "source",
                     "names no image: give alias or fingerprint");
+    else if (image_origin_is_given(source))
+        image_origin_check(object, source, problems);
 }
 
 /* I-142, I-154: an allow list, a deny list and a raw policy exclude one another. Judged on what the

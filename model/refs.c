@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "expand.h"
+#include "image_origin.h"
 
 static void reference_clear(gpointer data)
 {
@@ -53,6 +54,22 @@ static void add_fields(GArray *references, const Row *rows, const json_t *object
     }
 }
 
+/* Of an image that comes from a server, what is named is there; here it is known by its fingerprint,
+ * once that was found out. */
+static void add_remote_image(GArray *references, const Object *object)
+{
+    const char *fingerprint = json_member_string(object->generated, "volatile.base_image");
+    Reference reference = {KIND_IMAGE, fingerprint, NULL};
+
+    for (guint i = references->len; i-- > 0;)
+        if (g_str_has_prefix(g_array_index(references, Reference, i).path, "source/"))
+            g_array_remove_index(references, i);
+    if (fingerprint == NULL)
+        return;
+    reference.path = g_strdup("source");
+    g_array_append_val(references, reference);
+}
+
 GArray *refs_of_spec(const Object *object)
 {
     const Kind *kind = object_kind(object);
@@ -62,6 +79,9 @@ GArray *refs_of_spec(const Object *object)
 
     g_array_set_clear_func(references, reference_clear);
     add_fields(references, kind->fields, object->spec, "");
+    if (object->id.kind == KIND_INSTANCE &&
+        image_origin_is_remote(json_object_get(object->spec, "source")))
+        add_remote_image(references, object);
     if (kind->config != NULL)
         add_fields(references, kind->config, json_object_get(object->spec, "config"), "config/");
     json_object_foreach (json_object_get(object->spec, "devices"), name, device) {

@@ -29,6 +29,7 @@ void engine_look(Engine *engine)
     g_clear_pointer(&engine->stored, snapshot_unref);
     engine->stored = store_ref_snapshot(engine->store);
     engine->revision = store_revision(engine->store);
+    engine_follow_proxy(engine->stored);
 }
 
 gboolean engine_recover(Engine *engine, GError **error)
@@ -81,6 +82,8 @@ Engine *engine_open(Host *host, EngineFlags flags, GError **error)
     g_cond_init(&engine->released);
     engine->locks = locks_new();
     engine->host = host;
+    host->pause = engine_pause;
+    host->pause_data = engine;
     engine->writes = (flags & ENGINE_READ_ONLY) == 0;
     engine->sealed = sealed_new(host->dir);
     engine->store = store_open(host->dir, engine->writes, (flags & ENGINE_NO_WAIT) == 0, error);
@@ -101,6 +104,7 @@ void engine_close(Engine *engine)
 {
     if (engine == NULL)
         return;
+    engine->host->pause = NULL;
     g_clear_pointer(&engine->stored, snapshot_unref);
     store_close(engine->store);
     locks_free(engine->locks);
@@ -174,8 +178,12 @@ Plan *engine_plan(Engine *engine, const Input *input, const PlanOptions *options
     g_autoptr(Wanted) wanted = wanted_new();
     g_autoptr(GHashTable) contents = NULL;
     g_autoptr(json_t) holds = engine_holds(engine, error);
+    g_autoptr(json_t) images =
+        json_pack("{s:O, s:b}", "locks", input->locks, "refresh", options->refresh);
+    PlanOptions own = *options;
     Plan *plan;
 
+    own.images = images;
     if (holds == NULL)
         return NULL;
     if (!wanted_add_input(wanted, engine->stored, input, options, error)) {
@@ -187,7 +195,7 @@ Plan *engine_plan(Engine *engine, const Input *input, const PlanOptions *options
         !contents_read(engine->sealed, wanted, &contents, error) ||
         (options->saved && contents != NULL && !sealed_keep_key(engine->sealed, error)))
         return NULL;
-    plan = engine_plan_wanted(engine, g_steal_pointer(&wanted), NULL, options, error);
+    plan = engine_plan_wanted(engine, g_steal_pointer(&wanted), NULL, &own, error);
     if (plan != NULL)
         plan->secrets = g_steal_pointer(&contents);
     return plan;

@@ -83,6 +83,9 @@ typedef struct {
                                engine_confirm comes first (EN-33) */
     gint64 park_seconds;    /* how long parked data is kept after commit; 0: purged at once */
     ProgressFunction progress;
+    /* How far a fetch for an object is, before the first step; see FetchReport. May be NULL. */
+    void (*fetching)(void *data, const Object *object, const char *part, guint64 done, guint64 all,
+                     guint64 speed);
     void *progress_data;
     volatile gint *cancel; /* non-zero: undo (EN 'Ctrl-C') */
     /* Called once when the commit stands, before any later one can; may be NULL. */
@@ -111,10 +114,11 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ApplyResult, apply_result_clear)
 json_t *apply_result_json(const ApplyResult *result);
 void apply_result_read(const json_t *value, ApplyResult *ret);
 
-/* Carries a plan out: journal, steps, verify, barrier, commit, purge. On failure everything is
- * undone and the error is ERR_ROLLED_BACK or ERR_ROLLBACK_INCOMPLETE with the first cause and every
- * undo failure in its text. After success it plans again by itself (LAW-1). ERR_CONFLICT when the
- * model moved since the plan was made. */
+/* Carries a plan out: fetches what it needs from elsewhere, while others may write, then journal,
+ * steps, verify, barrier, commit, purge. On failure everything is undone and the error is
+ * ERR_ROLLED_BACK or ERR_ROLLBACK_INCOMPLETE with the first cause and every undo failure in its
+ * text. After success it plans again by itself (LAW-1). ERR_CONFLICT when the model moved since the
+ * plan was made. */
 gboolean engine_apply(Engine *engine, const Plan *plan, const ApplyOptions *options,
                       ApplyResult *ret_result, GError **error);
 
@@ -174,6 +178,13 @@ json_t *engine_notes(Engine *engine, const char *space, GError **error);
 
 /* Ownership without any change to the host (EN-50, EN-43). `owner` "api" releases. */
 gboolean engine_own(Engine *engine, const GPtrArray *keys, const char *owner, GError **error);
+
+/* Which image the source of `object` (an image or an instance) means: the applied one, or with
+ * `fresh`, and when none is, the one that its server has now (EN-09): {"fingerprint",
+ * "architecture", "date"}. */
+json_t *engine_ask_image(Engine *engine, const Object *object, gboolean fresh, GError **error);
+/* The host's own architecture. Newly allocated. */
+char *engine_architecture(Engine *engine, GError **error);
 
 /* History (EN-46), newest first: [{generation, time, cause, source, result, objects: [key...]}]. */
 json_t *engine_history(Engine *engine, GError **error);

@@ -210,13 +210,24 @@ static void check_rollback(Applying *applying, GError **error)
     }
 }
 
+static const Object *with_fetched(const GPtrArray *fetched, const Object *object)
+{
+    for (guint i = 0; i < fetched->len; i++) {
+        const Object *more = fetched->pdata[i];
+
+        if (strcmp(more->key, object->key) == 0)
+            return more;
+    }
+    return object;
+}
+
 /* Only what really differs is written (LAW-2). */
-static GPtrArray *objects_to_commit(const Plan *plan)
+static GPtrArray *objects_to_commit(const Plan *plan, const GPtrArray *fetched)
 {
     GPtrArray *put = g_ptr_array_new();
 
     for (guint i = 0; i < snapshot_size(plan->next); i++) {
-        const Object *object = snapshot_at(plan->next, i);
+        const Object *object = with_fetched(fetched, snapshot_at(plan->next, i));
         const Object *stored = snapshot_get(plan->base, object->key);
 
         if (stored != object && (stored == NULL || !json_equal(stored->spec, object->spec) ||
@@ -350,7 +361,8 @@ static void tell_committed(void *data)
 gboolean engine_carry_out(Engine *engine, const Plan *plan, const ApplyOptions *options,
                           ApplyResult *ret_result, GError **error)
 {
-    g_autoptr(GPtrArray) put = objects_to_commit(plan);
+    g_autoptr(GPtrArray) fetched = NULL;
+    g_autoptr(GPtrArray) put = NULL;
     g_autoptr(GPtrArray) removed = keys_to_remove(plan);
     g_autoptr(GHashTable) stepped = paths_by_key(plan);
     g_autoptr(GHashTable) needs = NULL;
@@ -361,8 +373,6 @@ gboolean engine_carry_out(Engine *engine, const Plan *plan, const ApplyOptions *
         .store = engine->store,
         .host = engine->host,
         .steps = plan->steps,
-        .commit = {put, removed, options->cause, plan->source, "done", NULL, options->user,
-                   options->directory, plan->notes},
         .keep_going = options->keep_going,
         .parallel = options->parallel,
         .timeout_seconds = options->timeout_seconds,
@@ -382,7 +392,15 @@ gboolean engine_carry_out(Engine *engine, const Plan *plan, const ApplyOptions *
     gboolean done;
 
     memset(ret_result, 0, sizeof *ret_result);
-    if (!is_allowed(plan, error) || !check_unconfirmed(engine, plan, put, removed, error))
+    if (!is_allowed(plan, error))
+        return FALSE;
+    fetched = engine_fetched(engine, plan, error);
+    if (fetched == NULL)
+        return FALSE;
+    put = objects_to_commit(plan, fetched);
+    request.commit = (Commit){put,  removed,       options->cause,     plan->source, "done",
+                              NULL, options->user, options->directory, plan->notes};
+    if (!check_unconfirmed(engine, plan, put, removed, error))
         return FALSE;
     if (plan->steps->len == 0 && put->len == 0 && removed->len == 0 && plan->reverts == 0) {
         if (plan->notes != NULL && !notes_save(engine->store, plan->notes, error))
@@ -411,6 +429,7 @@ gboolean engine_carry_out(Engine *engine, const Plan *plan, const ApplyOptions *
         g_propagate_error(error, g_steal_pointer(&failure));
         return FALSE;
     }
+    engine_fetch_end(engine, plan);
     if (!set_conditions(engine, plan, &transaction, error))
         return FALSE;
     if (ret_result->failed->len > 0) {
@@ -426,12 +445,31 @@ gboolean engine_carry_out(Engine *engine, const Plan *plan, const ApplyOptions *
     return TRUE;
 }
 
+/* While something is fetched, other programs may write. */
+static gboolean fetch_unlocked(Engine *engine, const Plan *plan, const ApplyOptions *options,
+                               GError **error)
+{
+    gboolean done, changed;
+
+    if (!is_allowed(plan, error))
+        return FALSE;
+    if (engine_has_all(engine, plan))
+        return TRUE;
+    store_release(engine->store);
+    done = engine_fetch(engine, plan, options, error);
+    if (!store_take(engine->store, TRUE, &changed, done ? error : NULL) || !done)
+        return FALSE;
+    return !changed || engine_recover(engine, error);
+}
+
 gboolean engine_apply(Engine *engine, const Plan *plan, const ApplyOptions *options,
                       ApplyResult *ret_result, GError **error)
 {
     gboolean done;
 
     memset(ret_result, 0, sizeof *ret_result);
+    if (!fetch_unlocked(engine, plan, options, error))
+        return FALSE;
     if (plan->revision != engine->revision)
         return error_set(error, ERR_CONFLICT,
                          "the plan was made for revision %" G_GINT64_FORMAT

@@ -30,6 +30,23 @@ struct Engine {
 /* Deletes the contents of secrets that nothing names any more. Needs the state lock. */
 void engine_sweep_secrets(Engine *engine);
 
+/* What goes out of this program goes the way that the model says (SV-36, SV-63). */
+void engine_follow_proxy(const Snapshot *stored);
+
+/* Lets others plan and write around what takes long while a thread plans; for Host.pause. */
+void engine_pause(void *data, gboolean on);
+
+/* Whether all that the steps of a plan need from elsewhere is here. */
+gboolean engine_has_all(Engine *engine, const Plan *plan);
+/* Gets it here (DESIGN 4, 'Locks'). Any thread, no lock held. */
+gboolean engine_fetch(Engine *engine, const Plan *plan, const ApplyOptions *options,
+                      GError **error);
+/* The objects of the plan, as they are to be committed, that got more known by a fetch. Newly
+ * allocated; NULL with an error. */
+GPtrArray *engine_fetched(Engine *engine, const Plan *plan, GError **error);
+/* After the commit. */
+void engine_fetch_end(Engine *engine, const Plan *plan);
+
 /* Takes the committed model of now as `stored`. */
 void engine_look(Engine *engine);
 

@@ -63,6 +63,8 @@ typedef struct {
     gboolean restore_parked; /* what the set had deleted and declares again gets its data back
                                 (EN-43) */
     const json_t *actions;   /* see Context.actions; NULL: none */
+    const json_t *images;  /* see Context.images; NULL: none */
+    gboolean refresh;      /* ask image servers what is newer */
 } PlanOptions;
 
 typedef struct {

@@ -50,6 +50,7 @@ void plan_options_read(const json_t *options, PlanOptions *ret)
     ret->prune = json_is_true(json_object_get(options, "prune"));
     ret->adopt = json_is_true(json_object_get(options, "adopt"));
     ret->no_park = words_of(options, "no_park");
+    ret->refresh = json_is_true(json_object_get(options, "refresh"));
     ret->force = json_is_true(json_object_get(options, "force"));
     ret->saved = json_is_true(json_object_get(options, "saved"));
     ret->allow_replace = replace != NULL;

@@ -33,6 +33,14 @@ void planner_block(Plan *plan, ErrorCode code, char *text);
 /* planner_model.c: the model after the plan: generated values, who is affected, checks. */
 gboolean planner_complete_model(Planner *planner, GPtrArray *ret_examine, GError **error);
 
+/* The model after the plan, from what is wanted by now. */
+void planner_set_next(Planner *planner);
+/* Reads from the host what only it knows of an object, into `generated`. */
+gboolean planner_resolve(Planner *planner, const Object *object, GError **error);
+
+/* planner_images.c: images of other servers that instances are made from. */
+gboolean planner_add_images(Planner *planner, GError **error);
+
 /* planner_steps.c: the ordered steps for plan->objects. `changes`: key -> GPtrArray of FactChange *
  * (or NULL). */
 void planner_add_steps(Planner *planner, const Order *order, GHashTable *changes);

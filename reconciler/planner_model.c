@@ -18,6 +18,30 @@ static gboolean same_object(const Object *a, const Object *b)
            json_equal(a->generated, b->generated);
 }
 
+/* What is resolved more than once makes its remarks once. */
+static void take_remarks(Planner *planner, const Object *object)
+{
+    g_autoptr(json_t) remarks = driver_take_remarks(object->generated);
+    g_autofree char *label = object_label(object);
+    json_t *remark;
+    size_t i;
+
+    json_array_foreach (remarks, i, remark) {
+        g_autofree char *text = g_strdup_printf("%s: %s", label, json_string_value(remark));
+
+        if (!g_ptr_array_find_with_equal_func(planner->plan->warnings, text, g_str_equal, NULL))
+            g_ptr_array_add(planner->plan->warnings, g_steal_pointer(&text));
+    }
+}
+
+gboolean planner_resolve(Planner *planner, const Object *object, GError **error)
+{
+    if (!host_resolve(planner->host, &planner->after, object, object->generated, error))
+        return FALSE;
+    take_remarks(planner, object);
+    return TRUE;
+}
+
 static gboolean draw(Planner *planner, const Object *object, GError **error)
 {
     const Driver *driver = DRIVERS[object->id.kind];
@@ -25,7 +49,7 @@ static gboolean draw(Planner *planner, const Object *object, GError **error)
 
     if (driver == NULL)
         return TRUE;
-    if (host_resolve(planner->host, &planner->after, object, object->generated, error) &&
+    if (planner_resolve(planner, object, error) &&
         (driver->prepare == NULL ||
          driver->prepare(&planner->after, object, object->generated, error)))
         return TRUE;
@@ -48,13 +72,17 @@ static gboolean draw_all(Planner *planner, guint from, GError **error)
     return TRUE;
 }
 
-static void set_next(Planner *planner)
+void planner_set_next(Planner *planner)
 {
     g_clear_pointer(&planner->plan->next, snapshot_unref);
     planner->plan->next =
         snapshot_change(planner->base, planner->wanted->put, planner->wanted->remove);
-    planner->after = (Context){planner->plan->next, planner->host_facts,       planner->host->dir,
-                               planner->host->seed, planner->options->actions, FALSE};
+    planner->after = (Context){.next = planner->plan->next,
+                               .host = planner->host_facts,
+                               .dir = planner->host->dir,
+                               .seed = planner->host->seed,
+                               .actions = planner->options->actions,
+                               .images = planner->options->images};
 }
 
 /* An object that is put in as it is stored need not be in memory twice. */
@@ -347,9 +375,12 @@ gboolean planner_complete_model(Planner *planner, GPtrArray *ret_examine, GError
 {
     g_autoptr(GHashTable) changed = NULL;
     g_autoptr(GPtrArray) to_check = NULL;
-    guint asked = planner->wanted->put->len;
+    guint asked;
 
-    set_next(planner);
+    planner_set_next(planner);
+    if (!planner_add_images(planner, error))
+        return FALSE;
+    asked = planner->wanted->put->len;
     if (!draw_all(planner, 0, error))
         return FALSE;
     check_renames(planner);
@@ -359,7 +390,7 @@ gboolean planner_complete_model(Planner *planner, GPtrArray *ret_examine, GError
         to_check = add_affected(planner, changed);
         mark_touched(planner, changed, to_check);
         if (planner->wanted->put->len > asked) {
-            set_next(planner);
+            planner_set_next(planner);
             if (!draw_all(planner, asked, error))
                 return FALSE;
         }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "image_lock.h"
 #include "plan_options.h"
 
 struct Wish {
@@ -115,9 +116,12 @@ static void read_origins(Object *object, const json_t *value)
 static gboolean read_objects(Wish *wish, const json_t *objects, Problems *problems, GError **error)
 {
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    const char *lock = json_member_string(wish->body, "lock");
     const json_t *value;
     size_t i;
 
+    if (lock != NULL)
+        image_lock_parse(wish->own->locks, IMAGE_LOCK_NAME, lock, strlen(lock), problems);
     json_array_foreach (objects, i, value) {
         const char *word = json_member_string(value, "kind");
         const char *project = json_member_string(value, "project");

@@ -2,7 +2,8 @@
  * can be sent. Exactly one of
  *
  *   "files"     [{"name", "text"}]: state files; "vars" may give values to their variables
- *   "objects"   what a client has read of state files: see wish_objects
+ *   "objects"   what a client has read of state files: see wish_objects; "lock" may have
+ *               the text of their images.lock (image_lock_print)
  *   "delete"    [KEY]
  *   "repair"    [KEY]: as they are stored; the plan shows where the host differs
  *   "rollback"  {"generation": N (0: the newest), "to": bool} (EN-46)

@@ -36,6 +36,35 @@ static void transfer_clear(Transfer *transfer)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Transfer, transfer_clear)
 
+static GMutex proxy_mutex;
+static char *proxy_https, *proxy_ignored;
+
+static void set_text(char **held, const char *text)
+{
+    if (g_strcmp0(*held, text) == 0)
+        return;
+    g_free(*held);
+    *held = g_strdup(text);
+}
+
+void fetch_set_proxy(const char *https, const char *ignored_hosts)
+{
+    g_autoptr(GMutexLocker) held = g_mutex_locker_new(&proxy_mutex);
+
+    set_text(&proxy_https, https);
+    set_text(&proxy_ignored, ignored_hosts);
+}
+
+static void use_proxy(CURL *curl)
+{
+    g_autoptr(GMutexLocker) held = g_mutex_locker_new(&proxy_mutex);
+
+    if (proxy_https != NULL)
+        curl_easy_setopt(curl, CURLOPT_PROXY, proxy_https);
+    if (proxy_ignored != NULL)
+        curl_easy_setopt(curl, CURLOPT_NOPROXY, proxy_ignored);
+}
+
 gboolean fetch_check(const FetchServer *server, GError **error)
 {
     if (server->url != NULL &&
@@ -156,6 +185,7 @@ static gboolean set_server(Transfer *transfer, const FetchServer *server, const 
     curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "https");
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, server->redirects && !local ? 1L : 0L);
     curl_easy_setopt(curl, CURLOPT_MAXREDIRS, REDIRECTS);
+    use_proxy(curl);
     if (local) {
         const char *socket = base + strlen("unix:");
 

@@ -1,9 +1,10 @@
 /* Images (images.md). Facts:
  *   files    {"path": STATE/images/FP, "key", "image": FP, "$file", "$rootfs"}: berth's own copy of
- * the image's files (IMG-068); none for built-in images volumes  {POOL: {"path": POOL/images/FP,
- * "driver", "key", "image": FP, ...}}: the image unpacked on each pool where an instance was made
- * from it (ST-100); subvolumes are read-only (ST-BTRFS-04) Both are named by the fingerprint and
- * may have several users (shared.h). */
+ * the image's files (IMG-068); none for built-in images; "$fetched" ones are in the cache and may
+ * have a root beside them volumes  {POOL: {"path": POOL/images/FP, "driver", "key", "image": FP,
+ * ...}}: the image unpacked on each pool where an instance was made from it (ST-100); subvolumes
+ * are read-only (ST-BTRFS-04) Both are named by the fingerprint and may have several users
+ * (shared.h). */
 #include "host.h"
 
 #include <fcntl.h>
@@ -13,12 +14,15 @@
 #include "error.h"
 #include "expand.h"
 #include "file.h"
+#include "image/arrival.h"
 #include "image/builtin.h"
+#include "image/cache.h"
 #include "image/digest.h"
 #include "image/offer.h"
 #include "image/shared.h"
 #include "image/source.h"
 #include "image/unpack.h"
+#include "image_origin.h"
 #include "json.h"
 #include "paths.h"
 #include "storage/btrfs.h"
@@ -31,10 +35,33 @@ extern const Driver IMAGE_DRIVER;
 #define VOLUME_MODE 0700u
 #define ROOTFS_SUFFIX ".rootfs"
 
+static gboolean is_remote(const Object *image)
+{
+    return image_origin_is_remote(json_object_get(image->spec, "source"));
+}
+
 static gboolean image_resolve(Host *host, const Context *context, const Object *image,
                               json_t *generated, GError **error)
 {
-    return image_source_resolve(host, image, generated, error);
+    return is_remote(image) ? arrival_resolve(host, context, image, generated, error)
+                            : image_source_resolve(host, image, generated, error);
+}
+
+static gboolean image_is_here(Host *host, const Object *image)
+{
+    return !is_remote(image) || arrival_is_here(host, image->generated);
+}
+
+static gboolean image_fetch(Host *host, const Object *image, json_t *generated,
+                            const FetchReport *report, GError **error)
+{
+    return !is_remote(image) || arrival_fetch(host, image, generated, report, error);
+}
+
+static void image_fetched(Host *host, const Object *image)
+{
+    if (is_remote(image))
+        arrival_done(host, json_member_string(image->generated, "fingerprint"));
 }
 
 /* Which pools have instances of an image */
@@ -62,6 +89,9 @@ static gboolean is_made_from(const Context *context, const Object *instance, con
     if (strcmp(snapshot_project_for(context->next, KIND_IMAGE, instance->id.project),
                image->id.project) != 0)
         return FALSE;
+    if (image_origin_is_remote(source))
+        return g_strcmp0(json_member_string(instance->generated, "volatile.base_image"),
+                         fingerprint) == 0;
     return (alias != NULL && (is_alias(image, alias) || g_str_has_prefix(fingerprint, alias))) ||
            (prefix != NULL && g_str_has_prefix(fingerprint, prefix));
 }
@@ -147,7 +177,11 @@ static json_t *expect_files(const Context *context, const Object *image, const c
 {
     const json_t *source = json_object_get(image->spec, "source");
     g_autofree char *path = path_image_files(context->dir, fingerprint);
+    g_autofree char *cached = image_cache_path(context->dir, fingerprint);
 
+    if (is_remote(image)) /* of one file or two: nobody knows before it is here */
+        return json_pack("{s:s, s:s, s:s, s:s, s:b}", "path", path, "key", image->key, "image",
+                         fingerprint, "$file", cached, "$fetched", TRUE);
     if (json_object_get(source, "file") == NULL)
         return NULL;
     return json_pack("{s:s, s:s, s:s, s:O, s:O*}", "path", path, "key", image->key, "image",
@@ -165,8 +199,10 @@ static json_t *expect_volume(const Context *context, const Object *image, const 
                              json_object_get(pool->spec, "driver"), "key", image->key, "image",
                              fingerprint, "$builtin", json_object_get(source, "builtin"));
 
-    if (json_object_get(source, "file") != NULL)
+    if (json_object_get(source, "file") != NULL || is_remote(image))
         json_object_set_new(fact, "$file", json_string(file));
+    if (is_remote(image))
+        json_object_set_new(fact, "$fetched", json_true());
     if (json_object_get(source, "rootfs") != NULL)
         json_object_set_new(fact, "$rootfs", json_sprintf("%s" ROOTFS_SUFFIX, file));
     return fact;
@@ -204,7 +240,7 @@ static gboolean observe_files(Host *host, const Object *image, const char *finge
     g_autofree char *path = path_image_files(host->dir, fingerprint);
     gboolean has = FALSE;
 
-    if (json_object_get(json_object_get(image->spec, "source"), "file") == NULL)
+    if (json_object_get(json_object_get(image->spec, "source"), "builtin") != NULL)
         return TRUE;
     if (!shared_has(path, image->key, &has, error))
         return FALSE;
@@ -277,6 +313,35 @@ static gboolean copy_part(Digest *digest, const char *from, const char *to, GErr
     return digest_add_file(digest, from, fd, NULL, error);
 }
 
+/* A download: another name for it, unless that is on another file system. */
+static gboolean link_part(const char *from, const char *to, GError **error)
+{
+    if (link(from, to) == 0)
+        return TRUE;
+    return errno == ENOENT
+               ? error_set(error, ERR_FAILED, "the download %s is gone: try again", from)
+               : error_errno(error, errno, "link %s to %s", from, to);
+}
+
+/* The root beside a file that was fetched; NULL when it is a whole image. */
+static char *fetched_root(const char *file)
+{
+    char *rootfs = g_strconcat(file, ROOTFS_SUFFIX, NULL);
+
+    if (!file_exists(rootfs))
+        g_clear_pointer(&rootfs, g_free);
+    return rootfs;
+}
+
+static gboolean link_files(const char *file, const char *staged, const char *companion,
+                           GError **error)
+{
+    g_autofree char *rootfs = fetched_root(file);
+
+    return link_part(file, staged, error) &&
+           (rootfs == NULL || link_part(rootfs, companion, error));
+}
+
 static gboolean build_files(Host *host, const json_t *fact, const char *staged, GError **error)
 {
     const char *rootfs = json_member_string(fact, "$rootfs");
@@ -287,6 +352,8 @@ static gboolean build_files(Host *host, const json_t *fact, const char *staged, 
 
     if (!place_make_folder(folder, VOLUME_MODE, error))
         return FALSE;
+    if (json_is_true(json_object_get(fact, "$fetched")))
+        return link_files(json_member_string(fact, "$file"), staged, companion, error);
     /* An image without a source of its own: it was given to this process. */
     if (strcmp(json_member_string(fact, "$file"), json_member_string(fact, "path")) == 0)
         return image_offer_take(json_member_string(fact, "image"), staged, companion, error);
@@ -340,6 +407,10 @@ static gboolean build_volume(Host *host, const json_t *fact, const char *staged,
     const char *builtin = json_member_string(fact, "$builtin");
     g_autofree char *pool = pool_of_volume(staged);
     gboolean btrfs = g_strcmp0(json_member_string(fact, "driver"), "btrfs") == 0;
+    const char *file = json_member_string(fact, "$file");
+    g_autofree char *rootfs = json_is_true(json_object_get(fact, "$fetched"))
+                                  ? fetched_root(file)
+                                  : g_strdup(json_member_string(fact, "$rootfs"));
 
     if (btrfs && !btrfs_subvolume_create(staged, error))
         return FALSE;
@@ -348,8 +419,7 @@ static gboolean build_volume(Host *host, const json_t *fact, const char *staged,
     if (chmod(staged, VOLUME_MODE) < 0)
         return error_errno(error, errno, "set the mode of %s", staged);
     if (!(builtin != NULL ? builtin_fill(builtin, staged, error)
-                          : unpack_run(json_member_string(fact, "$file"),
-                                       json_member_string(fact, "$rootfs"), pool, staged, error)))
+                          : unpack_run(file, rootfs, pool, staged, error)))
         return FALSE;
     return check_content(staged, error);
 }
@@ -461,4 +531,7 @@ const Driver IMAGE_DRIVER = {
     .expect = image_expect,
     .observe = image_observe,
     .watch = image_watch,
+    .is_here = image_is_here,
+    .fetch = image_fetch,
+    .fetched = image_fetched,
 };

@@ -11,11 +11,29 @@ void image_found_clear(ImageFound *found)
 {
     g_free(found->fingerprint);
     g_free(found->filename);
+    g_free(found->architecture);
+    g_free(found->created_at);
     g_free(found->url);
     g_free(found->certificate);
     g_free(found->paths[0]);
     g_free(found->paths[1]);
     json_decref(found->properties);
+}
+
+void image_found_copy(const ImageFound *found, ImageFound *ret)
+{
+    *ret = (ImageFound){
+        .fingerprint = g_strdup(found->fingerprint),
+        .filename = g_strdup(found->filename),
+        .architecture = g_strdup(found->architecture),
+        .created_at = g_strdup(found->created_at),
+        .size = found->size,
+        .url = g_strdup(found->url),
+        .certificate = g_strdup(found->certificate),
+        .redirects = found->redirects,
+        .paths = {g_strdup(found->paths[0]), g_strdup(found->paths[1])},
+        .properties = json_incref(found->properties),
+    };
 }
 
 /* ---- what is asked for ---- */
@@ -27,7 +45,9 @@ static gboolean is_set(const char *text)
 
 static gboolean is_url(const json_t *source)
 {
-    return g_strcmp0(json_member_string(source, "type"), "url") == 0;
+    const char *type = json_member_string(source, "type");
+
+    return is_set(type) ? strcmp(type, "url") == 0 : is_set(json_member_string(source, "url"));
 }
 
 static gboolean is_streams(const json_t *source)
@@ -106,6 +126,7 @@ static gboolean find_url(const FetchServer *asked, const json_t *architectures, 
     ret->url = g_strdup(url);
     ret->fingerprint = g_strdup(hash);
     ret->filename = g_path_get_basename(url);
+    ret->architecture = g_strdup(json_string_value(json_array_get(architectures, 0)));
     ret->paths[0] = g_strdup("");
     return TRUE;
 }
@@ -128,7 +149,7 @@ gboolean image_remote_find(const json_t *source, const json_t *architectures, Im
 /* ---- fetching ---- */
 
 typedef struct {
-    const ImageProgress *progress;
+    const FetchReport *report;
     const char *part;
 } Teller;
 
@@ -136,15 +157,15 @@ static void tell(guint64 done, guint64 all, guint64 speed, void *data)
 {
     const Teller *teller = data;
 
-    teller->progress->each(teller->part, done, all, speed, teller->progress->data);
+    teller->report->each(teller->report->data, teller->part, done, all, speed);
 }
 
 static int fetch_part(const char *dir, const ImageFound *found, guint which, const char *part,
-                      const ImageProgress *progress, char **ret_type, GError **error)
+                      const FetchReport *report, char **ret_type, GError **error)
 {
     FetchServer server = {found->url, found->certificate, found->redirects};
-    Teller teller = {progress, part};
-    FetchProgress each = {progress->each != NULL ? tell : NULL, &teller, progress->cancel};
+    Teller teller = {report, part};
+    FetchProgress each = {report->each != NULL ? tell : NULL, &teller, report->cancel};
     g_auto(Fd) fd = image_part_new(dir, error);
 
     if (fd < 0 || !fetch_file(&server, found->paths[which], fd, &each, ret_type, error))
@@ -152,7 +173,7 @@ static int fetch_part(const char *dir, const ImageFound *found, guint which, con
     return fd_steal(&fd);
 }
 
-gboolean image_remote_fetch(const char *dir, const ImageFound *found, const ImageProgress *progress,
+gboolean image_remote_fetch(const char *dir, const ImageFound *found, const FetchReport *report,
                             int *ret_file, int *ret_rootfs, GError **error)
 {
     gboolean split = found->paths[1] != NULL;
@@ -161,11 +182,11 @@ gboolean image_remote_fetch(const char *dir, const ImageFound *found, const Imag
     g_autofree char *filename = NULL;
     struct stat st;
 
-    file = fetch_part(dir, found, 0, split ? "metadata" : "rootfs", progress, &type, error);
+    file = fetch_part(dir, found, 0, split ? "metadata" : "rootfs", report, &type, error);
     if (file < 0)
         return FALSE;
     if (split) {
-        rootfs = fetch_part(dir, found, 1, "rootfs", progress, NULL, error);
+        rootfs = fetch_part(dir, found, 1, "rootfs", report, NULL, error);
         if (rootfs < 0)
             return FALSE;
     } else if (image_parts_are(type)) {

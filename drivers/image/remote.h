@@ -5,12 +5,15 @@
  * Blocking; any thread. */
 #pragma once
 
+#include "driver.h"
 #include "image/fetch.h"
 
 /* An image of a server, before anything is fetched of it. */
 typedef struct {
     char *fingerprint;
-    char *filename;    /* NULL: unknown */
+    /* NULL or 0: unknown before the files are here. */
+    char *filename, *architecture, *created_at;
+    guint64 size;
     char *url;         /* of the server */
     char *certificate; /* by which it is known; NULL: a well-known authority vouches for it */
     gboolean redirects;
@@ -19,6 +22,7 @@ typedef struct {
 } ImageFound;
 
 void image_found_clear(ImageFound *found);
+void image_found_copy(const ImageFound *found, ImageFound *ret);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ImageFound, image_found_clear)
 
 /* Whether `source` says all that is needed to ask. `local` allows servers on a socket of this host
@@ -34,16 +38,9 @@ gboolean image_remote_find(const json_t *source, const json_t *architectures, Im
  * was chosen by alias. New reference. */
 json_t *image_remote_update(const json_t *source);
 
-typedef struct {
-    /* Like FetchProgress.each, for "metadata" or "rootfs". May be NULL. */
-    void (*each)(const char *part, guint64 done, guint64 all, guint64 speed, void *data);
-    void *data;
-    volatile gint *cancel; /* non-zero stops it; may be NULL */
-} ImageProgress;
-
-/* Fetches the files of what was found: unlinked ones in `dir`; -1 for a root that is not there.
- * Nothing is checked yet (source.h). */
-gboolean image_remote_fetch(const char *dir, const ImageFound *found, const ImageProgress *progress,
+/* Fetches the files of what was found, in the parts "metadata" and "rootfs": unlinked ones in
+ * `dir`; -1 for a root that is not there. Nothing is checked yet (source.h). */
+gboolean image_remote_fetch(const char *dir, const ImageFound *found, const FetchReport *report,
                             int *ret_file, int *ret_rootfs, GError **error);
 
 /* The protocols, for remote.c. */

@@ -68,6 +68,9 @@ gboolean image_remote_find_lxd(const FetchServer *server, const json_t *source, 
         return error_set(error, ERR_FAILED, "%s shows an image without a fingerprint", server->url);
     ret->fingerprint = g_strdup(print);
     ret->filename = g_strdup(json_member_string(image, "filename"));
+    ret->architecture = g_strdup(json_member_string(image, "architecture"));
+    ret->created_at = g_strdup(json_member_string(image, "created_at"));
+    ret->size = (guint64)MAX(0, json_integer_value(json_object_get(image, "size")));
     ret->properties = json_incref(json_object_get(image, "properties"));
     ret->paths[0] = g_strdup_printf("/1.0/images/%s/export%s", print, query);
     return TRUE;

@@ -131,6 +131,17 @@ static char *path_of(const json_t *item)
     return g_strconcat(*path == '/' ? "" : "/", path, NULL);
 }
 
+static guint64 size_of(const json_t *item)
+{
+    return (guint64)MAX(0, json_integer_value(json_object_get(item, "size")));
+}
+
+/* A version is named by its date, which is the image's too. */
+static char *date_of(const char *serial)
+{
+    return g_strdup_printf("%.4s-%.2s-%.2sT00:00:00Z", serial, serial + 4, serial + 6);
+}
+
 /* Without a fingerprint, the first offer is it. */
 static gboolean take(const Offer *offer, void *data)
 {
@@ -144,6 +155,9 @@ static gboolean take(const Offer *offer, void *data)
     found->paths[1] = offer->root != NULL ? path_of(offer->root) : NULL;
     found->filename = g_path_get_basename(
         json_member_string(offer->root != NULL ? offer->root : offer->first, "path"));
+    found->architecture = g_strdup(type_architecture(json_member_string(offer->product, "arch")));
+    found->created_at = date_of(offer->serial);
+    found->size = size_of(offer->first) + size_of(offer->root);
     found->properties = properties_of(offer);
     return TRUE;
 }

@@ -5,34 +5,11 @@
 #include "error.h"
 #include "file.h"
 #include "json.h"
+#include "keylock.h"
 #include "paths.h"
 #include "storage/btrfs.h"
 #include "storage/mark.h"
 #include "storage/place.h"
-
-/* One worker at a time for each path: the second user of an image waits for the first to unpack it.
- */
-static GMutex busy_lock;
-static GCond busy_changed;
-static GHashTable *busy;
-
-static void path_lock(const char *path)
-{
-    g_mutex_lock(&busy_lock);
-    if (busy == NULL)
-        busy = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    while (!g_hash_table_add(busy, g_strdup(path)))
-        g_cond_wait(&busy_changed, &busy_lock);
-    g_mutex_unlock(&busy_lock);
-}
-
-static void path_unlock(const char *path)
-{
-    g_mutex_lock(&busy_lock);
-    g_hash_table_remove(busy, path);
-    g_cond_broadcast(&busy_changed);
-    g_mutex_unlock(&busy_lock);
-}
 
 /* Read-only subvolumes are opened for the moment. */
 static gboolean write_mark(const char *path, const json_t *mark, GError **error)
@@ -155,9 +132,10 @@ gboolean shared_add(Host *host, const Step *step, const json_t *fact, const char
     gboolean done;
 
     places_init(&places, fact, companion, step->tx);
-    path_lock(places.path);
+    /* The second user of an image waits for the first to unpack it. */
+    key_lock(places.path, NULL);
     done = add_locked(host, step, fact, &places, build, error);
-    path_unlock(places.path);
+    key_unlock(places.path);
     return done;
 }
 
@@ -195,9 +173,9 @@ gboolean shared_drop(Host *host, const Step *step, const json_t *fact, const cha
     gboolean done;
 
     places_init(&places, fact, companion, step->tx);
-    path_lock(places.path);
+    key_lock(places.path, NULL);
     done = drop_locked(step, fact, &places, error);
-    path_unlock(places.path);
+    key_unlock(places.path);
     return done;
 }
 

@@ -128,8 +128,7 @@ gboolean image_source_resolve(Host *host, const Object *image, json_t *generated
     gboolean known = json_object_get(generated, "fingerprint") != NULL;
 
     if (builtin == NULL && file == NULL)
-        return error_set(error, ERR_UNSUPPORTED,
-                         "source: only `builtin` and `file` are supported by this build");
+        return error_set(error, ERR_INVALID, "source: names no origin");
     if (is_own_copy(host, file, generated))
         return TRUE;
     if (builtin != NULL ? !add_stat(now, BUILTIN_BUSYBOX)

@@ -1,13 +1,10 @@
 #!/usr/bin/python3
 """Images between servers: copies by Debian's lxc and by HTTP, what strangers may do, simplestreams and files of a web server, refresh."""
-import copy
-import http.server
 import json
 import os
 import ssl
 import subprocess
 import sys
-import threading
 import urllib.error
 import urllib.request
 
@@ -16,70 +13,9 @@ import host  # noqa: E402
 import tap  # noqa: E402
 from daemon import Daemon  # noqa: E402
 from image_archive import METADATA, archive, digest, form, prints, stored, unified, upload  # noqa: E402
+from image_server import Second, Web, certificate, streams  # noqa: E402
 
 ADDRESS = "127.0.0.1:8443"
-
-
-class Second:
-    """Another server in the same namespaces."""
-
-    def __init__(self, berth):
-        self.berth = copy.copy(berth)
-        self.berth.state = berth.path("second")
-
-    def __enter__(self):
-        self.daemon = Daemon(self.berth)
-        return self.daemon.__enter__()
-
-    def __exit__(self, *reason):
-        return self.daemon.__exit__(*reason)
-
-
-def certificate(berth):
-    key, cert = berth.path("web.key"), berth.path("web.crt")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out",
-                    cert, "-days", "2", "-subj", "/CN=web", "-addext", "subjectAltName=IP:127.0.0.1"], check=True, stderr=subprocess.DEVNULL)
-    return key, cert
-
-
-class Web:
-    """An HTTPS server of {path: bytes, or (bytes, {header: value})}, and the certificate by which it is known."""
-
-    def __init__(self, berth, pages):
-        self.pages = pages
-        self.asked = []
-        key, cert = certificate(berth)
-        with open(cert, encoding="ascii") as file:
-            self.certificate = file.read()
-        web = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                web.asked.append((self.command, self.path, dict(self.headers)))
-                page = web.pages.get(self.path)
-                content, headers = page if isinstance(page, tuple) else (page, {})
-                self.send_response(200 if content is not None else 404)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(content or b"")))
-                self.end_headers()
-                if self.command == "GET":
-                    self.wfile.write(content or b"")
-
-            do_HEAD = do_GET
-
-            def log_message(self, *unused):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(cert, key)
-        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
-        self.url = f"https://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def source(self, **more):
-        return {"type": "image", "server": self.url, "certificate": self.certificate, **more}
 
 
 def make(daemon, source, **more):
@@ -192,22 +128,6 @@ def test_refresh(berth):
         second.lxc("image", "refresh", "mine").expect(0)
 
 
-def streams(metadata, root, serial="20260101_00:00"):
-    """The tree of a simplestreams server with one image of two files."""
-    item = {"ftype": "lxd.tar.xz", "path": "images/m.tar.xz", "sha256": digest(metadata), "size": len(metadata),
-            "combined_rootxz_sha256": digest(metadata, root)}
-    items = {"lxd.tar.xz": item, "root.tar.xz": {"ftype": "root.tar.xz", "path": "images/r.tar.xz", "size": len(root)}}
-    product = {"aliases": "tiny/1,tiny", "arch": "amd64", "os": "Tiny", "release": "one", "release_title": "1", "version": "1",
-               "variant": "default", "versions": {serial: {"items": items}, "20250101": {"items": {}}, "junk": {"items": items}}}
-    other = {**product, "arch": "s390x", "versions": {}}
-    return {
-        "/streams/v1/index.json": json.dumps({"format": "index:1.0", "index": {
-            "images": {"datatype": "image-downloads", "path": "streams/v1/images.json", "products": ["p"]},
-            "none": {"datatype": "image-ids", "path": "streams/v1/none.json", "products": ["p"]}}}).encode(),
-        "/streams/v1/images.json": json.dumps({"products": {"tiny:amd64": product, "tiny:s390x": other}}).encode(),
-        "/images/m.tar.xz": metadata, "/images/r.tar.xz": root}
-
-
 def test_simplestreams(berth):
     """an image of a simplestreams server comes by alias, by alias with architecture and by fingerprint (IMG-038, IMG-039)"""
     metadata, root = archive({"metadata.yaml": METADATA}, "w:xz"), archive({"etc": None}, "w:xz")
@@ -231,6 +151,70 @@ def test_simplestreams(berth):
         web.pages["/streams/v1/images.json"] = b"{" * 1000
         tap.contains(make(daemon, web.source(protocol="simplestreams", alias="tiny"))["err"], "no JSON")
         tap.equal((prints(daemon), stored(berth)), ([], []))
+
+
+def test_instance(berth):
+    """an instance that names a server brings its image along: fetched once, cached, and reused with the server gone (IMG-085, IMG-092)"""
+    metadata = archive({"metadata.yaml": METADATA}, "w:xz")
+    root = archive({"etc": None, "etc/text": b"hello", "sbin": None, "sbin/init": b"#!/bin/sh\n"}, "w:xz")
+    web = Web(berth, streams(metadata, root))
+    wanted = {"devices": {"root": {"type": "disk", "path": "/", "pool": "pool"}}, "profiles": [],
+              "source": web.source(protocol="simplestreams", alias="tiny", mode="pull")}
+    with Daemon(berth) as daemon:
+        daemon.ask("POST", "/1.0/storage-pools", {"name": "pool", "driver": "dir"}).expect(201)
+        wrong = {**wanted, "source": {**wanted["source"], "alias": "none"}}
+        tap.contains(daemon.wait(daemon.ask("POST", "/1.0/instances", {**wrong, "name": "x1"}))["err"], "has no image none")
+        web.asked.clear()
+        begun = [daemon.ask("POST", "/1.0/instances", {**wanted, "name": f"{host.NAME}-{i}"}).expect(202) for i in range(3)]
+        tap.equal([daemon.wait(one)["err"] for one in begun], ["", "", ""])
+        tap.equal([path for _, path, _ in web.asked].count("/images/r.tar.xz"), 1)
+        image = daemon.ask("GET", f"/1.0/images/{digest(metadata, root)}").expect(200).metadata
+        tap.equal((image["cached"], image["auto_update"], image["public"], image["aliases"]), (True, True, False, []))
+        made = daemon.ask("GET", f"/1.0/instances/{host.NAME}-0").expect(200).metadata
+        tap.equal(made["config"]["volatile.base_image"], digest(metadata, root))
+        web.stop()
+        tap.equal(daemon.done("POST", "/1.0/instances", {**wanted, "name": f"{host.NAME}-3"})["err"], "")
+        # A client whose certificate for the server is another one gets no answer that was meant for somebody else.
+        other = {**wanted, "source": {**wanted["source"], "alias": "tiny/1", "certificate": ""}}
+        assert daemon.wait(daemon.ask("POST", "/1.0/instances", {**other, "name": "x2"}))["err"]
+        daemon.done("DELETE", f"/1.0/images/{digest(metadata, root)}")
+        tap.equal((prints(daemon), stored(berth)), ([], []))
+        for i in range(4):
+            daemon.done("DELETE", f"/1.0/instances/{host.NAME}-{i}")
+
+
+def test_launch_by_lxc(berth):
+    """Debian's lxc makes an instance from an image of another server (API-557)"""
+    whole = unified()
+    with Daemon(berth) as daemon, Second(berth) as second:
+        upload(daemon, whole, {"X-LXD-aliases": "alias=w", "X-LXD-public": "1"})
+        listen(daemon)
+        second.ask("POST", "/1.0/storage-pools", {"name": "pool", "driver": "dir"}).expect(201)
+        second.lxc("remote", "add", "first", f"https://{ADDRESS}", "--accept-certificate", "--public").expect(0)
+        second.lxc("init", "first:w", f"{host.NAME}-l", "--no-profiles", "--storage", "pool").expect(0)
+        tap.equal(prints(second), [digest(whole)])
+        second.lxc("delete", f"{host.NAME}-l").expect(0)
+
+
+def test_state_file(berth):
+    """POST /1.0/apply takes images of servers, and the lock beside the files (EN-08, EN-09)"""
+    metadata, root = archive({"metadata.yaml": METADATA}, "w:xz"), archive({"etc": None}, "w:xz")
+    web = Web(berth, streams(metadata, root))
+    text = json.dumps({"images": [{"name": "mine", "source": web.source(protocol="simplestreams", alias="tiny")}]})
+    lock = json.dumps({"version": 1, "images": [{"alias": "tiny", "server": web.url, "protocol": "simplestreams",
+                                                 "architecture": "x86_64", "fingerprint": "a" * 64}]})
+    with Daemon(berth) as daemon:
+        files = [{"name": "berth.yaml", "text": text}]
+        failed = daemon.wait(daemon.ask("POST", "/1.0/apply", {"files": [*files, {"name": "images.lock", "text": lock}]}))
+        tap.contains(failed["err"], "has no image " + "a" * 64)
+        plan = daemon.ask("POST", "/1.0/plan", {"files": files}).expect(200).metadata
+        plan = plan.get("plan", plan)
+        tap.equal([one["key"] for one in plan["objects"]], ["image/default//mine"])
+        tap.equal(daemon.wait(daemon.ask("POST", "/1.0/apply", {"files": files}))["err"], "")
+        tap.equal(prints(daemon), [digest(metadata, root)])
+        web.stop()
+        plan = daemon.ask("POST", "/1.0/plan", {"files": files}).expect(200).metadata
+        tap.equal(plan.get("plan", plan)["objects"], [])
 
 
 def test_url(berth):

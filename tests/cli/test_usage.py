@@ -14,7 +14,7 @@ import tap  # noqa: E402
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 REQUIRED = ("validate fmt plan apply destroy status get dump adopt release history show diff rollback parked "
             "undelete purge schema doc explain doctor init exec").split()
-LATER = "bundle lock launch list".split()
+LATER = "bundle launch list".split()
 
 
 def commands(berth):

@@ -1,0 +1,164 @@
+/* Instances that are made from images of other servers bring these along: an image that is here
+ * already serves, another one becomes an object of its own, cached (IMG-085, IMG-092). */
+#include <string.h>
+
+#include "error.h"
+#include "image_origin.h"
+#include "planner.h"
+
+static const json_t *source_of(const Object *object)
+{
+    return json_object_get(object->spec, "source");
+}
+
+static gboolean same_origin(const json_t *a, const json_t *b)
+{
+    g_autofree char *left = image_origin(a);
+    g_autofree char *right = image_origin(b);
+
+    return left != NULL && g_strcmp0(left, right) == 0;
+}
+
+/* Whether it is not known yet, or no longer, which image is meant. */
+static gboolean is_open(const Planner *planner, const Object *instance)
+{
+    const char *old = g_hash_table_lookup(planner->wanted->renamed, instance->key);
+    const Object *stored = snapshot_get(planner->base, old != NULL ? old : instance->key);
+
+    return instance->id.kind == KIND_INSTANCE && image_origin_is_remote(source_of(instance)) &&
+           (stored == NULL || !same_origin(source_of(stored), source_of(instance)) ||
+            json_object_get(stored->generated, "volatile.base_image") == NULL);
+}
+
+/* An image that follows its server serves though the server may have a newer one: nobody waits for
+ * a download then (IMG-092). */
+static gboolean serves(const Object *image, const json_t *source)
+{
+    const json_t *update = json_object_get(image->generated, "update_source");
+    const char *print = json_member_string(image->generated, "fingerprint");
+    const char *wanted = json_member_string(source, "fingerprint");
+
+    if (print == NULL)
+        return FALSE;
+    if (wanted != NULL && *wanted != '\0')
+        return g_str_has_prefix(print, wanted);
+    return same_origin(source_of(image), source) ||
+           (json_is_true(json_object_get(image->spec, "auto_update")) &&
+            same_origin(update, source));
+}
+
+static const Object *find_here(const Planner *planner, const char *project, const json_t *source)
+{
+    guint first, count;
+
+    snapshot_range(planner->plan->next, KIND_IMAGE, project, &first, &count);
+    for (guint i = first; i < first + count; i++) {
+        const Object *image = snapshot_at(planner->plan->next, i);
+
+        if (serves(image, source))
+            return image;
+    }
+    return NULL;
+}
+
+static const Object *find_print(const Planner *planner, const char *project, const char *print)
+{
+    g_autoptr(json_t) exact = json_pack("{s:s}", "fingerprint", print);
+
+    return find_here(planner, project, exact);
+}
+
+/* The project's word, else the server's. */
+static gboolean follows_server(const Planner *planner, const char *project)
+{
+    const Snapshot *next = planner->plan->next;
+    const Object *own = snapshot_find(next, KIND_PROJECT, "", project);
+    const Object *server = snapshot_find(next, KIND_SERVER, "", "");
+    const char *text = own != NULL ? object_config(own, "images.auto_update_cached") : NULL;
+
+    if (text == NULL && server != NULL)
+        text = object_config(server, "images.auto_update_cached");
+    return text == NULL || type_is_true(text);
+}
+
+static Object *bring(Planner *planner, const char *project, const Object *instance, GError **error)
+{
+    json_t *source = json_copy((json_t *)source_of(instance));
+    json_t *spec = json_pack("{s:o}", "source", source);
+    g_autoptr(Object) asked = NULL;
+    Object *image;
+
+    json_object_set_new(source, "type", json_string("image"));
+    asked = object_new(KIND_IMAGE, project, "", image_origin_name(source), spec, NULL);
+    if (!planner_resolve(planner, asked, error))
+        return NULL;
+    image = object_new(KIND_IMAGE, project, "", json_member_string(asked->generated, "fingerprint"),
+                       json_copy(asked->spec), json_copy(asked->generated));
+    json_object_set_new(image->generated, "cached", json_true());
+    if (image_origin_moves(source) && follows_server(planner, project))
+        json_object_set_new(image->spec, "auto_update", json_true());
+    return image;
+}
+
+/* Sets which image an instance is made from. `*ret_more` is set when it is a new one. */
+static gboolean settle(Planner *planner, Object *instance, gboolean *ret_more, GError **error)
+{
+    const json_t *source = source_of(instance);
+    const char *project =
+        snapshot_project_for(planner->plan->next, KIND_IMAGE, instance->id.project);
+    const Object *image = find_here(planner, project, source);
+    g_autoptr(Object) more = NULL;
+
+    if (image == NULL) {
+        more = bring(planner, project, instance, error);
+        if (more == NULL)
+            return FALSE;
+        image = find_print(planner, project, json_member_string(more->generated, "fingerprint"));
+        if (image == NULL) {
+            image = more;
+            g_ptr_array_add(planner->wanted->put, object_ref(more));
+            *ret_more = TRUE;
+        }
+    }
+    json_object_set(instance->generated, "volatile.base_image",
+                    json_object_get(image->generated, "fingerprint"));
+    json_object_set_new(instance->generated, "$image", json_string(image_origin_name(source)));
+    return TRUE;
+}
+
+static gboolean resolve_images(Planner *planner, guint count, GError **error)
+{
+    for (guint i = 0; i < count; i++) {
+        Object *object = planner->wanted->put->pdata[i];
+
+        if (object->id.kind == KIND_IMAGE && !planner_resolve(planner, object, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean planner_add_images(Planner *planner, GError **error)
+{
+    guint count = planner->wanted->put->len;
+    gboolean resolved = FALSE;
+
+    for (guint i = 0; i < count; i++) {
+        Object *object = planner->wanted->put->pdata[i];
+        gboolean more = FALSE;
+
+        if (!is_open(planner, object))
+            continue;
+        if (!resolved && !resolve_images(planner, count, error))
+            return FALSE;
+        resolved = TRUE;
+        if (!settle(planner, object, &more, error)) {
+            g_autofree char *label = object_label(object);
+
+            g_prefix_error(error, "%s: ", label);
+            return FALSE;
+        }
+        if (more)
+            planner_set_next(planner);
+    }
+    return TRUE;
+}
