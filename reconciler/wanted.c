@@ -191,16 +191,6 @@ static gboolean is_default(const Object *object)
             (object->id.kind == KIND_PROFILE && strcmp(object->id.project, "default") == 0));
 }
 
-/* Objects outlive the source that declared them. */
-static void release_objects(Wanted *wanted, const Snapshot *base, const Object *source)
-{
-    g_autofree char *owner = source_owner(source->id.name);
-
-    for (guint i = 0; i < snapshot_size(base); i++)
-        if (strcmp(snapshot_at(base, i)->owner, owner) == 0)
-            wanted_put(wanted, base, snapshot_at(base, i), "api");
-}
-
 void wanted_remove(Wanted *wanted, const Snapshot *base, const char *key)
 {
     const Object *stored = snapshot_get(base, key);
@@ -233,8 +223,6 @@ void wanted_remove(Wanted *wanted, const Snapshot *base, const char *key)
         g_ptr_array_add(wanted->put, reset);
         return;
     }
-    if (stored->id.kind == KIND_SOURCE)
-        release_objects(wanted, base, stored);
     g_ptr_array_add(wanted->remove, g_strdup(key));
 }
 
@@ -262,6 +250,32 @@ static gboolean drop_string(GPtrArray *strings, const char *text)
     return TRUE;
 }
 
+/* Objects outlive the source that declared them, unless they go with it or get another owner. */
+static void release_objects(Wanted *wanted, const Snapshot *base)
+{
+    g_autoptr(GHashTable) owners = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GHashTable) decided = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (guint i = 0; i < wanted->remove->len; i++) {
+        const Object *going = snapshot_get(base, wanted->remove->pdata[i]);
+
+        g_hash_table_add(decided, wanted->remove->pdata[i]);
+        if (going != NULL && going->id.kind == KIND_SOURCE)
+            g_hash_table_add(owners, source_owner(going->id.name));
+    }
+    if (g_hash_table_size(owners) == 0)
+        return;
+    for (guint i = 0; i < wanted->put->len; i++)
+        g_hash_table_add(decided, ((Object *)wanted->put->pdata[i])->key);
+    for (guint i = 0; i < snapshot_size(base); i++) {
+        const Object *object = snapshot_at(base, i);
+
+        if (g_hash_table_contains(owners, object->owner) &&
+            !g_hash_table_contains(decided, object->key))
+            wanted_put(wanted, base, object, "api");
+    }
+}
+
 void wanted_keep_needed(Wanted *wanted, const Snapshot *base)
 {
     for (guint i = 0; i < wanted->kept->len; i++) { /* grows as it goes */
@@ -281,6 +295,7 @@ void wanted_keep_needed(Wanted *wanted, const Snapshot *base)
                             g_strdup_printf("%s stays: %s needs it", needed, label));
         }
     }
+    release_objects(wanted, base);
 }
 
 /* EN-43: an object has one owner. `api` gives way to a file that declares it. */

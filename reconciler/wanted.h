@@ -33,7 +33,8 @@ void wanted_put(Wanted *wanted, const Snapshot *base, const Object *object, cons
  * instead. */
 void wanted_remove(Wanted *wanted, const Snapshot *base, const char *key);
 
-/* What a protected object needs stays with it. To be called once when everything is in. */
+/* What a protected object needs stays with it; what a source that goes had is released. To be called
+ * once when everything is in. */
 void wanted_keep_needed(Wanted *wanted, const Snapshot *base);
 
 /* Whether an object is in the selection of `--only` and `--exclude` (EN-24). */

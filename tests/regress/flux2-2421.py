@@ -26,6 +26,8 @@ def test_objects_outlive_their_source(berth):
     berth.run("source", "add", "new", "--git", repo.bare, "--prune").expect(0)
     berth.run("source", "sync", "new").expect(0)
     tap.equal(owners(berth), {"a": "source:new", "b": "source:new"})
+    berth.run("destroy", "-y", "--all").expect(0)
+    tap.equal(owners(berth), {})
 
 
 if __name__ == "__main__":
