@@ -142,6 +142,8 @@ static Plan *plan_arrival(Engine *engine, void *data, GError **error)
     if (!problems_to_error(problems, TRUE, error))
         return NULL;
     json_object_del(generated, "properties");
+    if (gone != NULL && json_is_true(json_object_get(gone->generated, "cached"))) /* IMG-091 */
+        json_object_set_new(generated, "cached", json_true());
     g_ptr_array_add(objects, object_with(read, NULL, generated));
     if (gone != NULL)
         g_ptr_array_add(keys, gone->key);

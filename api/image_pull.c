@@ -159,6 +159,13 @@ gboolean image_pull_refresh(Call *call, GError **error)
 
     if (image == NULL)
         return FALSE;
+    /* An object with a name of its own is somebody's who wrote it down: it is not replaced by
+     * another one. */
+    if (update != NULL && strcmp(image->id.name, image_fingerprint(image)) != 0)
+        return error_set(error, ERR_UNSUPPORTED,
+                         "image %s is declared by %s: apply that with `refresh: auto`, or after "
+                         "`berth lock update`",
+                         image->id.name, image->owner);
     if (update == NULL) {
         call_start(call, call_operation(call, OPERATION_TASK, "Refreshing image"), run_without,
                    NULL, NULL);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "secrets.h"
+
 static const char *text_of(const json_t *source, const char *key)
 {
     const char *text = json_member_string(source, key);
@@ -126,6 +128,10 @@ void image_origin_check(const Object *object, const json_t *source, Problems *pr
     const char *mode = text_of(source, "mode");
     const char *type = text_of(source, "image_type");
 
+    /* Servers are asked while a plan is made, when contents of secrets are not at hand. */
+    if (secrets_in_value(source))
+        problem_add(problems, PROBLEM_UNSUPPORTED, object, "source",
+                    "${secret:...} is not supported by this build in the source of an image");
     if (mode != NULL && strcmp(mode, "pull") != 0)
         problem_add(problems, PROBLEM_UNSUPPORTED, object, "source/mode",
                     "%s is not supported by this build: only pull", mode);

@@ -57,7 +57,8 @@ static const Row fields[] = {
         "Properties on top of those in the image's metadata."),
     ROW("public", FLAG, "false", 0, NONE, 0, "IMG-013", "Anyone may read it; stored only."),
     ROW("auto_update", FLAG, "false", 0, NONE, 0, "IMG-004",
-        "The daemon takes newer images of its server by itself; no effect on local images."),
+        "New instances take it though its server has a newer one (IMG-092); it is refreshed when "
+        "somebody asks, not by the clock yet."),
     ROW("refresh", ENUM, "manual", 0, NONE, ROW_META, "EN-09",
         "auto: each plan asks the server and takes what is newer, whatever images.lock says.",
         WORDS("manual", "auto")),

@@ -215,6 +215,8 @@ def test_state_file(berth):
         web.stop()
         plan = daemon.ask("POST", "/1.0/plan", {"files": files}).expect(200).metadata
         tap.equal(plan.get("plan", plan)["objects"], [])
+        refused = daemon.ask("POST", f"/1.0/images/{digest(metadata, root)}/refresh")
+        tap.contains(refused.expect(400).json["error"], "image mine is declared by")
 
 
 def test_url(berth):
