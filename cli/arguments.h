@@ -52,7 +52,7 @@ typedef struct {
     gboolean prune, adopt, refresh;
     char **allow_replace, **allow_restart, **no_park, **policies;
     /* apply */
-    gboolean yes, dry_run, keep_going, no_wait_lock;
+    gboolean yes, dry_run, keep_going, no_wait_lock, wait;
     char *timeout, *park_for;
     int parallel;
     /* of single commands */

@@ -6,6 +6,7 @@
 #include "error.h"
 #include "output.h"
 #include "prompt.h"
+#include "ready_wait.h"
 #include "table.h"
 #include "units.h"
 #include "view.h"
@@ -66,8 +67,9 @@ static gboolean read_apply_options(const Cli *cli, ApplyOptions *options, GError
                          error);
 }
 
+/* `ready` of ready_wait; may be NULL. */
 static void print_result_json(const Cli *cli, const Proposal *proposal, const ApplyResult *result,
-                              const GError *error)
+                              const json_t *ready, const GError *error)
 {
     g_autoptr(json_t) value =
         json_pack("{s:s, s:s}", "type", "result", "plan_hash", proposal_hash(proposal));
@@ -76,6 +78,8 @@ static void print_result_json(const Cli *cli, const Proposal *proposal, const Ap
 
     json_object_del(outcome, "warnings"); /* they are for people, on stderr */
     json_object_update(value, outcome);
+    if (ready != NULL)
+        json_object_update(value, (json_t *)ready);
     if (error != NULL) {
         json_object_set_new(value, "error", json_string(error->message));
         json_object_set_new(value, "exit_status", json_integer(error_exit_status(error)));
@@ -135,9 +139,38 @@ static gboolean has_pending(const json_t *shown)
     return FALSE;
 }
 
+/* When --timeout is over, for ready_wait. */
+static gint64 until_of(const ApplyOptions *options)
+{
+    if (options->timeout_seconds == 0)
+        return 0;
+    return g_get_monotonic_time() + options->timeout_seconds * G_USEC_PER_SEC;
+}
+
+/* Says what came of it, and waits for it where that was asked for. `failure` (stolen) is why
+ * nothing came of it; NULL when it stands. */
+static gboolean report(Cli *cli, const Proposal *proposal, const ApplyResult *result, gint64 until,
+                       GError *failure, GError **error)
+{
+    g_autoptr(json_t) ready = NULL;
+
+    if (cli_format_is(cli, "text"))
+        print_result_text(result);
+    if (failure == NULL && cli->args->wait && result->failed != NULL && result->failed->len > 0)
+        message("Nothing is waited for, because some objects failed.");
+    else if (failure == NULL && cli->args->wait)
+        ready_wait(cli, proposal, until, &ready, &failure);
+    if (!cli_format_is(cli, "text"))
+        print_result_json(cli, proposal, result, ready, failure);
+    if (failure != NULL)
+        g_propagate_error(error, failure);
+    return failure == NULL;
+}
+
 static gboolean apply(Cli *cli, const Proposal *proposal, gboolean exactly, ApplyOptions *options,
                       GError **error)
 {
+    gint64 until = until_of(options);
     int number = 0;
     g_auto(ApplyResult) result = {0};
     g_autoptr(GError) local = NULL;
@@ -149,16 +182,10 @@ static gboolean apply(Cli *cli, const Proposal *proposal, gboolean exactly, Appl
     progress_begin(cli->progress);
     done = backend_apply(cli->backend, proposal, exactly, options, &result, &number, &local);
     progress_end(cli->progress);
-    if (cli_format_is(cli, "text"))
-        print_result_text(&result);
-    else
-        print_result_json(cli, proposal, &result, local);
-    if (!done) {
-        if (g_error_matches(local, BERTH_ERROR, ERR_INTERRUPTED) && number == SIGTERM)
-            cli->status = 128 + SIGTERM;
-        g_propagate_error(error, g_steal_pointer(&local));
+    if (!done && g_error_matches(local, BERTH_ERROR, ERR_INTERRUPTED) && number == SIGTERM)
+        cli->status = 128 + SIGTERM;
+    if (!report(cli, proposal, &result, until, g_steal_pointer(&local), error))
         return FALSE;
-    }
     if (result.failed != NULL && result.failed->len > 0)
         cli->status = 5;
     else if (result.pending != NULL && result.pending->len > 0)
@@ -203,13 +230,10 @@ gboolean change_carry_out(Cli *cli, const Proposal *proposal, gboolean exactly,
     if (cli->args->dry_run)
         return TRUE;
     if (empty) {
-        if (!cli_format_is(cli, "text")) {
-            ApplyResult nothing = {0};
+        const ApplyResult nothing = {0};
 
-            print_result_json(cli, proposal, &nothing, NULL);
-        }
         cli->status = has_pending(proposal->shown) ? 10 : 0;
-        return TRUE;
+        return report(cli, proposal, &nothing, until_of(&options), NULL, error);
     }
     if (asking) {
         if (!prompt_yes(question, !cli->args->no_input, &yes, error))

@@ -113,6 +113,24 @@ gboolean cli_open(Cli *cli, BackendFlags flags, GError **error)
     return TRUE;
 }
 
+gboolean cli_reopen(Cli *cli, BackendFlags flags, GError **error)
+{
+    g_clear_pointer(&cli->progress, progress_free);
+    g_clear_pointer(&cli->backend, backend_free);
+    return cli_open(cli, flags, error);
+}
+
+gboolean cli_pause(Cli *cli, guint seconds, GError **error)
+{
+    gboolean wanted = TRUE;
+
+    if (!backend_wait(cli->backend, seconds, &wanted, error))
+        return FALSE;
+    if (!wanted)
+        g_usleep(seconds * G_USEC_PER_SEC);
+    return TRUE;
+}
+
 const Snapshot *cli_model(Cli *cli, BackendFlags flags, GError **error)
 {
     return cli_open(cli, flags, error) ? backend_model(cli->backend, error) : NULL;

@@ -55,7 +55,12 @@ const char *command_nearest(const char *name);
 /* Makes cli->backend for the state directory (--dir, $BERTH_DIR, /var/lib/berth); made already is
  * success. */
 gboolean cli_open(Cli *cli, BackendFlags flags, GError **error);
-/* The same, and its model, borrowed; NULL with an error. */
+/* Makes another one in its place: one that writes keeps others from it. */
+gboolean cli_reopen(Cli *cli, BackendFlags flags, GError **error);
+/* Until something may have changed (backend_wait), or after so many seconds, at least 1; never
+ * busy, not even when nobody reads what is printed. */
+gboolean cli_pause(Cli *cli, guint seconds, GError **error);
+/* The same as cli_open, and its model, borrowed; NULL with an error. */
 const Snapshot *cli_model(Cli *cli, BackendFlags flags, GError **error);
 /* What a command that changes something unless --dry-run has to ask for. */
 BackendFlags cli_writes(const Cli *cli);

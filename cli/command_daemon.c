@@ -7,6 +7,7 @@
 #include "error.h"
 #include "output.h"
 #include "print.h"
+#include "ready_wait.h"
 #include "select.h"
 #include "units.h"
 
@@ -41,32 +42,20 @@ static gboolean converged(Cli *cli, const char *key, gboolean *ret, GError **err
     return proposal != NULL;
 }
 
-static gboolean has_leasing_nic(const Object *instance)
-{
-    const char *key;
-    json_t *value;
-
-    json_object_foreach (instance->generated, key, value)
-        if (g_str_has_suffix(key, ".hwaddr"))
-            return TRUE;
-    return FALSE;
-}
-
-/* EN-35 */
-static gboolean ready(Cli *cli, const Object *object, gboolean *ret, GError **error)
+/* EN-35. It ends at once when that cannot come any more. */
+static gboolean ready(Cli *cli, const char *key, gboolean *ret, GError **error)
 {
     g_autoptr(GPtrArray) alone = g_ptr_array_new();
-    g_autoptr(json_t) seen = NULL;
-    const json_t *one;
+    g_autoptr(json_t) missing = NULL;
+    gboolean never;
 
-    if (object->id.kind != KIND_INSTANCE)
-        return converged(cli, object->key, ret, error);
-    g_ptr_array_add(alone, (gpointer)object);
-    seen = backend_observe(cli->backend, alone, error);
-    one = json_object_get(seen, object->key);
-    *ret = g_strcmp0(json_string_at(one, "facts/running/state"), "running") == 0 &&
-           (!has_leasing_nic(object) || *json_member_string(one, "addresses") != '\0');
-    return seen != NULL;
+    g_ptr_array_add(alone, (gpointer)key);
+    missing = ready_look(cli, alone, TRUE, &never, error);
+    *ret = missing != NULL && json_object_size(missing) == 0;
+    if (missing == NULL || !never)
+        return missing != NULL;
+    return error_set(error, ERR_NOT_READY, "%s %s", cli->words[0],
+                     json_string_value(json_object_get(missing, key)));
 }
 
 static gboolean has_condition(Cli *cli, const char *key, const char *type, gboolean *ret,
@@ -101,7 +90,7 @@ static gboolean is_so(Cli *cli, const char *what, gboolean *ret, GError **error)
     if (object == NULL)
         return TRUE;
     if (strcmp(what, "ready") == 0)
-        return ready(cli, object, ret, error);
+        return ready(cli, key, ret, error);
     if (strcmp(what, "converged") == 0)
         return converged(cli, key, ret, error);
     return has_condition(cli, key, what + strlen("condition="), ret, error);
@@ -123,7 +112,6 @@ gboolean command_wait(Cli *cli, GError **error)
         return FALSE;
     for (;;) {
         gint64 left = deadline - g_get_monotonic_time();
-        gboolean wanted;
 
         if (!is_so(cli, what, &done, error))
             return FALSE;
@@ -132,8 +120,7 @@ gboolean command_wait(Cli *cli, GError **error)
         if (left <= 0)
             return error_set(error, ERR_NOT_READY, "%s: not %s within %s", cli->words[0], what,
                              cli->args->timeout);
-        if (!backend_wait(cli->backend, (guint)CLAMP(left / G_USEC_PER_SEC, 1, LOOK_SECONDS),
-                          &wanted, error))
+        if (!cli_pause(cli, (guint)CLAMP(left / G_USEC_PER_SEC, 1, LOOK_SECONDS), error))
             return FALSE;
     }
 }

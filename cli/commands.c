@@ -58,7 +58,13 @@ static const Command change_commands[] = {
      "anything fails, all of it is undone. Ctrl-C undoes what was done so far.\n\n"
      "With -y nothing is asked; what would delete and remake an object or its root then stays "
      "undone "
-     "(exit 10) unless --allow-replace names it.",
+     "(exit 10) unless --allow-replace names it.\n\n"
+     "With --wait it ends when what was changed or declared is ready: pools mounted; networks up "
+     "with their addresses, DHCP and DNS; instances running, each NIC on a network that gives "
+     "addresses with one. An instance that ended by itself with status 0 is ready; one that "
+     "crashed "
+     "ends the wait at once. What is not ready is named (exit 6), and the changes stay. Not waited "
+     "for: cloud-init, 'ready' of the guest API, and programs that probe.",
      "text|json|jsonl",
      OPTIONS_INPUT | OPTIONS_VARS | CHANGE | OPTIONS_APPLY | OPTIONS_CONFIRM | OPTIONS_FORMAT, 0,
      -1, FALSE, command_apply},
@@ -167,11 +173,11 @@ static const Command history_commands[] = {
 
 static const Command daemon_commands[] = {
     {"wait", "OBJ", "Wait until an object is as it should be",
-     "ready: it is stored and the host shows what it should; an instance runs, and has an address "
-     "when "
-     "it is on a managed network. converged: the host shows what is stored of it. absent: it is no "
+     "ready: as for 'apply --wait'; an instance that declares no state has to run. converged: the "
+     "host shows what is stored of it. absent: it is no "
      "longer "
-     "stored. condition=NAME: that condition holds. Exit 6 when the time is over.",
+     "stored. condition=NAME: that condition holds. Exit 6 when the time is over, or "
+     "when it cannot become ready any more.",
      NULL, OPTIONS_WAIT | OPTIONS_TIME, 1, 1, FALSE, command_wait},
     {"events", "", "Print what the daemon tells of, as it happens", NULL, "text|json|yaml",
      OPTIONS_EVENTS | OPTIONS_FORMAT, 0, 0, FALSE, command_events},

@@ -46,6 +46,31 @@ static gboolean watch_nearest(StateWatch *watch)
     }
 }
 
+static void watch_folder(const StateWatch *watch, const char *name)
+{
+    g_autofree char *path = g_build_filename(watch->dir, name, NULL);
+
+    inotify_add_watch(watch->fd, path,
+                      IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY | IN_DELETE | IN_ONLYDIR);
+}
+
+/* Where runs begin and end, and where addresses are leased. What is watched already stays so. */
+static void watch_below(const StateWatch *watch)
+{
+    static const char *const folders[] = {"facts", "run", "networks"};
+    g_autofree char *path = g_build_filename(watch->dir, "networks", NULL);
+    g_autoptr(GDir) networks = g_dir_open(path, 0, NULL);
+    const char *network;
+
+    for (guint i = 0; i < G_N_ELEMENTS(folders); i++)
+        watch_folder(watch, folders[i]);
+    while (networks != NULL && (network = g_dir_read_name(networks)) != NULL) {
+        g_autofree char *folder = g_build_filename("networks", network, NULL);
+
+        watch_folder(watch, folder);
+    }
+}
+
 StateWatch *state_watch_new(const char *dir, GError **error)
 {
     g_autoptr(StateWatch) watch = g_new0(StateWatch, 1);
@@ -57,6 +82,7 @@ StateWatch *state_watch_new(const char *dir, GError **error)
         error_errno(error, errno, "watch %s", dir);
         return NULL;
     }
+    watch_below(watch);
     return g_steal_pointer(&watch);
 }
 
@@ -99,6 +125,7 @@ gboolean state_watch_wait(StateWatch *watch, int tick)
         /* The directory came, or went. */
         if (strcmp(watch->watched, watch->dir) != 0 || !file_exists(watch->dir))
             watch_nearest(watch);
+        watch_below(watch);
         last = last == 0 ? now + BURST_MS : last;
         if (now >= last)
             break;

@@ -1,5 +1,6 @@
-/* Waits until somebody writes into a state directory: inotify on it, or on the nearest directory
- * above while it is not there. */
+/* Waits until somebody writes into a state directory, a run begins or ends, or an address is
+ * leased: inotify on it and on folders of it, or on the nearest directory above while it is not
+ * there. */
 #pragma once
 
 #include <glib.h>

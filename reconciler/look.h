@@ -3,6 +3,11 @@
 
 #include "engine.h"
 
-/* {KEY: {"facts": see engine_observe, or "error": why they cannot be read; "addresses": for
- * instances, what dnsmasq leased to their NICs, parted by blanks}} of stored objects. */
+/* {KEY: {"facts" and "expected": see engine_observe, or "error": why they cannot be read}} of
+ * stored objects. Of instances also
+ *
+ *     "addresses": what dnsmasq leased to their NICs, parted by blanks
+ *     "nics": {NAME: {"network", "address"?}}, while it runs: of NICs on networks that give
+ *             addresses, the one that it really has
+ *     "ended": see ended_read, when it does not run */
 json_t *look_at_objects(Engine *engine, const GPtrArray *objects);

@@ -59,16 +59,39 @@ gboolean ended_note(const Ended *ended, const json_t *record, gboolean reboot, G
     return leave(ended, record, fact, error);
 }
 
-gboolean ended_note_lost(const Ended *ended, const json_t *record, GError **error)
+/* `last` is the newest fact. */
+static gboolean is_lost(const json_t *record, const json_t *last)
 {
     const json_t *init = json_object_get(record, "init");
+
+    return init != NULL && process_find(json_object_get(record, "monitor"), NULL) == 0 &&
+           !json_is_true(json_object_get(record, "stopping")) &&
+           g_strcmp0(json_member_string(record, "boot"), boot_id()) == 0 &&
+           !json_equal(json_object_get(last, "init"), init);
+}
+
+gboolean ended_note_lost(const Ended *ended, const json_t *record, GError **error)
+{
     g_autofree char *path = path_of(ended);
     g_autoptr(json_t) last = json_load_file(path, 0, NULL);
 
-    if (init == NULL || process_find(json_object_get(record, "monitor"), NULL) > 0 ||
-        json_is_true(json_object_get(record, "stopping")) ||
-        g_strcmp0(json_member_string(record, "boot"), boot_id()) != 0 ||
-        json_equal(json_object_get(last, "init"), init))
-        return TRUE;
-    return leave(ended, record, json_pack("{ss}", "what", "lost"), error);
+    return !is_lost(record, last) || leave(ended, record, json_pack("{ss}", "what", "lost"), error);
+}
+
+json_t *ended_read(const char *dir, const char *name)
+{
+    const Ended ended = {dir, name, NULL};
+    g_autofree char *path = path_of(&ended);
+    g_autofree char *retired = g_strdup_printf("%s/run/%s.last", dir, name);
+    g_autoptr(json_t) record = record_read(dir, name, NULL);
+    g_autoptr(json_t) last = json_load_file(path, 0, NULL);
+
+    if (is_lost(record, last))
+        return json_pack("{ss}", "what", "lost");
+    if (record == NULL)
+        record = json_load_file(retired, 0, NULL);
+    if (last == NULL || record == NULL ||
+        !json_equal(json_object_get(last, "init"), json_object_get(record, "init")))
+        return NULL;
+    return g_steal_pointer(&last);
 }

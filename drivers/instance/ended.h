@@ -21,6 +21,10 @@ typedef struct {
  * `reboot`: liblxc says so. */
 gboolean ended_note(const Ended *ended, const json_t *record, gboolean reboot, GError **error);
 
+/* How the last run of an instance that does not run ended, as above, of any boot; NULL when berth
+ * ended it, when it is ending just now, or when there was none. Only reads; new reference. */
+json_t *ended_read(const char *dir, const char *name);
+
 /* From whoever finds a record (may be NULL): says that the run was lost when it was of this boot,
  * its monitor is gone, the hook has not said what happened, and berth was not stopping it. */
 gboolean ended_note_lost(const Ended *ended, const json_t *record, GError **error);
