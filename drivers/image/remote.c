@@ -6,6 +6,7 @@
 #include "error.h"
 #include "file.h"
 #include "image/parts.h"
+#include "secrets.h"
 
 void image_found_clear(ImageFound *found)
 {
@@ -69,6 +70,11 @@ gboolean image_remote_check(const json_t *source, gboolean local, GError **error
     const char *mode = json_member_string(source, "mode");
     FetchServer server = server_of(source);
 
+    /* Nobody asks with what stands for a secret. */
+    if (secrets_in_value(source))
+        return error_set(
+            error, ERR_UNSUPPORTED,
+            "source: ${secret:...} is not supported by this build in the source of an image");
     if (is_set(mode) && strcmp(mode, "pull") != 0)
         return error_set(error, ERR_UNSUPPORTED,
                          "source.mode: \"%s\" is not supported by this build: copy with "
