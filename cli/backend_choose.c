@@ -27,13 +27,12 @@ static int knock(const char *path)
 }
 
 /* The server of that name, by HTTPS. */
-static Backend *choose_remote(const char *name, GError **error)
+static Client *remote_client(const char *name, GError **error)
 {
     g_autoptr(json_t) remotes = remotes_read(error);
     g_autofree char *member = json_path_part(name);
     g_autofree char *at = g_strdup_printf("remotes/%s/addr", member);
     const char *address = json_string_at(remotes, at);
-    Client *client;
 
     if (remotes == NULL)
         return NULL;
@@ -42,22 +41,30 @@ static Backend *choose_remote(const char *name, GError **error)
                   name);
         return NULL;
     }
-    client = remotes_client(name, address, NULL, error);
-    return client != NULL ? backend_daemon(client, FALSE) : NULL;
+    return remotes_client(name, address, NULL, error);
+}
+
+Client *backend_client(const char *remote, const char *dir, GError **error)
+{
+    g_autofree char *url = g_strdup_printf("unix:%s/unix.socket", dir);
+    const ClientServer server = {.url = url};
+
+    return remote != NULL && strcmp(remote, "local") != 0 ? remote_client(remote, error)
+                                                          : client_new(&server, error);
 }
 
 Backend *backend_choose(const char *remote, const char *dir, gboolean local, BackendFlags flags,
                         GError **error)
 {
     g_autofree char *path = g_build_filename(dir, "unix.socket", NULL);
-    g_autofree char *url = g_strconcat("unix:", path, NULL);
-    const ClientServer server = {.url = url};
     int listens = local ? ENOENT : knock(path);
     gboolean named = remote != NULL && strcmp(remote, "local") == 0;
     Client *client;
 
-    if (remote != NULL && !named)
-        return choose_remote(remote, error);
+    if (remote != NULL && !named) {
+        client = remote_client(remote, error);
+        return client != NULL ? backend_daemon(client, FALSE) : NULL;
+    }
     if (named && listens != 0 && listens != EACCES && listens != EPERM) {
         error_set(error, ERR_UNAVAILABLE, "%s: no daemon listens there", path);
         return NULL;
@@ -71,6 +78,6 @@ Backend *backend_choose(const char *remote, const char *dir, gboolean local, Bac
     }
     if (listens != 0)
         return backend_engine(dir, flags, error);
-    client = client_new(&server, error);
+    client = backend_client(NULL, dir, error);
     return client != NULL ? backend_daemon(client, TRUE) : NULL;
 }

@@ -17,6 +17,10 @@ typedef struct {
 /* Takes the client over. `is_local`: the daemon is on this machine. */
 Backend *backend_daemon(Client *client, gboolean is_local);
 
+/* A client of the server that `remote` names; NULL and "local": of the daemon on the state
+ * directory, whether it listens or not. */
+Client *backend_client(const char *remote, const char *dir, GError **error);
+
 /* daemon_apply.c, daemon_exec.c: members of the class. */
 gboolean daemon_apply(Backend *backend, const Proposal *proposal, gboolean exactly,
                       const ApplyOptions *options, ApplyResult *ret_result, int *ret_signal,

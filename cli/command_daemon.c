@@ -130,10 +130,8 @@ gboolean command_wait(Cli *cli, GError **error)
 static Client *daemon_client(const Cli *cli, GError **error)
 {
     g_autofree char *dir = cli_directory(cli);
-    g_autofree char *url = g_strdup_printf("unix:%s/unix.socket", dir);
-    const ClientServer server = {.url = url};
 
-    return client_new(&server, error);
+    return backend_client(cli_remote(cli), dir, error);
 }
 
 gboolean command_waitready(Cli *cli, GError **error)

@@ -315,6 +315,8 @@ def test_other_machines(berth):
         lab("one", "apply", "-y", "lab:").expect(0)
         tap.contains(lab("one", "get", "lab:profile").expect(0).out, "a ")
         tap.contains(berth.run("trust", "list").expect(0).out, "laptop")
+        lab("one", "waitready", "lab:", "--timeout", "10s").expect(0)
+        lab("one", "waitready", "local:", "--dir", "/nonexistent", "--timeout", "1s").expect(6)
         lab("one", "remote", "add", "again", token, "--accept-certificate").expect(0)  # known by now: no token is needed
         lab("two", "remote", "add", "lab", "127.0.0.1:18444").expect(1)  # nobody says that the certificate is right
         lab("two", "remote", "add", "lab", "127.0.0.1:18444", "--accept-certificate").expect(77)
