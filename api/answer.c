@@ -5,11 +5,8 @@
 #include "error.h"
 #include "secrets.h"
 
-/* `body` is stolen. */
-static void send_headers(Request *request, guint status, json_t *body, Headers headers)
+static void send_text(Request *request, guint status, const char *raw, Headers headers)
 {
-    g_autoptr(json_t) owned = body;
-    char *raw = json_dumps(owned, JSON_COMPACT);
     char *text = secrets_shown(raw); /* nothing leaves the daemon but by here and by events.c */
     gsize length = strlen(text);
     g_autoptr(GBytes) bytes = NULL;
@@ -20,10 +17,19 @@ static void send_headers(Request *request, guint status, json_t *body, Headers h
     for (; *headers != NULL; headers++)
         g_ptr_array_add(all, (gpointer)*headers);
     g_ptr_array_add(all, NULL);
-    free(raw);
     text[length] = '\n'; /* as LXD does; jansson's terminator is not needed any more */
     bytes = g_bytes_new_with_free_func(text, length + 1, g_free, text);
     request_answer(request, status, (Headers)all->pdata, bytes);
+}
+
+/* `body` is stolen. */
+static void send_headers(Request *request, guint status, json_t *body, Headers headers)
+{
+    g_autoptr(json_t) owned = body;
+    char *raw = json_dumps(owned, JSON_COMPACT);
+
+    send_text(request, status, raw, headers);
+    free(raw);
 }
 
 static void send_json(Request *request, guint status, json_t *body, const char *name,
@@ -46,6 +52,22 @@ void answer_sync(Request *request, guint status, json_t *metadata, const char *e
     g_autofree char *quoted = etag != NULL ? g_strdup_printf("\"%s\"", etag) : NULL;
 
     send_json(request, status, success(metadata), quoted != NULL ? "ETag" : NULL, quoted);
+}
+
+GString *answer_begin(void)
+{
+    return g_string_new("{\"type\":\"sync\",\"status\":\"Success\",\"status_code\":200,"
+                        "\"operation\":\"\",\"error_code\":0,\"error\":\"\",\"metadata\":");
+}
+
+void answer_end(Request *request, GString *text, const char *etag)
+{
+    g_autofree char *quoted = etag != NULL ? g_strdup_printf("\"%s\"", etag) : NULL;
+    const char *headers[] = {quoted != NULL ? "ETag" : NULL, quoted, NULL};
+
+    g_string_append_c(text, '}');
+    send_text(request, 200, text->str, headers);
+    g_string_free(text, TRUE);
 }
 
 void answer_with_headers(Request *request, Headers headers, json_t *metadata)

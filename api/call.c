@@ -167,6 +167,12 @@ void call_run(Call *call)
     answer_error(call->request, error);
 }
 
+static gboolean is_quick(const Call *call)
+{
+    return (call->route->flags & ROUTE_QUICK) != 0 ||
+           ((call->route->flags & ROUTE_QUICK_ALONE) != 0 && call->recursion == 0);
+}
+
 void call_dispatch(Daemon *daemon, Request *request)
 {
     g_autoptr(Call) call = g_new0(Call, 1);
@@ -192,7 +198,7 @@ void call_dispatch(Daemon *daemon, Request *request)
         answer_error(request, error);
         return;
     }
-    if ((call->route->flags & ROUTE_QUICK) != 0)
+    if (is_quick(call))
         call_run(call);
     else
         g_thread_pool_push(daemon->workers, g_steal_pointer(&call), NULL);

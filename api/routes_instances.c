@@ -11,6 +11,7 @@
 #include "instance_new.h"
 #include "wire.h"
 #include "wire_instance.h"
+#include "wire_text.h"
 
 /* ---- reading ---- */
 
@@ -22,36 +23,44 @@ static char *url_of(const Call *call, const Object *object)
     return g_strdup_printf("/1.0/%s%s", call->collection, url + strlen("/1.0/instances"));
 }
 
-static json_t *wire_at(Call *call, const Object *object)
+/* Looks at the instance as it would be shown. */
+static gboolean is_wanted(Call *call, const Filter *filter, const Object *object)
 {
-    return call->recursion > 1 ? wire_instance_full(call->daemon, call->model, object)
+    g_autoptr(json_t) wire = NULL;
+
+    if (!call_shows(call, object))
+        return FALSE;
+    if (filter == NULL)
+        return TRUE;
+    wire = call->recursion > 1 ? wire_instance_full(call->daemon, call->model, object)
                                : wire_instance(call->daemon, call->model, object);
+    return filter_matches(filter, wire);
+}
+
+static void add(Call *call, const Object *object, GString *found)
+{
+    if (found->str[found->len - 1] != '[')
+        g_string_append_c(found, ',');
+    if (call->recursion > 0) {
+        wire_instance_append(call->daemon, call->model, object, call->recursion > 1, found);
+    } else {
+        g_autofree char *url = url_of(call, object); /* escaped: no quotes in it */
+
+        g_string_append_printf(found, "\"%s\"", url);
+    }
 }
 
 /* One project's; sorted by name, as the model is. */
-static void add_project(Call *call, const Filter *filter, const char *project, json_t *found)
+static void add_project(Call *call, const Filter *filter, const char *project, GString *found)
 {
     guint first, count;
 
     snapshot_range(call->model, KIND_INSTANCE, project, &first, &count);
     for (guint i = first; i < first + count; i++) {
         const Object *object = snapshot_at(call->model, i);
-        g_autoptr(json_t) wire = NULL;
 
-        if (!call_shows(call, object))
-            continue;
-        if (filter != NULL || call->recursion > 0) {
-            wire = wire_at(call, object);
-            if (!filter_matches(filter, wire))
-                continue;
-        }
-        if (call->recursion > 0) {
-            json_array_append(found, wire);
-        } else {
-            g_autofree char *url = url_of(call, object);
-
-            json_array_append_new(found, json_string(url));
-        }
+        if (is_wanted(call, filter, object))
+            add(call, object, found);
     }
 }
 
@@ -59,12 +68,13 @@ static gboolean list(Call *call, GError **error)
 {
     const char *text = request_query(call->request, "filter");
     g_autoptr(Filter) filter = NULL;
-    json_t *found;
+    GString *found;
     guint first, count;
 
     if (text != NULL && *text != '\0' && (filter = filter_parse(text, error)) == NULL)
         return FALSE;
-    found = json_array();
+    found = answer_begin();
+    g_string_append_c(found, '[');
     if (call->everywhere) {
         snapshot_range(call->model, KIND_PROJECT, "", &first, &count);
         for (guint i = first; i < first + count; i++) {
@@ -76,7 +86,8 @@ static gboolean list(Call *call, GError **error)
     } else {
         add_project(call, filter, call->project, found);
     }
-    answer_sync(call->request, 200, found, NULL);
+    g_string_append_c(found, ']');
+    answer_end(call->request, found, NULL);
     return TRUE;
 }
 
@@ -84,14 +95,14 @@ static gboolean show(Call *call, GError **error)
 {
     const Object *object = call_object(call, KIND_INSTANCE, call->words[0], error);
     g_autofree char *etag = NULL;
+    GString *text;
 
     if (object == NULL)
         return FALSE;
-    etag = wire_etag(object);
-    answer_sync(call->request, 200,
-                call->recursion > 0 ? wire_instance_full(call->daemon, call->model, object)
-                                    : wire_instance(call->daemon, call->model, object),
-                etag);
+    etag = wire_instance_etag(call->model, object);
+    text = answer_begin();
+    wire_instance_append(call->daemon, call->model, object, call->recursion > 0, text);
+    answer_end(call->request, text, etag);
     return TRUE;
 }
 
@@ -400,7 +411,7 @@ const Route ROUTES_INSTANCES[] = {
     {"POST", "instances/*/backups", ACCESS_PROJECT, 0, refuse},
     {"GET", "instances", ACCESS_PROJECT, 0, list},
     {"POST", "instances", ACCESS_PROJECT, ROUTE_DRY, make},
-    {"GET", "instances/*", ACCESS_PROJECT, 0, show},
+    {"GET", "instances/*", ACCESS_PROJECT, ROUTE_QUICK_ALONE, show},
     {"PUT", "instances/*", ACCESS_PROJECT, ROUTE_DRY, replace},
     {"PATCH", "instances/*", ACCESS_PROJECT, ROUTE_DRY, merge},
     {"POST", "instances/*", ACCESS_PROJECT, ROUTE_DRY, move},

@@ -11,7 +11,7 @@
 #include "when.h"
 #include "wire.h"
 
-static StatusCode status_of(Daemon *daemon, const Object *object)
+StatusCode wire_instance_status(Daemon *daemon, const Object *object)
 {
     g_autofree char *name = disk_name(object->id.project, object->id.name);
 
@@ -77,9 +77,8 @@ json_t *wire_instance_fields(const Object *object)
                      profiles_of(object), "stateful", FALSE);
 }
 
-json_t *wire_instance(Daemon *daemon, const Snapshot *model, const Object *object)
+json_t *wire_instance_wanted(const Snapshot *model, const Object *object)
 {
-    StatusCode status = status_of(daemon, object);
     gint64 last_used = json_integer_value(json_object_get(object->generated, "$last_used"));
     g_autofree char *created = when_seconds(object->created);
     g_autofree char *used = last_used > 0 ? when_seconds(last_used) : g_strdup(WHEN_UNUSED);
@@ -87,14 +86,27 @@ json_t *wire_instance(Daemon *daemon, const Snapshot *model, const Object *objec
     json_t *wire = wire_instance_fields(object);
 
     expand_instance(model, object, &expanded);
-    json_object_update_new(
-        wire,
-        json_pack("{s:s, s:o, s:O, s:O, s:o, s:s, s:s, s:s, s:s, s:i, s:s}", "name",
-                  object->id.name, "config", wire_config(object), "devices",
-                  json_object_get(object->spec, "devices"), "expanded_devices", expanded.devices,
-                  "expanded_config", without_own(expanded.config), "created_at", created,
-                  "last_used_at", used, "location", "none", "status", status_text(status),
-                  "status_code", (int)status, "project", object->id.project));
+    json_object_update_new(wire, json_pack("{s:s, s:o, s:O, s:O, s:o, s:s, s:s, s:s, s:s}", "name",
+                                           object->id.name, "config", wire_config(object),
+                                           "devices", json_object_get(object->spec, "devices"),
+                                           "expanded_devices", expanded.devices, "expanded_config",
+                                           without_own(expanded.config), "created_at", created,
+                                           "last_used_at", used, "location", "none", "project",
+                                           object->id.project));
+    return wire;
+}
+
+static void add_status(json_t *wire, StatusCode status)
+{
+    json_object_set_new(wire, "status", json_string(status_text(status)));
+    json_object_set_new(wire, "status_code", json_integer(status));
+}
+
+json_t *wire_instance(Daemon *daemon, const Snapshot *model, const Object *object)
+{
+    json_t *wire = wire_instance_wanted(model, object);
+
+    add_status(wire, wire_instance_status(daemon, object));
     return wire;
 }
 
@@ -113,12 +125,11 @@ json_t *wire_instance_state(Daemon *daemon, const Object *object)
 {
     g_autofree char *name = disk_name(object->id.project, object->id.name);
     json_t *state = usage_of(daemon, name);
-    StatusCode status = state != NULL ? status_of(daemon, object) : STATUS_STOPPED;
+    StatusCode status = state != NULL ? wire_instance_status(daemon, object) : STATUS_STOPPED;
 
     if (state == NULL)
         state = usage_stopped();
-    json_object_set_new(state, "status", json_string(status_text(status)));
-    json_object_set_new(state, "status_code", json_integer(status));
+    add_status(state, status);
     return state;
 }
 

@@ -1,4 +1,6 @@
-/* Whether an instance runs, in a few microseconds: from its record and its control group, nothing else. */
+/* Whether an instance runs, in a few microseconds: from its record and its control group, nothing
+ * else. Never stale: what is kept of a record counts only while its file and its processes are the
+ * same. Any thread. */
 #pragma once
 
 #include <glib.h>
