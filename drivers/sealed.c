@@ -308,6 +308,17 @@ static gboolean is_digest(const char *name)
     return strlen(name) == DIGEST_DIGITS && strspn(name, "0123456789abcdef") == DIGEST_DIGITS;
 }
 
+gboolean sealed_is_empty(Sealed *sealed)
+{
+    g_autoptr(GDir) folder = g_dir_open(sealed->folder, 0, NULL);
+    const char *name;
+
+    while (folder != NULL && (name = g_dir_read_name(folder)) != NULL)
+        if (is_digest(name))
+            return FALSE;
+    return TRUE;
+}
+
 void sealed_forget_others(Sealed *sealed, GHashTable *digests)
 {
     g_autoptr(GDir) folder = g_dir_open(sealed->folder, 0, NULL);

@@ -31,6 +31,8 @@ char *sealed_digest(Sealed *sealed, GBytes *content, GError **error);
 gboolean sealed_put(Sealed *sealed, const char *digest, GBytes *content, GError **error);
 /* Makes the key durable, for who writes digests elsewhere. */
 gboolean sealed_keep_key(Sealed *sealed, GError **error);
+/* Whether no content is kept. */
+gboolean sealed_is_empty(Sealed *sealed);
 /* Deletes what is not among `digests` (a set of char *). Needs the state lock. */
 void sealed_forget_others(Sealed *sealed, GHashTable *digests);
 

@@ -135,6 +135,9 @@ void contents_sweep(Sealed *sealed, sqlite3 *db)
     };
     g_autoptr(GHashTable) digests = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
+    /* The queries read all of history, after each transaction: few hosts have secrets. */
+    if (sealed_is_empty(sealed))
+        return;
     for (guint i = 0; i < G_N_ELEMENTS(queries); i++) {
         g_autoptr(SqlStatement) statement = sql_prepare(db, NULL, queries[i], NULL);
         gboolean row = FALSE;
