@@ -211,6 +211,14 @@ static const GOptionEntry env_entries[] = {
     {NULL},
 };
 
+static const GOptionEntry bundle_entries[] = {
+    {"sign", 0, 0, G_OPTION_ARG_FILENAME, &record.sign,
+     "create: sign with this private key (Ed25519, PEM)", "KEY.pem"},
+    {"key", 0, 0, G_OPTION_ARG_FILENAME, &record.key,
+     "verify, apply: refuse what is not signed by the owner of this public key", "PUB.pem"},
+    {NULL},
+};
+
 static const GOptionEntry confirm_entries[] = {
     {"confirm-within", 0, 0, G_OPTION_ARG_STRING, &record.confirm_within,
      "Take everything back after this time unless 'berth confirm' comes first", "DURATION"},
@@ -313,6 +321,7 @@ const OptionSet OPTION_SETS[] = {
     {OPTIONS_INIT, "What to do", init_entries},
     {OPTIONS_EXEC, "Program", exec_entries},
     {OPTIONS_ENV, "Environments", env_entries},
+    {OPTIONS_BUNDLE, "Signature", bundle_entries},
     {OPTIONS_CONFIRM, "Confirmation", confirm_entries},
     {OPTIONS_DUE, "Confirmation", due_entries},
     {OPTIONS_EVENTS, "Which events", events_entries},
@@ -346,7 +355,7 @@ Arguments *arguments(void)
     return &record;
 }
 
-gboolean arguments_parse(guint sets, gboolean posix, char ***words, GError **error)
+gboolean arguments_parse(guint64 sets, gboolean posix, char ***words, GError **error)
 {
     g_autoptr(GOptionContext) context = g_option_context_new(NULL);
     g_autoptr(GError) local = NULL;

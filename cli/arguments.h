@@ -6,38 +6,39 @@
 
 /* A command takes the common options and any of these sets. */
 typedef enum {
-    OPTIONS_FORMAT = 1 << 0,    /* --format */
-    OPTIONS_INPUT = 1 << 1,     /* -f */
-    OPTIONS_SELECT = 1 << 2,    /* --only, --exclude */
-    OPTIONS_POLICY = 1 << 3,    /* --allow-replace, --allow-restart, --no-park, --policy */
-    OPTIONS_APPLY = 1 << 4,     /* -y, --timeout, ... */
-    OPTIONS_PLAN = 1 << 5,      /* --out, --detailed-exitcode */
-    OPTIONS_VALIDATE = 1 << 6,  /* --stored */
-    OPTIONS_FMT = 1 << 7,       /* -w, --check */
-    OPTIONS_ALL = 1 << 8,       /* --all */
-    OPTIONS_DUMP = 1 << 9,      /* -o */
-    OPTIONS_OWNER = 1 << 10,    /* --set alone */
-    OPTIONS_ROLLBACK = 1 << 11, /* --to, --source, --force */
-    OPTIONS_LIMIT = 1 << 12,    /* -n */
-    OPTIONS_INIT = 1 << 13,     /* --preseed, --plan, --dump, --auto */
-    OPTIONS_EXEC = 1 << 14,     /* -t, -T, --env, --cwd */
-    OPTIONS_HELP = 1 << 15,     /* --man */
-    OPTIONS_SET = 1 << 16,      /* --set, --adopt */
-    OPTIONS_PRUNE = 1 << 17,    /* --prune, --refresh */
-    OPTIONS_WATCH = 1 << 18,    /* -w */
-    OPTIONS_VARS = 1 << 19,     /* --var, --var-file */
-    OPTIONS_ENV = 1 << 20,      /* --name, --ttl, --owner, --expired, --baseline, --save */
-    OPTIONS_CONFIRM = 1 << 21,  /* --confirm-within */
-    OPTIONS_DUE = 1 << 22,      /* --when-due */
-    OPTIONS_EVENTS = 1 << 23,   /* -f, --type */
-    OPTIONS_WAIT = 1 << 24,     /* --for, --timeout */
-    OPTIONS_TIME = 1 << 25,     /* --timeout alone */
-    OPTIONS_SHUTDOWN = 1 << 26, /* --force */
-    OPTIONS_REMOTE = 1 << 27,   /* --accept-certificate, --password */
-    OPTIONS_TRUST = 1 << 28,    /* --name */
-    OPTIONS_SOURCE = 1 << 29,   /* --git, --directory, ... */
-    OPTIONS_HOLD = 1 << 30,     /* --for, --reason */
-    OPTIONS_DRIFT = 1u << 31,   /* --as-patch */
+    OPTIONS_FORMAT = 1 << 0,     /* --format */
+    OPTIONS_INPUT = 1 << 1,      /* -f */
+    OPTIONS_SELECT = 1 << 2,     /* --only, --exclude */
+    OPTIONS_POLICY = 1 << 3,     /* --allow-replace, --allow-restart, --no-park, --policy */
+    OPTIONS_APPLY = 1 << 4,      /* -y, --timeout, ... */
+    OPTIONS_PLAN = 1 << 5,       /* --out, --detailed-exitcode */
+    OPTIONS_VALIDATE = 1 << 6,   /* --stored */
+    OPTIONS_FMT = 1 << 7,        /* -w, --check */
+    OPTIONS_ALL = 1 << 8,        /* --all */
+    OPTIONS_DUMP = 1 << 9,       /* -o */
+    OPTIONS_OWNER = 1 << 10,     /* --set alone */
+    OPTIONS_ROLLBACK = 1 << 11,  /* --to, --source, --force */
+    OPTIONS_LIMIT = 1 << 12,     /* -n */
+    OPTIONS_INIT = 1 << 13,      /* --preseed, --plan, --dump, --auto */
+    OPTIONS_EXEC = 1 << 14,      /* -t, -T, --env, --cwd */
+    OPTIONS_HELP = 1 << 15,      /* --man */
+    OPTIONS_SET = 1 << 16,       /* --set, --adopt */
+    OPTIONS_PRUNE = 1 << 17,     /* --prune, --refresh */
+    OPTIONS_WATCH = 1 << 18,     /* -w */
+    OPTIONS_VARS = 1 << 19,      /* --var, --var-file */
+    OPTIONS_ENV = 1 << 20,       /* --name, --ttl, --owner, --expired, --baseline, --save */
+    OPTIONS_CONFIRM = 1 << 21,   /* --confirm-within */
+    OPTIONS_DUE = 1 << 22,       /* --when-due */
+    OPTIONS_EVENTS = 1 << 23,    /* -f, --type */
+    OPTIONS_WAIT = 1 << 24,      /* --for, --timeout */
+    OPTIONS_TIME = 1 << 25,      /* --timeout alone */
+    OPTIONS_SHUTDOWN = 1 << 26,  /* --force */
+    OPTIONS_REMOTE = 1 << 27,    /* --accept-certificate, --password */
+    OPTIONS_TRUST = 1 << 28,     /* --name */
+    OPTIONS_SOURCE = 1 << 29,    /* --git, --directory, ... */
+    OPTIONS_HOLD = 1 << 30,      /* --for, --reason */
+    OPTIONS_DRIFT = 1u << 31,    /* --as-patch */
+    OPTIONS_BUNDLE = 1ull << 32, /* --sign, --key */
 } OptionSets;
 
 typedef struct {
@@ -80,11 +81,12 @@ typedef struct {
     char **rows;
     char *hold_for, *reason;
     gboolean as_patch;
+    char *sign, *key;
 } Arguments;
 
 /* One set of options for help texts. */
 typedef struct {
-    guint bit; /* 0: the common options */
+    guint64 bit; /* 0: the common options */
     const char *title;
     const GOptionEntry *entries; /* ended by a NULL long name */
 } OptionSet;
@@ -99,4 +101,4 @@ Arguments *arguments(void);
 /* Takes the options of `sets` and the common ones out of `words` (argv without program and
  * command). `posix` stops at the first word that is no option. What is left stays in `words`.
  * ERR_USAGE on anything that is not known. */
-gboolean arguments_parse(guint sets, gboolean posix, char ***words, GError **error);
+gboolean arguments_parse(guint64 sets, gboolean posix, char ***words, GError **error);

@@ -18,7 +18,7 @@ typedef struct {
     const char *summary;   /* one line */
     const char *details;   /* paragraphs, parted by empty lines; NULL: none */
     const char *formats;   /* "table|json": values of --format, the default first; NULL: none */
-    guint options;         /* OptionSets */
+    guint64 options;       /* OptionSets */
     int min, max;          /* how many words it takes; max -1: any number */
     gboolean posix;        /* options end at the first word */
     CommandFunction run;
@@ -118,6 +118,7 @@ gboolean command_unhold(Cli *cli, GError **error);
 gboolean command_holds(Cli *cli, GError **error);
 gboolean command_init(Cli *cli, GError **error);
 gboolean command_env(Cli *cli, GError **error);
+gboolean command_bundle(Cli *cli, GError **error);
 gboolean command_confirm(Cli *cli, GError **error);
 gboolean command_revert(Cli *cli, GError **error);
 gboolean command_exec(Cli *cli, GError **error);

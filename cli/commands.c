@@ -90,6 +90,19 @@ static const Command change_commands[] = {
      "text|table|json|jsonl|yaml|csv",
      OPTIONS_ENV | OPTIONS_VARS | OPTIONS_POLICY | OPTIONS_APPLY | OPTIONS_FORMAT, 1, -1, FALSE,
      command_env},
+    {"bundle", "create|verify|apply FILE [PATH...]",
+     "Configuration and images in one file, for hosts without a network",
+     "'berth bundle create FILE [PATH...]' puts the state files, all that they include, values of "
+     "variables and the files of their images into one file; --sign adds a signature. The same "
+     "input makes the same bytes. References to secrets stay references. Images of servers are "
+     "taken from the store of this host.\n\n"
+     "'verify FILE' compares every digest and names what differs. 'apply FILE' does that, and then "
+     "what apply does with files. Give both --key, or nobody has checked who made the bundle. The "
+     "set is named by --set, else by the path of the bundle. Variables can be given other values "
+     "with --var, but images are those that are in the bundle.",
+     "text|json|jsonl",
+     OPTIONS_BUNDLE | OPTIONS_VARS | CHANGE | OPTIONS_APPLY | OPTIONS_CONFIRM | OPTIONS_FORMAT, 1,
+     -1, FALSE, command_bundle},
     {"destroy", "[PATH...]", "Delete the objects that the files declare",
      "The same way as apply, with deletions. The default project and the default profile always "
      "exist: they "
@@ -250,10 +263,10 @@ const CommandGroup COMMAND_GROUPS[] = {
 };
 
 const char *const COMMANDS_NOT_YET[] = {
-    "bundle",   "config",  "console", "copy",    "create",  "delete",  "export",  "file",
-    "image",    "import",  "info",    "launch",  "list",    "monitor", "move",    "network",
-    "pause",    "profile", "project", "publish", "rebuild", "rename",  "restart", "restore",
-    "snapshot", "start",   "stop",    "storage", NULL};
+    "config",  "console", "copy",     "create",  "delete",  "export",  "file",
+    "image",   "import",  "info",     "launch",  "list",    "monitor", "move",
+    "network", "pause",   "profile",  "project", "publish", "rebuild", "rename",
+    "restart", "restore", "snapshot", "start",   "stop",    "storage", NULL};
 
 const Command *command_find(const char *name)
 {

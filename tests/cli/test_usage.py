@@ -13,8 +13,8 @@ import tap  # noqa: E402
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 REQUIRED = ("validate fmt plan apply destroy status get dump adopt release history show diff rollback parked "
-            "undelete purge schema doc explain doctor init exec").split()
-LATER = "bundle launch list".split()
+            "undelete purge schema doc explain doctor init exec bundle").split()
+LATER = "launch list".split()
 
 
 def commands(berth):

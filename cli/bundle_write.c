@@ -1,0 +1,167 @@
+#include <archive.h>
+#include <archive_entry.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bundle.h"
+#include "error.h"
+#include "file.h"
+#include "image/digest.h"
+#include "meter.h"
+
+#define BLOCK (256u << 10)
+
+typedef struct archive Archive;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Archive, archive_free)
+
+static gboolean failed(Archive *archive, const char *name, GError **error)
+{
+    return error_set(error, ERR_FAILED, "write %s into the bundle: %s", name,
+                     archive_error_string(archive));
+}
+
+static gboolean add_header(Archive *archive, const char *name, guint64 size, GError **error)
+{
+    struct archive_entry *entry = archive_entry_new();
+    gboolean done;
+
+    archive_entry_set_pathname(entry, name);
+    archive_entry_set_filetype(entry, AE_IFREG);
+    archive_entry_set_perm(entry, 0644);
+    archive_entry_set_mtime(entry, 0, 0);
+    archive_entry_set_size(entry, (la_int64_t)size);
+    done = archive_write_header(archive, entry) == ARCHIVE_OK || failed(archive, name, error);
+    archive_entry_free(entry);
+    return done;
+}
+
+static gboolean add_bytes(Archive *archive, const char *name, const void *bytes, gsize length,
+                          GError **error)
+{
+    return archive_write_data(archive, bytes, length) == (la_ssize_t)length ||
+           failed(archive, name, error);
+}
+
+static gboolean add_text(Archive *archive, const char *name, const void *text, gsize length,
+                         GError **error)
+{
+    return add_header(archive, name, length, error) &&
+           add_bytes(archive, name, text, length, error);
+}
+
+/* The content is written as it is read, and has to be that of the manifest. */
+static gboolean add_member(Archive *archive, const BundleMember *member, const json_t *listed,
+                           GError **error)
+{
+    guint64 size = (guint64)json_integer_value(json_object_get(listed, "size"));
+    g_auto(Fd) fd = open(member->path, O_RDONLY | O_CLOEXEC);
+    g_autofree char *buffer = g_malloc(BLOCK);
+    g_autoptr(Digest) digest = digest_new();
+    g_autofree char *found = NULL;
+    guint64 done = 0;
+    ssize_t n;
+
+    if (fd < 0)
+        return error_errno(error, errno, "open %s", member->path);
+    if (!add_header(archive, member->name, size, error))
+        return FALSE;
+    while ((n = read(fd, buffer, BLOCK)) > 0 && done + (guint64)n <= size) {
+        digest_add(digest, buffer, (gsize)n);
+        if (!add_bytes(archive, member->name, buffer, (gsize)n, error))
+            return FALSE;
+        done += (guint64)n;
+        meter_tell(done, size);
+    }
+    if (n < 0)
+        return error_errno(error, errno, "read %s", member->path);
+    found = digest_finish(digest);
+    return (n == 0 && done == size && strcmp(found, json_member_string(listed, "sha256")) == 0) ||
+           error_set(error, ERR_CONFLICT, "%s changed while it was read: make the bundle again",
+                     member->path);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp((*(const BundleMember *const *)a)->name, (*(const BundleMember *const *)b)->name);
+}
+
+static gboolean list_members(json_t *manifest, const GPtrArray *members, GError **error)
+{
+    json_t *listed = json_object();
+
+    json_object_set_new(manifest, "members", listed);
+    for (guint i = 0; i < members->len; i++) {
+        const BundleMember *member = members->pdata[i];
+        g_autoptr(Digest) digest = digest_new();
+        g_autofree char *sum = NULL;
+        guint64 size = 0;
+
+        if (!bundle_name_is_safe(member->name))
+            return error_set(error, ERR_INVALID, "%s: this name cannot be in a bundle",
+                             member->path);
+        if (!digest_add_file(digest, member->path, -1, &size, error))
+            return FALSE;
+        sum = digest_finish(digest);
+        json_object_set_new(listed, member->name,
+                            json_pack("{s:s, s:I}", "sha256", sum, "size", (json_int_t)size));
+    }
+    return TRUE;
+}
+
+static gboolean write_archive(int fd, const json_t *manifest, const GPtrArray *members,
+                              const char *key, GError **error)
+{
+    g_autoptr(Archive) archive = archive_write_new();
+    g_autofree char *text = json_text(manifest);
+    gsize length = strlen(text);
+    g_autoptr(GBytes) signature = key != NULL ? bundle_sign(key, text, length, error) : NULL;
+
+    if (key != NULL && signature == NULL)
+        return FALSE;
+    if (archive_write_add_filter_zstd(archive) != ARCHIVE_OK ||
+        archive_write_set_format_pax_restricted(archive) != ARCHIVE_OK ||
+        archive_write_open_fd(archive, fd) != ARCHIVE_OK)
+        return failed(archive, BUNDLE_MANIFEST, error);
+    if (!add_text(archive, BUNDLE_MANIFEST, text, length, error) ||
+        (signature != NULL &&
+         !add_text(archive, BUNDLE_SIGNATURE, g_bytes_get_data(signature, NULL),
+                   g_bytes_get_size(signature), error)))
+        return FALSE;
+    for (guint i = 0; i < members->len; i++) {
+        const BundleMember *member = members->pdata[i];
+
+        if (!add_member(archive, member,
+                        json_object_get(json_object_get(manifest, "members"), member->name), error))
+            return FALSE;
+    }
+    return archive_write_close(archive) == ARCHIVE_OK || failed(archive, "the end", error);
+}
+
+gboolean bundle_write(const char *path, json_t *manifest, GPtrArray *members, const char *key,
+                      GError **error)
+{
+    g_autofree char *temporary = g_strdup_printf("%s.XXXXXX", path);
+    g_autoptr(json_t) checked = NULL;
+    g_autofree char *text = NULL;
+    g_auto(Fd) fd = -1;
+
+    g_ptr_array_sort(members, by_name);
+    if (!list_members(manifest, members, error))
+        return FALSE;
+    /* What no reader would take is not written. */
+    text = json_text(manifest);
+    checked = bundle_manifest_parse(text, strlen(text), error);
+    if (checked == NULL)
+        return FALSE;
+    fd = mkostemp(temporary, O_CLOEXEC);
+    if (fd < 0)
+        return error_errno(error, errno, "create a temporary file for %s", path);
+    if (write_archive(fd, manifest, members, key, error) &&
+        ((fsync(fd) == 0 && rename(temporary, path) == 0) ||
+         error_errno(error, errno, "write %s", path)))
+        return TRUE;
+    unlink(temporary);
+    return FALSE;
+}
