@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 
 #include "error.h"
+#include "ready.h"
 #include "select.h"
 #include "table.h"
 #include "view.h"
@@ -30,6 +31,7 @@ Test(status, each_error_has_the_exit_status_of_the_table)
         {ERR_PERMISSION, 77},
         {ERR_INTERRUPTED, 130},
         {ERR_NOT_IMPLEMENTED, 1},
+        {ERR_OWNED, 7},
     };
 
     cr_assert_eq(G_N_ELEMENTS(table), ERR_MAX, "a code without a row here");
@@ -169,4 +171,92 @@ Test(select, mistakes_say_what_is_wrong)
     cr_expect(g_error_matches(name, BERTH_ERROR, ERR_USAGE));
     cr_expect_null(select_keys(snapshot, words, "default", &missing));
     cr_expect(g_error_matches(missing, BERTH_ERROR, ERR_NOT_FOUND));
+}
+
+/* ---- ready (EN-35) ---- */
+
+static void check_ready(KindId kind, const char *spec, const char *seen, gboolean to_run,
+                        Readiness wanted, const char *reason)
+{
+    const ObjectId id = {kind, (char *)"default", (char *)"", (char *)"x"};
+    Object object = {.id = id, .spec = json_loads(spec, 0, NULL)};
+    g_autoptr(json_t) value = seen != NULL ? json_loads(seen, 0, NULL) : NULL;
+    g_autofree char *told = NULL;
+
+    cr_assert(object.spec != NULL && (value != NULL || seen == NULL), "bad JSON: %s", seen);
+    cr_expect_eq(ready_judge(&object, value, NULL, to_run, &told), wanted, "%s", seen);
+    cr_expect_eq(g_strcmp0(told, reason), 0, "%s: %s, not %s", seen, told, reason);
+    json_decref(object.spec);
+}
+
+Test(ready, by_kind)
+{
+#define RUNNING                                                                                    \
+    "'facts': {'running': {'state': 'running'}}, 'expected': {'running': {'state': 'running'}}"
+#define ENDED "'facts': {}, 'expected': {'running': {'state': 'running'}}, 'ended': "
+    static const struct {
+        KindId kind;
+        const char *seen;
+        Readiness wanted;
+        const char *reason;
+    } table[] = {
+        {KIND_PROFILE, "{'facts': {}, 'expected': {}}", READY_YES, NULL},
+        {KIND_PROFILE, NULL, READY_NEVER, "is gone"},
+        {KIND_POOL, "{'error': 'no'}", READY_NOT_YET, "cannot be looked at: no"},
+        {KIND_POOL, "{'facts': {'backing': 1}, 'expected': {'backing': 1, 'mount': 1}}",
+         READY_NOT_YET, "is not mounted"},
+        {KIND_POOL, "{'facts': {'backing': 1}, 'expected': {'backing': 1}}", READY_YES, NULL},
+        {KIND_NETWORK, "{'facts': {}, 'expected': {}}", READY_NOT_YET, "is not up"},
+        {KIND_NETWORK,
+         "{'facts': {'link': {'up': true}}, 'expected': {'addresses': ['10.0.0.1/24']}}",
+         READY_NOT_YET, "has not its address 10.0.0.1/24"},
+        {KIND_NETWORK,
+         "{'facts': {'link': {'up': true}, 'dnsmasq': {'running': true, 'leases': 'lost'}}, "
+         "'expected': {'dnsmasq': {}}}",
+         READY_NOT_YET, "has a DHCP and DNS server that does not answer"},
+        {KIND_NETWORK,
+         "{'facts': {'link': {'up': true}, 'dnsmasq': {'running': true}}, 'expected': "
+         "{'dnsmasq': {}}}",
+         READY_YES, NULL},
+        {KIND_INSTANCE, "{" RUNNING ", 'nics': {'eth0': {'network': 'lan'}}}", READY_NOT_YET,
+         "has no address on network lan (eth0)"},
+        {KIND_INSTANCE, "{" RUNNING ", 'nics': {'eth0': {'network': 'lan', 'address': '::1'}}}",
+         READY_YES, NULL},
+        {KIND_INSTANCE, "{'facts': {}, 'expected': {}}", READY_YES, NULL},
+        {KIND_INSTANCE, "{'facts': {}, 'expected': {'running': {'state': 'running'}}}",
+         READY_NOT_YET, "does not run"},
+        {KIND_INSTANCE, "{" ENDED "{'what': 'stopped'}}", READY_YES, NULL},
+        {KIND_INSTANCE, "{" ENDED "{'what': 'rebooted'}}", READY_NOT_YET, "does not run"},
+        {KIND_INSTANCE, "{" ENDED "{'what': 'crashed', 'status': 3}}", READY_NEVER,
+         "crashed (status 3)"},
+        {KIND_INSTANCE, "{" ENDED "{'what': 'crashed', 'signal': 9}}", READY_NEVER,
+         "crashed (signal 9)"},
+        {KIND_INSTANCE, "{" ENDED "{'what': 'lost'}}", READY_NEVER, "died with its monitor"},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(table); i++) {
+        g_autofree char *seen = g_strdup(table[i].seen);
+
+        if (seen != NULL)
+            g_strdelimit(seen, "'", '"');
+        check_ready(table[i].kind, "{}", seen, FALSE, table[i].wanted, table[i].reason);
+    }
+}
+
+Test(ready, who_declares_no_state_has_to_run_only_when_asked)
+{
+    check_ready(KIND_INSTANCE, "{}", "{\"facts\": {}, \"expected\": {}}", TRUE, READY_NOT_YET,
+                "does not run");
+    check_ready(KIND_INSTANCE, "{\"state\": \"stopped\"}", "{\"facts\": {}, \"expected\": {}}",
+                TRUE, READY_YES, NULL);
+}
+
+Test(ready, degraded_never_is)
+{
+    Object object = {.id = {.kind = KIND_POOL}};
+    g_autoptr(json_t) seen = json_pack("{s:{}, s:{}}", "facts", "expected");
+    g_autofree char *told = NULL;
+
+    cr_expect_eq(ready_judge(&object, seen, "data are gone", FALSE, &told), READY_NEVER);
+    cr_expect_str_eq(told, "is degraded: data are gone");
 }
