@@ -122,6 +122,8 @@ static gboolean write_archive(int fd, const json_t *manifest, const GPtrArray *m
         return FALSE;
     if (archive_write_add_filter_zstd(archive) != ARCHIVE_OK ||
         archive_write_set_format_pax_restricted(archive) != ARCHIVE_OK ||
+        /* Names are bytes, whatever the locale. */
+        archive_write_set_format_option(archive, NULL, "hdrcharset", "BINARY") != ARCHIVE_OK ||
         archive_write_open_fd(archive, fd) != ARCHIVE_OK)
         return failed(archive, BUNDLE_MANIFEST, error);
     if (!add_text(archive, BUNDLE_MANIFEST, text, length, error) ||

@@ -104,6 +104,18 @@ def test_same_bytes(berth):
         tap.equal(one.read() == two.read(), True)
 
 
+def test_names(berth):
+    """names are bytes: they come through in any locale, and the bundle is the same"""
+    berth.write("é/bérth.yaml", "profiles:\n- name: web\n")
+    for locale in ("C", "C.UTF-8"):
+        berth.run("bundle", "create", f"{locale}.bundle", "é", env={"LC_ALL": locale}).expect(0)
+        for other in ("C", "C.UTF-8"):
+            berth.run("bundle", "verify", f"{locale}.bundle", env={"LC_ALL": other}).expect(0)
+            tap.contains(berth.run("bundle", "apply", f"{locale}.bundle", "--dry-run", env={"LC_ALL": other}).expect(0).out, "profile/web")
+    with open(berth.path("C.bundle"), "rb") as one, open(berth.path("C.UTF-8.bundle"), "rb") as two:
+        tap.equal(one.read() == two.read(), True)
+
+
 def test_signature(berth):
     """with a key only what its owner signed is taken; without one a warning says so"""
     scene(berth)
