@@ -132,18 +132,23 @@ gboolean ready_wait(Cli *cli, const Proposal *proposal, gint64 until, json_t **r
                     GError **error)
 {
     gint64 began = g_get_monotonic_time();
-    const Snapshot *model = backend_model(cli->backend, error);
-    g_autoptr(GPtrArray) keys = model != NULL ? keys_of(cli, model, proposal) : NULL;
+    g_autoptr(GPtrArray) keys = NULL;
     g_autoptr(json_t) missing = NULL;
     g_autofree char *lines = NULL;
+    const Snapshot *model;
     gboolean never = FALSE;
 
     *ret_ready = NULL;
     if (until == 0)
         until = began + USUAL_SECONDS * (gint64)G_USEC_PER_SEC;
-    /* Watching first, so that nothing is missed between look and wait. */
-    if (keys == NULL || !cli_reopen(cli, 0, error) || !backend_watch(cli->backend, error))
+    /* Watching first, so that nothing is missed between look and wait. The model of the backend
+     * that made the plan may be the one from before. */
+    if (!cli_reopen(cli, 0, error) || !backend_watch(cli->backend, error))
         return FALSE;
+    model = backend_model(cli->backend, error);
+    if (model == NULL)
+        return FALSE;
+    keys = keys_of(cli, model, proposal);
     missing = wait_for(cli, keys, until, &never, error);
     if (missing == NULL)
         return FALSE;

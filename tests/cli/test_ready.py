@@ -71,6 +71,14 @@ def test_others_can_write(berth):
     tap.contains(waiting.communicate()[1], f"instance/{MUTE} is gone")
 
 
+def test_environment(berth):
+    """what `env up --wait` made is waited for as well"""
+    berth.write("berth.yaml", ready.files(ready.MUTE))
+    made = berth.run("env", "up", "-y", "--wait", "--timeout", "3s", "--name", host.NAME, "berth.yaml").expect(6)
+    tap.contains(made.err, f"instance/{MUTE} (project {host.NAME}) has no address")
+    berth.run("env", "down", "-y", host.NAME).expect(0)
+
+
 def test_network_without_its_server(berth):
     """a network whose DHCP server died is not ready, and is so when it is back"""
     host.apply(berth, ready.files("").replace("instances:\n", ""), "--wait", "--timeout", "30s").expect(0)
