@@ -272,7 +272,12 @@ static gboolean make_filesystem(const json_t *fact, const char *path, GError **e
                           json_member_string(fact, "uuid"),
                           path,
                           NULL};
-    const SpawnOptions options = {.timeout_ms = MKFS_TIMEOUT_MS, .keep_fd = -1};
+    /* libblkid trusts what its cache file says of a device for two seconds: of the loop device of
+     * the pool that was here before, whose file system had the same UUID. */
+    static const char *const env[] = {
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8",
+        "BLKID_FILE=/dev/null", NULL};
+    const SpawnOptions options = {.env = env, .timeout_ms = MKFS_TIMEOUT_MS, .keep_fd = -1};
 
     return spawn_run(argv, &options, NULL, error);
 }
