@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "secrets.h"
+
 void mask_map(const Row *rows, json_t *map)
 {
     const char *key;
@@ -11,7 +13,9 @@ void mask_map(const Row *rows, json_t *map)
     json_object_foreach_safe (map, next, key, value) {
         const Row *row = rows != NULL ? row_find(rows, key) : NULL;
 
-        if (row != NULL && (row->flags & ROW_SECRET) != 0)
+        /* What stands for a secret's content is shown as its reference, wherever it leaves. */
+        if (row != NULL && (row->flags & ROW_SECRET) != 0 &&
+            !(json_is_string(value) && secrets_is_whole(json_string_value(value))))
             json_object_set_new(map, key, json_string(MASK));
         if (*key == '$')
             json_object_del(map, key);

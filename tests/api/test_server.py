@@ -143,6 +143,11 @@ def test_host_networks(berth):
         daemon.ask("DELETE", f"/1.0/networks/{BRIDGE}").expect(200)
 
 
+def lxd_lines(page):
+    """What is measured of instances; berth's own figures are beside it."""
+    return [line for line in page.bytes.splitlines() if line.startswith(b"lxd_")]
+
+
 def test_host(berth):
     """the inventory, the space of pools, no cluster, metrics without instances (API-105, 107, 114, API-626)"""
     with Daemon(berth) as daemon:
@@ -162,7 +167,7 @@ def test_host(berth):
         tap.contains(daemon.lxc("project", "info", "q").expect(0).out, "2.00GiB")
         tap.equal(daemon.ask("GET", "/1.0/cluster").expect(200).metadata, {"server_name": "", "enabled": False, "member_config": []})
         page = daemon.ask("GET", "/1.0/metrics").expect(200)
-        tap.equal((page.bytes, page.headers["Content-Type"]), (b"# EOF\n", "text/plain"))
+        tap.equal((lxd_lines(page), page.bytes[-6:], page.headers["Content-Type"]), ([], b"# EOF\n", "text/plain"))
         daemon.ask("GET", "/1.0/metrics?project=nosuch").expect(404)
 
 
@@ -203,8 +208,8 @@ images: [{{name: busybox, source: "builtin:busybox"}}]
 instances: [{{name: {name}, image: busybox, state: running, config: {{limits.memory: 64MiB}}}}]
 """).expect(0)
     with Daemon(berth) as daemon:
-        first = daemon.ask("GET", "/1.0/metrics").expect(200).bytes
-        series = open_metrics(first.decode())
+        first = daemon.ask("GET", "/1.0/metrics").expect(200)
+        series = open_metrics(first.bytes.decode())
         for wanted in ("lxd_cpu_seconds_total", "lxd_memory_MemTotal_bytes", "lxd_network_receive_bytes_total", "lxd_procs_total"):
             assert wanted in series, f"{wanted}: {sorted(series)}"
         labels, value = series["lxd_memory_MemTotal_bytes"][0]
@@ -212,8 +217,8 @@ instances: [{{name: {name}, image: busybox, state: running, config: {{limits.mem
         assert series["lxd_procs_total"][0][1] >= 1
         # The page stays the same although it is gone meanwhile.
         berth.run("destroy", "-y").expect(0)
-        tap.equal(daemon.ask("GET", "/1.0/metrics").bytes, first)
-        tap.equal(daemon.ask("GET", "/1.0/metrics?project=default").bytes, first)
+        tap.equal(lxd_lines(daemon.ask("GET", "/1.0/metrics")), lxd_lines(first))
+        tap.equal(lxd_lines(daemon.ask("GET", "/1.0/metrics?project=default")), lxd_lines(first))
 
 
 def test_service(berth):

@@ -180,7 +180,7 @@ def interrupt(berth, number):
     berth.write("berth.yaml", BASE + instances("a", "b", "c", "d"))
     process = berth.start("apply", "-y", "--format", "jsonl")
     for line in process.stderr:
-        if json.loads(line)["state"] == "running":
+        if json.loads(line).get("state") == "running":
             break
     process.send_signal(number)
     rest = process.communicate(timeout=120)
