@@ -234,7 +234,11 @@ static void put_secret(Printer *printer, const Object *object, const char *key, 
         put_value(printer, value);
         return;
     }
-
+    /* A daemon shows the reference itself. */
+    if (json_is_string(value) && secrets_is_reference(json_string_value(value))) {
+        put_scalar(printer, json_string_value(value), YAML_PLAIN_SCALAR_STYLE);
+        return;
+    }
     put_scalar(printer, reference, YAML_PLAIN_SCALAR_STYLE);
 }
 

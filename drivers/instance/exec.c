@@ -74,6 +74,7 @@ static json_t *assignments(const json_t *values)
         g_autofree char *text = g_strconcat(name, "=", json_member_string(values, name), NULL);
 
         json_array_append_new(list, json_string(text));
+        explicit_bzero(text, strlen(text)); /* it may hold a secret (EN-05) */
     }
     return list;
 }
