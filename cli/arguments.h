@@ -39,6 +39,8 @@ typedef enum {
     OPTIONS_HOLD = 1 << 30,      /* --for, --reason */
     OPTIONS_DRIFT = 1u << 31,    /* --as-patch */
     OPTIONS_BUNDLE = 1ull << 32, /* --sign, --key */
+    /* No options: the command asks no server, so that NAME: stays on its words. */
+    OPTIONS_HERE = 1ull << 33,
 } OptionSets;
 
 typedef struct {

@@ -47,40 +47,57 @@ static ProgressKind progress_kind(const Cli *cli)
     return message_is_terminal() && !output_is_verbose() ? PROGRESS_BAR : PROGRESS_LINES;
 }
 
-const char *cli_remote(const Cli *cli)
+gboolean cli_remote(Cli *cli, const char **ret, GError **error)
 {
     const char *name = cli->remote != NULL ? cli->remote : g_getenv("BERTH_REMOTE");
+    g_autoptr(json_t) remotes = NULL;
 
+    *ret = NULL;
     if (cli->args->local)
-        return NULL;
-    return name != NULL && *name != '\0' ? name : cli->default_remote;
+        return TRUE;
+    if ((name == NULL || *name == '\0') && cli->default_remote == NULL) {
+        remotes = remotes_read(error);
+        if (remotes == NULL)
+            return FALSE;
+        cli->default_remote = g_strdup(json_member_string(remotes, "default"));
+    }
+    *ret = name != NULL && *name != '\0' ? name : cli->default_remote;
+    if (*ret == cli->default_remote && strcmp(*ret, "local") == 0)
+        *ret = NULL; /* nobody asked for the daemon: without one the engine runs here */
+    return TRUE;
 }
 
-/* "NAME:" before the first colon of a word. NULL: none that is a remote. Newly allocated. */
-static char *prefix_of(const json_t *remotes, const char *word)
+/* "NAME:" before the first colon of a word; NULL when that is no remote. Newly allocated. */
+static gboolean take_prefix(json_t **remotes, const char *word, char **ret, GError **error)
 {
     const char *colon = strchr(word, ':');
     g_autofree char *name = colon != NULL ? g_strndup(word, (gsize)(colon - word)) : NULL;
 
-    return name != NULL && remotes_has(remotes, name) ? g_steal_pointer(&name) : NULL;
+    *ret = NULL;
+    if (name == NULL)
+        return TRUE;
+    if (*remotes == NULL && (*remotes = remotes_read(error)) == NULL)
+        return FALSE;
+    if (remotes_has(*remotes, name))
+        *ret = g_steal_pointer(&name);
+    return TRUE;
 }
 
 gboolean cli_take_remote(Cli *cli, GError **error)
 {
-    g_autoptr(json_t) remotes = remotes_read(error);
+    g_autoptr(json_t) remotes = NULL;
     g_autoptr(GStrvBuilder) left = g_strv_builder_new();
-    const char *chosen = json_member_string(remotes, "default");
 
-    if (remotes == NULL)
-        return FALSE;
-    if (strcmp(chosen, "local") != 0)
-        cli->default_remote = g_strdup(chosen);
+    if ((cli->command->options & OPTIONS_HERE) != 0)
+        return TRUE;
     for (guint i = 0; cli->words[i] != NULL; i++) {
-        /* What follows the first word of a command like exec is not ours. */
-        g_autofree char *name =
-            cli->command->posix && i > 0 ? NULL : prefix_of(remotes, cli->words[i]);
-        const char *rest = name != NULL ? cli->words[i] + strlen(name) + 1 : cli->words[i];
+        g_autofree char *name = NULL;
+        const char *rest;
 
+        /* What follows the first word of a command like exec is not ours. */
+        if (!(cli->command->posix && i > 0) && !take_prefix(&remotes, cli->words[i], &name, error))
+            return FALSE;
+        rest = name != NULL ? cli->words[i] + strlen(name) + 1 : cli->words[i];
         if (name != NULL && cli->remote != NULL && strcmp(name, cli->remote) != 0)
             return error_set(error, ERR_USAGE, "%s: and %s: are two servers; one at a time",
                              cli->remote, name);
@@ -99,13 +116,16 @@ gboolean cli_take_remote(Cli *cli, GError **error)
 gboolean cli_open(Cli *cli, BackendFlags flags, GError **error)
 {
     g_autofree char *dir = NULL;
+    const char *remote;
 
     if (cli->backend != NULL)
         return TRUE;
+    if (!cli_remote(cli, &remote, error))
+        return FALSE;
     dir = cli_directory(cli);
     if (cli->args->no_wait_lock)
         flags |= BACKEND_NO_WAIT;
-    cli->backend = backend_choose(cli_remote(cli), dir, cli->args->local, flags, error);
+    cli->backend = backend_choose(remote, dir, cli->args->local, flags, error);
     if (cli->backend == NULL)
         return FALSE;
     cli->progress = progress_new(progress_kind(cli));

@@ -41,7 +41,7 @@ struct Cli {
     Arguments *args;
     char **words;         /* what is left after the options */
     char *remote;         /* that NAME: named; NULL */
-    char *default_remote; /* that is asked when none is named; NULL: this machine */
+    char *default_remote; /* that is asked when none is named; NULL: not looked up yet */
     Backend *backend;     /* once cli_open was called */
     Progress *progress;   /* as long as the backend */
     json_t *policies;     /* of --policy: {NAME: body}; NULL without */
@@ -64,9 +64,10 @@ gboolean cli_pause(Cli *cli, guint seconds, GError **error);
 const Snapshot *cli_model(Cli *cli, BackendFlags flags, GError **error);
 /* What a command that changes something unless --dry-run has to ask for. */
 BackendFlags cli_writes(const Cli *cli);
-/* The server to ask; NULL: this machine. Borrowed. */
-const char *cli_remote(const Cli *cli);
-/* Takes NAME: off the words, for all commands but 'remote' itself. */
+/* The server to ask; NULL: this machine. Borrowed. The list of remotes is read only when nothing
+ * else says which. */
+gboolean cli_remote(Cli *cli, const char **ret, GError **error);
+/* Takes NAME: off the words of a command that asks servers. */
 gboolean cli_take_remote(Cli *cli, GError **error);
 /* The state directory, absolute. Newly allocated. */
 char *cli_directory(const Cli *cli);

@@ -237,10 +237,13 @@ static gboolean apply(Cli *cli, GError **error)
     g_autoptr(Input) input = NULL;
     g_autoptr(Proposal) proposal = NULL;
     const Snapshot *model;
+    const char *remote;
 
     if (!check_words(cli, "apply", error))
         return FALSE;
-    if (cli_remote(cli) != NULL)
+    if (!cli_remote(cli, &remote, error))
+        return FALSE;
+    if (remote != NULL)
         return error_set(error, ERR_UNSUPPORTED,
                          "a bundle is applied on the host itself: carry %s there, or leave the "
                          "remote out with --local",

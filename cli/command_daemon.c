@@ -127,11 +127,12 @@ gboolean command_wait(Cli *cli, GError **error)
 
 /* ---- the daemon ---- */
 
-static Client *daemon_client(const Cli *cli, GError **error)
+static Client *daemon_client(Cli *cli, GError **error)
 {
     g_autofree char *dir = cli_directory(cli);
+    const char *remote;
 
-    return backend_client(cli_remote(cli), dir, error);
+    return cli_remote(cli, &remote, error) ? backend_client(remote, dir, error) : NULL;
 }
 
 gboolean command_waitready(Cli *cli, GError **error)

@@ -17,7 +17,7 @@ static const Command state_commands[] = {
     {"fmt", "[PATH...]", "Lay out state files in the usual way, comments kept",
      "Changes indentation, blanks and quotes, never a value or an order. Without -w the result is "
      "printed.",
-     NULL, OPTIONS_FMT, 0, -1, FALSE, command_fmt},
+     NULL, OPTIONS_FMT | OPTIONS_HERE, 0, -1, FALSE, command_fmt},
     {"lock", "[PATH...|update [NAME...]]", "Write down which images the names on servers mean",
      "Writes images.lock beside the files (or into the directory): for each image that is taken "
      "from "
@@ -27,13 +27,13 @@ static const Command state_commands[] = {
      "'berth lock update NAME' asks the server again for one alias, or name of an image; without a "
      "name for all. With it, the files come from -f or are berth.yaml.",
      NULL, OPTIONS_INPUT | OPTIONS_VARS, 0, -1, FALSE, command_lock},
-    {"schema", "[KIND]", "Print the JSON Schema of state files or of one kind", NULL, NULL, 0, 0, 1,
-     FALSE, command_schema},
+    {"schema", "[KIND]", "Print the JSON Schema of state files or of one kind", NULL, NULL,
+     OPTIONS_HERE, 0, 1, FALSE, command_schema},
     {"doc", "KIND[.KEY]", "Explain a kind or one of its keys",
      "Prints type, default, bounds, what a change costs and a line of text for each key, for "
      "example "
      "'berth doc network' or 'berth doc instance.limits.memory'. Without an argument: the kinds.",
-     NULL, 0, 0, 1, FALSE, command_doc},
+     NULL, OPTIONS_HERE, 0, 1, FALSE, command_doc},
     {NULL},
 };
 
@@ -202,7 +202,8 @@ static const Command daemon_commands[] = {
      "default; $BERTH_REMOTE goes before that. 'add' shows the server's certificate, and has it "
      "know ours "
      "by a token or its trust password.",
-     "table|json|yaml|csv", OPTIONS_REMOTE | OPTIONS_FORMAT, 1, 3, FALSE, command_remote},
+     "table|json|yaml|csv", OPTIONS_REMOTE | OPTIONS_FORMAT | OPTIONS_HERE, 1, 3, FALSE,
+     command_remote},
     {"trust", "list|show|add|remove [FINGERPRINT|FILE]",
      "Clients that may connect from other machines",
      "A client is known by its certificate. 'add FILE' adds one; 'add --name NAME' prints a token "
@@ -242,12 +243,14 @@ static const Command source_commands[] = {
 
 static const Command other_commands[] = {
     {"doctor", "", "Check whether this host has what berth needs",
-     "Exit 1 when something is missing.", "text|json", OPTIONS_FORMAT, 0, 0, FALSE, command_doctor},
+     "Exit 1 when something is missing.", "text|json", OPTIONS_FORMAT | OPTIONS_HERE, 0, 0, FALSE,
+     command_doctor},
     {"completion", "bash|zsh", "Print shell completion",
-     "For bash: berth completion bash > /etc/bash_completion.d/berth", NULL, 0, 1, 1, FALSE,
-     command_completion},
-    {"version", "", "Print the version", NULL, NULL, 0, 0, 0, FALSE, command_version},
-    {"help", "[COMMAND]", "Explain a command", NULL, NULL, OPTIONS_HELP, 0, 1, FALSE, command_help},
+     "For bash: berth completion bash > /etc/bash_completion.d/berth", NULL, OPTIONS_HERE, 1, 1,
+     FALSE, command_completion},
+    {"version", "", "Print the version", NULL, NULL, OPTIONS_HERE, 0, 0, FALSE, command_version},
+    {"help", "[COMMAND]", "Explain a command", NULL, NULL, OPTIONS_HELP | OPTIONS_HERE, 0, 1, FALSE,
+     command_help},
     {NULL},
 };
 

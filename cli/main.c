@@ -80,8 +80,8 @@ static gboolean run(Cli *cli, char ***words, GError **error)
         output_text(text);
         return TRUE;
     }
-    return (cli->command->run == command_remote || cli_take_remote(cli, error)) &&
-           check_words(cli, error) && sources_policies(cli, error) && cli->command->run(cli, error);
+    return cli_take_remote(cli, error) && check_words(cli, error) && sources_policies(cli, error) &&
+           cli->command->run(cli, error);
 }
 
 int main(int argc, char **argv)

@@ -12,7 +12,11 @@
 static char *path_of(const char *name)
 {
     const char *dir = g_getenv("BERTH_CONF");
+    const char *home = g_getenv("HOME");
 
+    /* A relative one would be a folder of wherever we are; GLib asks the password file then. */
+    if (home != NULL && !g_path_is_absolute(home))
+        g_unsetenv("HOME");
     return dir != NULL && *dir != '\0'
                ? g_build_filename(dir, name, NULL)
                : g_build_filename(g_get_user_config_dir(), "berth", name, NULL);
@@ -29,7 +33,9 @@ json_t *remotes_read(GError **error)
     if (!file_read(path, FILE_MAX, &text, NULL, &local)) {
         if (g_error_matches(local, BERTH_ERROR, ERR_NOT_FOUND))
             return json_pack("{s:s, s:{}}", "default", "local", "remotes");
-        g_propagate_error(error, g_steal_pointer(&local));
+        g_propagate_prefixed_error(error, g_steal_pointer(&local),
+                                   "which server is asked is not known (BERTH_CONF names another "
+                                   "folder, --local asks none): ");
         return NULL;
     }
     remotes = json_loads(text, JSON_REJECT_DUPLICATES, &problem);

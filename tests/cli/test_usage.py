@@ -141,6 +141,52 @@ def test_zsh_completion(berth):
     subprocess.run(["zsh", "-n", script], check=True)
 
 
+def test_unreadable_remotes(berth):
+    """a list of remotes that cannot be read is an error of the commands that ask a server, and of no other"""
+    conf = berth.path("conf")
+    berth.write("conf/remotes.json", "{")
+    berth.write("lab:a.yaml", "profiles:\n- name:   a\n")
+
+    def run(*args, **options):
+        process = subprocess.run([berth.program, *args], cwd=berth.work, text=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=60,
+                                 check=False, **options)
+        return tap.Result(args, process)
+
+    def check(status, text, **options):
+        for args in (("fmt", "lab:a.yaml"), ("validate", "-f", "lab:a.yaml"), ("schema", "profile"), ("doc", "profile"), ("version",),
+                     ("help",), ("get", "--local"), ("completion", "bash")):
+            run(*args, **options).expect(0)
+        for args in (("get",), ("get", "lab:profile"), ("events",), ("waitready", "--timeout", "1s")):
+            tap.contains(run(*args, **options).expect(status).err, text)
+
+    check(65, f"{conf}/remotes.json:1:1: this is no list of remotes", env=berth.environment({"BERTH_CONF": conf}))
+    run("get", "local:", env=berth.environment({"BERTH_CONF": conf})).expect(65)
+    os.remove(os.path.join(conf, "remotes.json"))
+    tap.contains(run("get", "local:", env=berth.environment({"BERTH_CONF": conf})).expect(69).err, "no daemon listens")
+    if os.geteuid() == 0:
+        home = berth.path("home")
+        os.makedirs(os.path.join(home, ".config", "berth"), mode=0o700)
+        os.chmod(home, 0o700)
+        os.makedirs(berth.state)
+        os.chown(berth.state, 65534, 65534)
+        check(77, f"open {home}/.config/berth/remotes.json: Permission denied", env=berth.environment({"HOME": home, "XDG_CONFIG_HOME": ""}),
+              user=65534, group=65534, extra_groups=[])
+
+
+def test_no_home(berth):
+    """without HOME, or with one that is no path, the remotes are those of the user's entry in the password file"""
+    if os.geteuid() != 0:
+        raise tap.Skip("needs root to be somebody without an entry")
+    berth.write(".config/berth/remotes.json", "not to be read")
+    berth.write("relative/.config/berth/remotes.json", "not to be read")
+    for home in (None, "", "relative"):
+        env = {k: v for k, v in berth.environment().items() if k not in ("HOME", "XDG_CONFIG_HOME", "BERTH_CONF")}
+        env |= {"HOME": home} if home is not None else {}
+        process = subprocess.run(["setpriv", "--reuid=4242", "--regid=4242", "--clear-groups", berth.program, "remote", "list"], cwd=berth.work,
+                                 env=env, text=True, capture_output=True, check=False)
+        tap.contains(tap.Result(("remote", "list"), process).expect(0).out, "local")
+
+
 def test_full_disk(berth):
     """data that cannot be written is an error"""
     with open("/dev/full", "w", encoding="utf-8") as full:
