@@ -28,6 +28,10 @@ struct lxc_container *request_container(const Request *request);
 /* Denies this process and all that it starts the 32-bit interfaces of an x86_64 kernel (I-156).
  * FALSE with errno. */
 gboolean policy_deny_compat(void);
+/* The first system call of a policy of liblxc's version 2 that libseccomp does not know; NULL when
+ * there is none. liblxc itself leaves such a rule out, with no more than a line in its log. Newly
+ * allocated. */
+char *policy_unknown_call(const char *path);
 
 gboolean verb_start(const Request *request);
 gboolean verb_exec(const Request *request);

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <string.h>
 
 #include <seccomp.h>
 
@@ -32,4 +33,36 @@ gboolean policy_deny_compat(void)
     seccomp_release(filter);
     errno = -code;
     return code == 0;
+}
+
+/* One line of a policy, past its first two: a section, a remark, a rule. */
+static gboolean is_known(const char *line, char **ret_call)
+{
+    g_autofree char *call = g_strndup(line, strcspn(line, " \t#"));
+
+    if (*call == '\0' || *call == '[' || strcmp(call, "reject_force_umount") == 0 ||
+        seccomp_syscall_resolve_name(call) != __NR_SCMP_ERROR)
+        return TRUE;
+    *ret_call = g_steal_pointer(&call);
+    return FALSE;
+}
+
+char *policy_unknown_call(const char *path)
+{
+    g_autofree char *text = NULL;
+    g_auto(GStrv) lines = NULL;
+    char *call = NULL;
+
+    /* What cannot be read is liblxc's to complain of. */
+    if (!g_file_get_contents(path, &text, NULL, NULL))
+        return NULL;
+    lines = g_strsplit(text, "\n", -1);
+    /* Version 1 knows numbers only. */
+    if (strcmp(g_strstrip(lines[0]), "2") != 0)
+        return NULL;
+    for (guint i = 2; i < g_strv_length(lines); i++) {
+        if (!is_known(g_strstrip(lines[i]), &call))
+            return call;
+    }
+    return NULL;
 }

@@ -116,11 +116,33 @@ gboolean request_run(Request *request)
     return answer_error(request, "berth-lxc does not know the verb %s", verb);
 }
 
+static gboolean check_policy(const Request *request)
+{
+    const json_t *item;
+    size_t i;
+
+    json_array_foreach (json_object_get(request->body, "items"), i, item) {
+        g_autofree char *call = NULL;
+
+        if (strcmp(json_string_value(json_array_get(item, 0)), "lxc.seccomp.profile") == 0)
+            call = policy_unknown_call(json_string_value(json_array_get(item, 1)));
+        if (call != NULL)
+            return answer_error(
+                request,
+                "the policy for system calls (security.syscalls.*, raw.seccomp) names %s, which "
+                "libseccomp does not know: take it out, or write it as the kernel does",
+                call);
+    }
+    return TRUE;
+}
+
 gboolean verb_start(const Request *request)
 {
     struct lxc_container *container;
     pid_t pid;
 
+    if (!check_policy(request))
+        return FALSE;
     container = request_container(request);
     if (container == NULL)
         return FALSE;

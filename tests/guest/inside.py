@@ -111,7 +111,7 @@ def program(name):
     """a Criterion program of tests/instance as it is, with its own results"""
     built = os.path.realpath(os.path.join(os.path.dirname(os.environ["BERTH"]), ".."))
     folder = os.path.join(built, "tests", "instance")
-    env = {**os.environ, "COMPAT": os.path.join(folder, "compat"), "BERTH_SOURCE": os.path.realpath(os.path.join(HERE, "..", "..")),
+    env = {**os.environ, "CALLS": os.path.join(folder, "calls"), "BERTH_SOURCE": os.path.realpath(os.path.join(HERE, "..", "..")),
            "BERTH_LIBEXEC": os.path.join(built, "helpers")}
     done = subprocess.run([os.path.join(folder, name), "--tap"], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode != 0 or "\nnot ok" in done.stdout or "\nok" not in done.stdout:

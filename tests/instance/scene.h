@@ -17,15 +17,23 @@ typedef struct {
     GPtrArray *done;    /* of Step *: what scene_apply did, in order */
 } Scene;
 
-/* NULL when not root: the caller skips. */
+/* NULL when not root: see SCENE. */
 Scene *scene_new(void);
 void scene_free(Scene *scene);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Scene, scene_free)
+
+/* The scene of one test, which is skipped where there can be none. */
+#define SCENE()                                                                                    \
+    g_autoptr(Scene) scene = scene_new();                                                          \
+    if (scene == NULL)                                                                             \
+    cr_skip_test("needs root")
 
 /* Puts an instance into the model without touching the host. Both are JSON texts with ' for ";
  * `extra` is merged into the spec. */
 Object *scene_instance(Scene *scene, const char *name, const char *config, const char *devices,
                        const char *extra);
+/* The instance c1 with that config, to be running. */
+const Object *running(Scene *scene, const char *config);
 void scene_remove(Scene *scene, const Object *object);
 const Object *scene_get(Scene *scene, const char *name);
 
@@ -59,3 +67,5 @@ char *scene_cgroup(Scene *scene, const char *name, const char *controller, const
 char *scene_fingerprint(Scene *scene);
 
 json_t *scene_json(const char *text);
+/* Asserted. */
+void has_text(const char *text, const char *part);

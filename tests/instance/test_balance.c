@@ -10,10 +10,8 @@
 
 TestSuite(balance, .timeout = 60);
 
-#define SCENE()                                                                                    \
-    g_autoptr(Scene) scene = scene_new();                                                          \
-    if (scene == NULL)                                                                             \
-        cr_skip_test("needs root");                                                                \
+#define SCENE_OF_TWO()                                                                             \
+    SCENE();                                                                                       \
     if (cpus_online() < 2)                                                                         \
     cr_skip_test("one CPU only")
 
@@ -25,7 +23,7 @@ static guint cpus_online(void)
     return cpus->len;
 }
 
-static const Object *running(Scene *scene, const char *name, const char *config)
+static const Object *run_one(Scene *scene, const char *name, const char *config)
 {
     const Object *object = scene_instance(scene, name, config, "{}", "{'state': 'running'}");
 
@@ -83,14 +81,14 @@ static gboolean sets_are_kept(Scene *scene)
  * long as that is even. */
 Test(balance, start_and_stop)
 {
-    SCENE();
+    SCENE_OF_TWO();
     g_autofree char *before = NULL;
     g_autofree char *after = NULL;
 
-    running(scene, "a", ONE);
-    running(scene, "b", ONE);
-    running(scene, "c", ONE);
-    running(scene, "d", ONE);
+    run_one(scene, "a", ONE);
+    run_one(scene, "b", ONE);
+    run_one(scene, "c", ONE);
+    run_one(scene, "d", ONE);
     is_even(scene, (const char *const[]){"a", "b", "c", "d", NULL});
     before = seen(scene, "b");
     stopped(scene, "a");
@@ -123,10 +121,10 @@ static gboolean differ(Scene *scene, const char *a, const char *b)
 /* Without berth: the hook of the one that ends moves the others. */
 Test(balance, inner_poweroff)
 {
-    SCENE();
-    running(scene, "a", ONE);
-    running(scene, "b", ONE);
-    running(scene, "pin", "{'limits.cpu': '0-0'}");
+    SCENE_OF_TWO();
+    run_one(scene, "a", ONE);
+    run_one(scene, "b", ONE);
+    run_one(scene, "pin", "{'limits.cpu': '0-0'}");
     scene_run(scene, scene_get(scene, "pin"), "poweroff -f", NULL);
     scene_instance(scene, "pin", "{'limits.cpu': '0-0'}", "{}", "{}");
     cr_assert(scene_wait_state(scene, scene_get(scene, "pin"), NULL));
@@ -137,19 +135,19 @@ Test(balance, inner_poweroff)
 /* Pinned ones are there first. */
 Test(balance, pinned)
 {
-    SCENE();
+    SCENE_OF_TWO();
     g_autofree char *set = NULL;
     g_autofree char *free_again = NULL;
 
-    running(scene, "a", ONE);
+    run_one(scene, "a", ONE);
     set = seen(scene, "a");
     cr_expect_str_eq(set, "0");
-    running(scene, "pin", "{'limits.cpu': '0-0'}");
+    run_one(scene, "pin", "{'limits.cpu': '0-0'}");
     g_clear_pointer(&set, g_free);
     set = seen(scene, "a");
     cr_expect_str_eq(set, "1", "it makes room");
     cr_expect(scene_is_converged(scene, scene_get(scene, "a")));
-    running(scene, "pin", "{'limits.cpu': '1-1'}");
+    run_one(scene, "pin", "{'limits.cpu': '1-1'}");
     free_again = seen(scene, "a");
     cr_expect_str_eq(free_again, "0", "it follows a change");
 }
@@ -157,16 +155,16 @@ Test(balance, pinned)
 /* A change of limits.cpu is live, and its undo as well. */
 Test(balance, change)
 {
-    SCENE();
+    SCENE_OF_TWO();
     g_autoptr(GError) error = NULL;
     g_autofree char *online = host_cpus();
     g_autofree char *all = NULL;
     pid_t init;
 
-    running(scene, "a", ONE);
+    run_one(scene, "a", ONE);
     init = scene_init(scene, "a");
-    running(scene, "b", ONE);
-    running(scene, "a", "{}");
+    run_one(scene, "b", ONE);
+    run_one(scene, "a", "{}");
     all = seen(scene, "a");
     cr_expect_str_eq(all, online);
     is_even(scene, (const char *const[]){"b", NULL});
@@ -187,8 +185,8 @@ static void write_file(const char *path, const char *text)
 /* What somebody writes behind our back is drift, and so are CPUs that came since (I-305). */
 Test(balance, drift)
 {
-    SCENE();
-    const Object *a = running(scene, "a", ONE);
+    SCENE_OF_TWO();
+    const Object *a = run_one(scene, "a", ONE);
     g_autofree char *name = cgroup_name(scene->dir, "a", "");
     g_autoptr(Groups) groups = groups_of(scene_init(scene, "a"), name, NULL);
     g_autofree char *path =

@@ -13,16 +13,6 @@
 
 TestSuite(devices, .timeout = 60);
 
-#define SCENE()                                                                                    \
-    g_autoptr(Scene) scene = scene_new();                                                          \
-    if (scene == NULL)                                                                             \
-    cr_skip_test("needs root")
-
-static void has_text(const char *text, const char *part)
-{
-    cr_assert(strstr(text, part) != NULL, "\"%s\" is not in: %s", part, text);
-}
-
 static const Object *with(Scene *scene, const char *devices)
 {
     return scene_instance(scene, "c1", "{}", devices, "{'state': 'running'}");

@@ -17,10 +17,8 @@
 
 TestSuite(exec, .timeout = 120);
 
-#define SCENE(state)                                                                               \
-    g_autoptr(Scene) scene = scene_new();                                                          \
-    if (scene == NULL)                                                                             \
-        cr_skip_test("needs root");                                                                \
+#define SCENE_IN(state)                                                                            \
+    SCENE();                                                                                       \
     const Object *c = scene_instance(scene, "c1",                                                  \
                                      "{'environment.B': 'stored', 'environment.C': "               \
                                      "'stored'}",                                                  \
@@ -84,7 +82,7 @@ static char *output(Scene *scene, const Object *c, const char *line, ExecOptions
 
 Test(exec, status)
 {
-    SCENE("running");
+    SCENE_IN("running");
     static const struct {
         const char *line;
         int status;
@@ -106,7 +104,7 @@ Test(exec, status)
 /* Precedence, ids, folder: OPS-42..47. */
 Test(exec, environment)
 {
-    SCENE("running");
+    SCENE_IN("running");
     static const char *const env[] = {"C=asked", "D=a=b", NULL};
     static const char *const home[] = {"HOME=/tmp", NULL};
     int status;
@@ -132,7 +130,7 @@ Test(exec, environment)
 
 Test(exec, thousand_lines)
 {
-    SCENE("running");
+    SCENE_IN("running");
     int status;
     g_autofree char *text =
         output(scene, c, "i=0; while test $i -lt 1000; do i=$((i+1)); echo line $i; done; exit 5",
@@ -147,7 +145,7 @@ Test(exec, thousand_lines)
 /* Any bytes go in and come out again. */
 Test(exec, fifty_megabytes)
 {
-    SCENE("running");
+    SCENE_IN("running");
     const gsize size = 50u << 20;
     int file = memfd_create("in", MFD_CLOEXEC), null = open("/dev/null", O_RDWR | O_CLOEXEC);
     g_autofree guint8 *bytes = g_malloc(size);
@@ -178,7 +176,7 @@ Test(exec, fifty_megabytes)
 /* The daemon's way: the terminal of the wanted size, a new size, a signal. */
 Test(exec, terminal)
 {
-    SCENE("running");
+    SCENE_IN("running");
     g_autoptr(Exec) exec = start(scene, c,
                                  "trap 'stty size; exit 9' USR1; stty size; tty;"
                                  "while true; do sleep 1 & wait $!; done",
@@ -239,7 +237,7 @@ static gboolean ends(Scene *scene, const Object *c)
 
 Test(exec, signals)
 {
-    SCENE("running");
+    SCENE_IN("running");
     static const int numbers[] = {SIGTERM, SIGINT, SIGKILL, SIGHUP};
 
     for (guint i = 0; i < G_N_ELEMENTS(numbers); i++) {
@@ -253,7 +251,7 @@ Test(exec, signals)
 /* OPS-37 */
 Test(exec, forgetting_kills)
 {
-    SCENE("running");
+    SCENE_IN("running");
     Exec *exec = sleeper(scene, c);
 
     cr_assert(comes_to(scene, c, TRUE));
@@ -282,7 +280,7 @@ static pid_t helper_pid(void)
 /* A killed helper leaves no process behind, and somebody is told. */
 Test(exec, killed_helper)
 {
-    SCENE("running");
+    SCENE_IN("running");
     g_autoptr(Exec) exec = sleeper(scene, c);
     g_autoptr(GError) error = NULL;
     pid_t helper = helper_pid();
@@ -308,13 +306,13 @@ static void refused(Scene *scene, const Object *c, const char *text)
 /* OPS-31 */
 Test(exec, stopped)
 {
-    SCENE("stopped");
+    SCENE_IN("stopped");
     refused(scene, c, "Instance is not running");
 }
 
 Test(exec, frozen)
 {
-    SCENE("frozen");
+    SCENE_IN("frozen");
     refused(scene, c, "Instance is frozen");
     c = scene_instance(scene, "c1", "{}", "{}", "{'state': 'stopped'}");
     scene_must(scene, c);
@@ -323,7 +321,7 @@ Test(exec, frozen)
 /* What runs inside must not have our end of the conversation. */
 Test(exec, no_foreign_descriptors)
 {
-    SCENE("running");
+    SCENE_IN("running");
     int status;
     g_autofree char *text =
         output(scene, c, "busybox readlink /proc/$$/fd/*; true", (ExecOptions){0}, &status);

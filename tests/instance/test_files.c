@@ -17,11 +17,6 @@
 
 TestSuite(files, .timeout = 120);
 
-#define SCENE()                                                                                    \
-    g_autoptr(Scene) scene = scene_new();                                                          \
-    if (scene == NULL)                                                                             \
-    cr_skip_test("needs root")
-
 #define USUAL (&(FileOwner){-1, -1, -1})
 
 static const Object *made(Scene *scene, const char *state, const char *config)

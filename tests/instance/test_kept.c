@@ -17,10 +17,8 @@
 
 TestSuite(kept, .timeout = 120);
 
-#define SCENE(state)                                                                               \
-    g_autoptr(Scene) scene = scene_new();                                                          \
-    if (scene == NULL)                                                                             \
-        cr_skip_test("needs root");                                                                \
+#define SCENE_IN(state)                                                                            \
+    SCENE();                                                                                       \
     const Object *c = scene_instance(scene, "c1", "{}", "{}", "{'state': '" state "'}");           \
     g_autoptr(GError) error = NULL;                                                                \
     scene_must(scene, c)
@@ -56,7 +54,7 @@ static void stop(Scene *scene)
 
 Test(kept, console_log)
 {
-    SCENE("running");
+    SCENE_IN("running");
     gsize length = 1;
     g_autofree char *before = NULL;
     g_autofree char *after = NULL;
@@ -78,7 +76,7 @@ Test(kept, console_log)
 /* More than the ring holds: what comes is the newest, whole, and the file does not grow. */
 Test(kept, console_log_is_bounded)
 {
-    SCENE("running");
+    SCENE_IN("running");
     g_autofree char *path = g_build_filename(scene->dir, "logs", "c1", "console.log", NULL);
     g_autofree char *log = NULL;
     struct stat info;
@@ -99,7 +97,7 @@ Test(kept, console_log_is_bounded)
 
 Test(kept, console_without_a_run)
 {
-    SCENE("stopped");
+    SCENE_IN("stopped");
     gsize length = 1;
     int hold;
     g_autofree char *log = console_log(scene->host, c, &length, &error);
@@ -131,7 +129,7 @@ static gboolean reads(int terminal, const char *text)
 /* Both ways, one at a time, and free again afterwards. */
 Test(kept, console_attach)
 {
-    SCENE("running");
+    SCENE_IN("running");
     int hold = -1, second = -1;
     int terminal = console_attach(scene->host, c, 80, 24, &hold, &error);
     g_autofree char *text = NULL;
@@ -162,7 +160,7 @@ Test(kept, console_attach)
 
 Test(kept, logs)
 {
-    SCENE("running");
+    SCENE_IN("running");
     g_auto(GStrv) names = NULL;
     g_auto(GStrv) later = NULL;
     g_autofree char *folder = g_build_filename(scene->dir, "logs", "c1", NULL);
@@ -210,7 +208,7 @@ Test(kept, logs)
 
 Test(kept, metadata)
 {
-    SCENE("stopped");
+    SCENE_IN("stopped");
     g_autoptr(json_t) metadata = instance_metadata_get(scene->host, c, &error);
     g_autoptr(json_t) again = NULL;
     g_autoptr(json_t) template = scene_json(
@@ -233,7 +231,7 @@ Test(kept, metadata)
 
 Test(kept, templates)
 {
-    SCENE("stopped");
+    SCENE_IN("stopped");
     static const char *const bad[] = {"", ".", "..", "../x", "a/b", "/etc/passwd", ".new-a"};
     g_auto(GStrv) none = instance_templates(scene->host, c, &error);
     g_auto(GStrv) names = NULL;
@@ -263,7 +261,7 @@ Test(kept, templates)
 /* An image may bring links where files should be. */
 Test(kept, hostile_image)
 {
-    SCENE("stopped");
+    SCENE_IN("stopped");
     g_autofree char *volume = g_build_filename(scene->dir, "containers", "c1", NULL);
     g_autofree char *metadata = g_build_filename(volume, "metadata.yaml", NULL);
     g_autofree char *templates = g_build_filename(volume, "templates", NULL);

@@ -8,16 +8,6 @@
 
 TestSuite(limits, .timeout = 60);
 
-#define SCENE()                                                                                    \
-    g_autoptr(Scene) scene = scene_new();                                                          \
-    if (scene == NULL)                                                                             \
-    cr_skip_test("needs root")
-
-static const Object *running(Scene *scene, const char *config)
-{
-    return scene_instance(scene, "c1", config, "{}", "{'state': 'running'}");
-}
-
 static gboolean is_v1(Scene *scene, const char *controller)
 {
     g_autoptr(json_t) layout = cgroup_layout(NULL);

@@ -1,38 +1,19 @@
 /* Starting, stopping and what happens to a container without berth, on the real host. */
 #include <criterion/criterion.h>
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "error.h"
-#include "instance/exec.h"
 #include "instance/instance.h"
 #include "instance/record.h"
 #include "scene.h"
 
 TestSuite(run, .timeout = 60);
-
-#define SCENE()                                                                                    \
-    g_autoptr(Scene) scene = scene_new();                                                          \
-    if (scene == NULL)                                                                             \
-    cr_skip_test("needs root")
-
-static void has_text(const char *text, const char *part)
-{
-    cr_assert(strstr(text, part) != NULL, "\"%s\" is not in: %s", part, text);
-}
-
-static const Object *running(Scene *scene, const char *config)
-{
-    return scene_instance(scene, "c1", config, "{}", "{'state': 'running'}");
-}
 
 /* A fingerprint that must come back, with what was created on disk in between. */
 static void same_fingerprint(Scene *scene, const char *before)
@@ -402,211 +383,10 @@ Test(run, clean_stop_is_quick)
     cr_expect_lt(g_get_monotonic_time() - began, 2 * G_USEC_PER_SEC);
 }
 
-/* ---- what a container is ---- */
-
-Test(run, unprivileged)
-{
-    SCENE();
-    const Object *c = running(scene, "{}");
-    g_autofree char *path = NULL;
-    g_autofree char *map = NULL;
-    guint inner, outer, size;
-
-    scene_must(scene, c);
-    path = g_strdup_printf("/proc/%d/uid_map", scene_init(scene, "c1"));
-    cr_assert(g_file_get_contents(path, &map, NULL, NULL));
-    cr_assert_eq(sscanf(map, "%u %u %u", &inner, &outer, &size), 3);
-    cr_expect_eq(inner, 0);
-    cr_expect_geq(outer, 65536);
-    cr_expect_geq(size, 65536);
-}
-
-Test(run, raw_idmap)
-{
-    SCENE();
-    const Object *c = running(scene, "{'raw.idmap': 'both 1000 1000\\nuid 50-60 500-510'}");
-    g_autofree char *text = NULL;
-    g_autofree char *groups = NULL;
-
-    scene_must(scene, c);
-    scene_run(scene, c, "cat /proc/1/uid_map | while read a b c; do echo $a $b $c; done", &text);
-    scene_run(scene, c, "cat /proc/1/gid_map | while read a b c; do echo $a $b $c; done", &groups);
-    has_text(text, "500 50 11\n");
-    has_text(text, "\n1000 1000 1\n");
-    cr_expect_eq(strncmp(groups, "0 1000000 1000\n1000 1000 1\n1001 1001001 ", 36), 0, "%s",
-                 groups);
-}
-
-Test(run, isolated)
-{
-    SCENE();
-    const Object *a = scene_instance(scene, "a", "{'security.idmap.isolated': 'true'}", "{}",
-                                     "{'state': 'running'}");
-    const Object *b;
-    g_autofree char *first = NULL;
-    g_autofree char *second = NULL;
-
-    scene_must(scene, a);
-    b = scene_instance(scene, "b",
-                       "{'security.idmap.isolated': 'true', 'security.idmap.size': '70000'}", "{}",
-                       "{'state': 'running'}");
-    scene_must(scene, b);
-    scene_run(scene, a, "cat /proc/1/uid_map | while read a b c; do echo $a $b $c; done", &first);
-    scene_run(scene, b, "cat /proc/1/uid_map | while read a b c; do echo $a $b $c; done", &second);
-    cr_expect_str_eq(first, "0 1065536 65536");
-    cr_expect_str_eq(second, "0 1131072 70000");
-}
-
-Test(run, privileged)
-{
-    SCENE();
-    const Object *c = running(scene, "{'security.privileged': 'true'}");
-    g_autofree char *text = NULL;
-
-    scene_must(scene, c);
-    scene_run(scene, c,
-              "cat /proc/1/uid_map | while read a b c; do echo $a $b $c; done; "
-              "grep CapBnd /proc/1/status",
-              &text);
-    has_text(text, "0 0 4294967295");
-    /* RT-33: sys_time is capability 25, sys_module 16, sys_rawio 17, mac_* 32 and 33. */
-    {
-        guint64 mask = g_ascii_strtoull(strstr(text, "CapBnd:") + 8, NULL, 16);
-
-        cr_expect_eq(mask & ((1ull << 25) | (1ull << 16) | (1ull << 17) | (3ull << 32)), 0);
-        cr_expect_neq(mask, 0);
-    }
-    cr_expect_eq(scene_run(scene, c, "mknod /dev/mem2 c 1 1 && ! cat /dev/mem2 2>/dev/null", NULL),
-                 0);
-    c = running(scene, "{}");
-    scene_must(scene, c); /* SEC-24: back again */
-}
-
-/* I-148: taken while it runs, in force from the next start on. */
-Test(run, nesting)
-{
-    SCENE();
-    const Object *c = running(scene, "{}");
-    pid_t init;
-
-    scene_must(scene, c);
-    init = scene_init(scene, "c1");
-    c = running(scene, "{'security.nesting': 'true'}");
-    scene_must(scene, c);
-    cr_expect_eq(scene_init(scene, "c1"), init, "it was restarted");
-    cr_expect(scene_is_converged(scene, c));
-    cr_expect_neq(scene_run(scene, c, "test -e /dev/.lxc/proc", NULL), 0);
-    scene_must(scene, scene_instance(scene, "c1", "{'security.nesting': 'true'}", "{}",
-                                     "{'state': 'stopped'}"));
-    scene_must(scene, c);
-    cr_expect_eq(
-        scene_run(scene, c, "test -f /dev/.lxc/proc/uptime && test -d /dev/.lxc/sys/class", NULL),
-        0);
-}
-
-Test(run, devices_that_are_always_there)
-{
-    SCENE();
-    const Object *c = running(scene, "{}");
-
-    scene_must(scene, c);
-    cr_expect_eq(
-        scene_run(scene, c,
-                  "for d in null zero full console tty random urandom net/tun fuse ptmx; do "
-                  "test -c /dev/$d || exit 1; done; test -d /dev/mqueue && echo x > /dev/null && "
-                  "test -d /sys/class && grep -q '^lo' /proc/net/dev || true",
-                  NULL),
-        0);
-    cr_expect_eq(scene_run(scene, c, "ip -o link show lo up | grep -q lo", NULL), 0,
-                 "lo is not up");
-}
-
-Test(run, environment)
-{
-    SCENE();
-    const Object *c =
-        running(scene, "{'environment.FOO': 'one two', 'environment.LINES': 'a\\nb'}");
-    g_autofree char *init = NULL;
-    g_autofree char *exec = NULL;
-
-    scene_must(scene, c);
-    scene_run(scene, c, "cat /proc/1/environ | while read -d '' l; do echo \"$l;\"; done", &init);
-    has_text(init, "container=lxc;");
-    has_text(init, "FOO=one two;");
-    has_text(init, "LINES=a\nb;");
-    c = running(scene, "{'environment.FOO': 'three'}");
-    scene_must(scene, c);
-    scene_run(scene, c, "echo $FOO", &exec);
-    cr_expect_str_eq(exec, "three", "I-111: the next exec has it without a restart");
-}
-
-Test(run, kernel_limits)
-{
-    SCENE();
-    const Object *c =
-        running(scene, "{'limits.kernel.nofile': '1000:2000', 'limits.kernel.core': '0'}");
-    g_autofree char *text = NULL;
-
-    scene_must(scene, c);
-    scene_run(scene, c,
-              "grep -E 'open files|core file' /proc/1/limits | while read a; do echo $a; done",
-              &text);
-    has_text(text, "Max open files 1000 2000 files");
-    has_text(text, "Max core file size 0 0 bytes");
-}
-
-/* I-035, I-140: raw.lxc comes last. */
-Test(run, raw_lxc)
-{
-    SCENE();
-    const Object *c = running(
-        scene, "{'raw.lxc': '# a remark\\nlxc.uts.name = other\\nlxc.init.cmd = /bin/sleep 1000'}");
-    g_autofree char *text = NULL;
-
-    scene_must(scene, c);
-    scene_run(scene, c, "hostname; cat /proc/1/cmdline", &text);
-    has_text(text, "other\n/bin/sleep");
-}
-
 Test(run, raw_lxc_wrong_key)
 {
     SCENE();
     starts_not(scene, running(scene, "{'raw.lxc': 'lxc.no.such.key = 1'}"), "lxc.no.such.key");
-}
-
-/* RT-35: what the default policy denies is answered as by a kernel without it. */
-Test(run, seccomp)
-{
-    SCENE();
-    const Object *c =
-        running(scene, "{'security.syscalls.deny': 'mkdirat errno 13\\nmkdir errno 13'}");
-    g_autofree char *text = NULL;
-
-    scene_must(scene, c);
-    scene_run(scene, c, "mkdir /tmp/x; grep Seccomp: /proc/1/status", &text);
-    has_text(text, "Permission denied");
-    has_text(text, "2");
-}
-
-/* I-156 */
-Test(run, deny_compat)
-{
-    SCENE();
-    const Object *c = running(scene, "{}");
-    const char *program = getenv("COMPAT");
-    g_autofree char *path =
-        g_strdup_printf("%s/storage-pools/p/containers/c1/rootfs/bin/compat", scene->dir);
-    g_autofree char *text = NULL;
-    gsize length;
-
-    scene_must(scene, c);
-    cr_assert(program != NULL && g_file_get_contents(program, &text, &length, NULL));
-    cr_assert(g_file_set_contents(path, text, (gssize)length, NULL) && chmod(path, 0755) == 0);
-    if (scene_run(scene, c, "compat", NULL) != 0)
-        cr_skip_test("this kernel has no 32-bit interface");
-    c = running(scene, "{'security.syscalls.deny_compat': 'true'}");
-    scene_must(scene, c);
-    cr_expect_eq(scene_run(scene, c, "compat", NULL), ENOSYS);
 }
 
 Test(run, console_log)
@@ -636,86 +416,6 @@ Test(run, drift)
     unlink(link);
     cr_expect_not(scene_is_converged(scene, c));
     scene_must(scene, c);
-}
-
-/* ---- exec ---- */
-
-static int run_terminal(Scene *scene, const Object *c, const char *typed, char **ret_output)
-{
-    const char *argv[] = {"/bin/sh", NULL};
-    int in[2], out[2], status = -1;
-    char buffer[65536];
-    ssize_t length;
-    g_autoptr(GError) error = NULL;
-
-    cr_assert(pipe(in) == 0 && pipe(out) == 0);
-    cr_assert(write(in[1], typed, strlen(typed)) == (ssize_t)strlen(typed));
-    cr_assert(
-        instance_exec(scene->host, c, argv,
-                      &(ExecOptions){.in = in[0], .out = out[1], .terminal = TRUE, .cwd = "/"},
-                      &status, &error),
-        "%s", error != NULL ? error->message : "");
-    close(in[0]);
-    close(in[1]);
-    close(out[1]);
-    length = read(out[0], buffer, sizeof buffer - 1);
-    buffer[MAX(length, 0)] = '\0';
-    close(out[0]);
-    *ret_output = g_strdup(buffer);
-    return status;
-}
-
-Test(run, exec_with_a_terminal)
-{
-    SCENE();
-    const Object *c = running(scene, "{'environment.GREETING': 'moin'}");
-    g_autofree char *text = NULL;
-
-    scene_must(scene, c);
-    cr_expect_eq(run_terminal(scene, c, "tty; echo $GREETING $((6*7)); exit 3\n", &text), 3);
-    has_text(text, "/dev/pts/");
-    has_text(text, "moin 42");
-}
-
-Test(run, exec_exit_codes)
-{
-    SCENE();
-    const Object *c = running(scene, "{}");
-    const char *missing[] = {"/no/such/program", NULL};
-    const char *folder[] = {"/etc", NULL};
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC), status = -1;
-    ExecOptions options = {.in = null, .out = null, .err = null};
-    g_autoptr(GError) error = NULL;
-
-    scene_must(scene, c);
-    cr_expect_eq(scene_run(scene, c, "exit 200", NULL), 200);
-    cr_expect_eq(scene_run(scene, c, "kill -TERM $$", NULL), 128 + SIGTERM);
-    cr_assert(instance_exec(scene->host, c, missing, &options, &status, &error));
-    cr_expect_eq(status, 127);
-    cr_assert(instance_exec(scene->host, c, folder, &options, &status, &error));
-    cr_expect_eq(status, 126);
-    c = scene_instance(scene, "c1", "{}", "{}", "{'state': 'stopped'}");
-    scene_must(scene, c);
-    cr_expect_not(instance_exec(scene->host, c, missing, &options, &status, &error));
-    cr_expect(g_error_matches(error, BERTH_ERROR, ERR_INVALID), "%s", error->message);
-    close(null);
-}
-
-/* An exec does not run outside: it has the container's groups, ids and namespaces. */
-Test(run, exec_is_inside)
-{
-    SCENE();
-    const Object *c = running(scene, "{}");
-    g_autofree char *text = NULL;
-
-    scene_must(scene, c);
-    scene_run(
-        scene, c,
-        "for n in cgroup ipc mnt net pid user uts; do test \"$(readlink /proc/self/ns/$n)\" = "
-        "\"$(readlink /proc/1/ns/$n)\" || echo $n differs; done; grep -c /../ /proc/self/cgroup; "
-        "ls /proc/self/fd",
-        &text);
-    cr_expect_eq(strncmp(text, "0\n0\n1\n2\n", 8), 0, "%s", text);
 }
 
 /* ---- crash ---- */
