@@ -102,7 +102,9 @@ static const char *const EXTENSIONS[] = {
     "instance_file_head",
     "instances_nic_host_name",
     "image_copy_profile",
-    "berth", /* the command's own requests, below /1.0/berth */
+    "berth", /* the command's own requests: docs/api.md */
+    "berth_holds",
+    "berth_fingerprint",
 };
 
 json_t *extensions_list(void)

@@ -8,7 +8,7 @@ static const Route *const TABLES[] = {
     ROUTES_INSTANCE_STATE, ROUTES_FILES,      ROUTES_APPLY,     ROUTES_LOGS,
     ROUTES_METADATA,       ROUTES_EXEC,       ROUTES_CONSOLE,   ROUTES_STREAMS,
     ROUTES_CERTIFICATES,   ROUTES_HOST,       ROUTES_NETWORKS,  ROUTES_WARNINGS,
-    ROUTES_SOURCES};
+    ROUTES_SOURCES,        ROUTES_HOLDS};
 
 /* API-009: one table for instances of all types. */
 gboolean route_is_instances(const char *segment)

@@ -5,6 +5,7 @@
 #include "answer.h"
 #include "call.h"
 #include "error.h"
+#include "fingerprint.h"
 #include "look.h"
 #include "mask.h"
 #include "store.h"
@@ -80,6 +81,12 @@ static gboolean observe(Call *call, GError **error)
 static gboolean conditions(Call *call, GError **error)
 {
     return answer(call, engine_conditions(call->daemon->engine, NULL, error));
+}
+
+/* What is on this host, by name (EN-51). */
+static gboolean fingerprint(Call *call, GError **error)
+{
+    return answer(call, fingerprint_make(call->daemon->engine, error));
 }
 
 /* Where a field was written (EN-25): {"key", "path"}; null when that is not known. */
@@ -237,6 +244,7 @@ const Route ROUTES_BERTH[] = {
     {"POST", "observe", ACCESS_ADMIN, 0, observe},
     {"POST", "origin", ACCESS_ADMIN, 0, origin},
     {"GET", "conditions", ACCESS_ADMIN, 0, conditions},
+    {"GET", "fingerprint", ACCESS_ADMIN, 0, fingerprint},
     {"GET", "generations", ACCESS_ADMIN, 0, generations},
     {"GET", "generations/*", ACCESS_ADMIN, 0, generation},
     {"GET", "generations/*/diff/*", ACCESS_ADMIN, 0, difference},

@@ -17,17 +17,12 @@
 static gboolean state(Call *call, GError **error)
 {
     const Object *source = call_object(call, KIND_SOURCE, call->words[0], error);
-    json_t *status =
-        source != NULL ? source_status(call->daemon->engine, source->id.name, error) : NULL;
-    json_t *conditions =
-        status != NULL ? engine_conditions(call->daemon->engine, source->key, error) : NULL;
+    json_t *found =
+        source != NULL ? source_state(call->daemon->engine, source->id.name, error) : NULL;
 
-    if (conditions == NULL) {
-        json_decref(status);
+    if (found == NULL)
         return FALSE;
-    }
-    json_object_set_new(status, "conditions", conditions);
-    answer_sync(call->request, 200, status, NULL);
+    answer_sync(call->request, 200, found, NULL);
     return TRUE;
 }
 
@@ -55,6 +50,7 @@ static void tell(void *data, const Plan *plan)
     lifecycle_of_plan(wish->daemon->events, plan, wish->caller);
 }
 
+/* As metadata it has what came of it (sync_result_json), and of a failure its code. */
 static gboolean run_sync(Operation *operation, void *data, GError **error)
 {
     Wish *wish = data;
@@ -63,12 +59,20 @@ static gboolean run_sync(Operation *operation, void *data, GError **error)
                            .committed = tell,
                            .committed_data = wish};
     g_auto(SyncResult) result = {0};
+    g_autoptr(GError) failure = NULL;
+    json_t *outcome;
 
     wish->caller = operation_caller(operation);
-    if (!source_sync(wish->daemon->engine, wish->name, &options, &result, error))
-        return FALSE;
-    daemon_follow_model(wish->daemon);
-    return TRUE;
+    if (source_sync(wish->daemon->engine, wish->name, &options, &result, &failure))
+        daemon_follow_model(wish->daemon);
+    outcome = sync_result_json(&result);
+    if (failure != NULL)
+        json_object_set_new(outcome, "code", json_string(error_word(failure)));
+    operation_set_metadata(operation, outcome);
+    if (failure == NULL)
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
 }
 
 static gboolean sync_now(Call *call, GError **error)

@@ -123,6 +123,55 @@ gboolean backend_own(Backend *backend, const GPtrArray *keys, const char *owner,
     return backend->class->own(backend, keys, owner, error);
 }
 
+json_t *backend_fingerprint(Backend *backend, GError **error)
+{
+    return backend->class->fingerprint(backend, error);
+}
+
+json_t *backend_source_state(Backend *backend, const char *name, GError **error)
+{
+    return backend->class->source_state(backend, name, error);
+}
+
+gboolean backend_source_add(Backend *backend, const char *name, const json_t *body, GError **error)
+{
+    return backend->class->source_add(backend, name, body, error);
+}
+
+gboolean backend_source_suspend(Backend *backend, const char *name, gboolean suspend,
+                                GError **error)
+{
+    return backend->class->source_suspend(backend, name, suspend, error);
+}
+
+gboolean backend_source_remove(Backend *backend, const char *name, GError **error)
+{
+    return backend->class->source_remove(backend, name, error);
+}
+
+gboolean backend_source_sync(Backend *backend, const char *name, gboolean again, json_t **ret_round,
+                             int *ret_signal, GError **error)
+{
+    *ret_signal = 0;
+    return backend->class->source_sync(backend, name, again, ret_round, ret_signal, error);
+}
+
+json_t *backend_holds(Backend *backend, GError **error)
+{
+    return backend->class->holds(backend, error);
+}
+
+gboolean backend_hold(Backend *backend, const char *key, const char *path, gint64 seconds,
+                      const char *reason, GError **error)
+{
+    return backend->class->hold(backend, key, path, seconds, reason, error);
+}
+
+gboolean backend_unhold(Backend *backend, const char *key, const char *path, GError **error)
+{
+    return backend->class->unhold(backend, key, path, error);
+}
+
 char *backend_token(Backend *backend, const char *name, GError **error)
 {
     if (backend->class->token != NULL)

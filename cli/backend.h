@@ -29,6 +29,8 @@ typedef struct {
 typedef enum {
     BACKEND_WRITES = 1 << 0,  /* the command may change something */
     BACKEND_NO_WAIT = 1 << 1, /* ERR_BUSY at once when others are at work */
+    BACKEND_SHARES = 1 << 2,  /* it may take long without changing anything: others may write
+                                 meanwhile */
 } BackendFlags;
 
 /* The engine of this process on a state directory (engine_open). */
@@ -80,6 +82,26 @@ gboolean backend_purge(Backend *backend, const char *key, gboolean all, guint *r
                        GError **error);
 gboolean backend_confirm(Backend *backend, gint64 number, GError **error);
 gboolean backend_own(Backend *backend, const GPtrArray *keys, const char *owner, GError **error);
+/* What is on the host, by name (fingerprint.h). */
+json_t *backend_fingerprint(Backend *backend, GError **error);
+
+/* Sources (EN-42). What is known of one: see source_state. */
+json_t *backend_source_state(Backend *backend, const char *name, GError **error);
+gboolean backend_source_add(Backend *backend, const char *name, const json_t *body, GError **error);
+gboolean backend_source_suspend(Backend *backend, const char *name, gboolean suspend,
+                                GError **error);
+gboolean backend_source_remove(Backend *backend, const char *name, GError **error);
+/* One round (source_sync). `ret_round` gets sync_result_json of it, also when it failed; NULL when
+ * nothing is known. New reference. `ret_signal`: as backend_apply. */
+gboolean backend_source_sync(Backend *backend, const char *name, gboolean again, json_t **ret_round,
+                             int *ret_signal, GError **error);
+
+/* Holds (EN-47), as the functions of engine.h; who holds is who asks. */
+json_t *backend_holds(Backend *backend, GError **error);
+gboolean backend_hold(Backend *backend, const char *key, const char *path, gint64 seconds,
+                      const char *reason, GError **error);
+gboolean backend_unhold(Backend *backend, const char *key, const char *path, GError **error);
+
 /* A token that lets one client in (AUTH-29, AUTH-30). Newly allocated; NULL with an error. */
 char *backend_token(Backend *backend, const char *name, GError **error);
 gboolean backend_exec(Backend *backend, const Object *object, const Program *program,

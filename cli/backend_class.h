@@ -25,6 +25,18 @@ typedef struct {
                       GError **error);
     gboolean (*confirm)(Backend *backend, gint64 number, GError **error);
     gboolean (*own)(Backend *backend, const GPtrArray *keys, const char *owner, GError **error);
+    json_t *(*fingerprint)(Backend *backend, GError **error);
+    json_t *(*source_state)(Backend *backend, const char *name, GError **error);
+    gboolean (*source_add)(Backend *backend, const char *name, const json_t *body, GError **error);
+    gboolean (*source_suspend)(Backend *backend, const char *name, gboolean suspend,
+                               GError **error);
+    gboolean (*source_remove)(Backend *backend, const char *name, GError **error);
+    gboolean (*source_sync)(Backend *backend, const char *name, gboolean again, json_t **ret_round,
+                            int *ret_signal, GError **error);
+    json_t *(*holds)(Backend *backend, GError **error);
+    gboolean (*hold)(Backend *backend, const char *key, const char *path, gint64 seconds,
+                     const char *reason, GError **error);
+    gboolean (*unhold)(Backend *backend, const char *key, const char *path, GError **error);
     char *(*token)(Backend *backend, const char *name, GError **error);
     gboolean (*exec)(Backend *backend, const Object *object, const Program *program,
                      int *ret_status, GError **error);

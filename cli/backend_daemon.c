@@ -11,11 +11,6 @@
 
 #define QUIET_MS 50 /* an apply tells of many things at once */
 
-static Client *client_of(Backend *backend)
-{
-    return ((Remote *)backend)->client;
-}
-
 static void remote_free(Backend *backend)
 {
     Remote *remote = (Remote *)backend;
@@ -26,26 +21,40 @@ static void remote_free(Backend *backend)
 }
 
 /* A server that does not know a path of berth's own is LXD, or an older berth. */
-static json_t *get(Backend *backend, const char *path, GError **error)
+json_t *daemon_get(Remote *remote, const char *path, GError **error)
 {
     g_autoptr(GError) local = NULL;
-    json_t *found = client_get(client_of(backend), path, &local);
+    json_t *found = client_get(remote->client, path, &local);
 
     if (found == NULL && g_error_matches(local, BERTH_ERROR, ERR_NOT_FOUND) &&
         strcmp(local->message, "not found") == 0)
         error_set(error, ERR_UNAVAILABLE,
                   "%s has not the API extension \"berth\": is it a berthd of this version?",
-                  client_url(client_of(backend)));
+                  client_url(remote->client));
     else if (found == NULL)
         g_propagate_error(error, g_steal_pointer(&local));
     return found;
 }
 
+json_t *daemon_ask(Remote *remote, const char *method, const char *path, const json_t *body,
+                   GError **error)
+{
+    g_autoptr(json_t) envelope = client_ask(remote->client, method, path, body, error);
+    json_t *metadata = json_object_get(envelope, "metadata");
+
+    if (envelope == NULL)
+        return NULL;
+    return metadata != NULL ? json_incref(metadata) : json_null();
+}
+
+static json_t *get(Backend *backend, const char *path, GError **error)
+{
+    return daemon_get((Remote *)backend, path, error);
+}
+
 static json_t *post(Backend *backend, const char *path, const json_t *body, GError **error)
 {
-    g_autoptr(json_t) envelope = client_ask(client_of(backend), "POST", path, body, error);
-
-    return envelope != NULL ? json_incref(json_object_get(envelope, "metadata")) : NULL;
+    return daemon_ask((Remote *)backend, "POST", path, body, error);
 }
 
 static Snapshot *remote_model(Backend *backend, GError **error)
@@ -260,9 +269,14 @@ static gboolean remote_confirm(Backend *backend, gint64 number, GError **error)
 {
     g_autofree char *path =
         g_strdup_printf("/1.0/generations/%" G_GINT64_FORMAT "/confirm", number);
-    g_autoptr(json_t) answer = client_ask(client_of(backend), "POST", path, NULL, error);
+    g_autoptr(json_t) answer = post(backend, path, NULL, error);
 
     return answer != NULL;
+}
+
+static json_t *remote_fingerprint(Backend *backend, GError **error)
+{
+    return get(backend, "/1.0/fingerprint", error);
 }
 
 static char *remote_token(Backend *backend, const char *name, GError **error)
@@ -300,7 +314,16 @@ static const BackendClass CLASS = {
     .purge = remote_purge,
     .own = remote_own,
     .confirm = remote_confirm,
+    .fingerprint = remote_fingerprint,
     .token = remote_token,
+    .source_state = daemon_source_state,
+    .source_add = daemon_source_add,
+    .source_suspend = daemon_source_suspend,
+    .source_remove = daemon_source_remove,
+    .source_sync = daemon_source_sync,
+    .holds = daemon_holds,
+    .hold = daemon_hold,
+    .unhold = daemon_unhold,
     .exec = daemon_exec,
 };
 

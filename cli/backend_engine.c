@@ -3,8 +3,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backend_class.h"
+#include "backend_engine.h"
 #include "error.h"
+#include "fingerprint.h"
 #include "instance/exec.h"
 #include "look.h"
 #include "output.h"
@@ -12,21 +13,14 @@
 #include "state_watch.h"
 #include "wish.h"
 
-typedef struct {
-    Backend base;
-    Host *host;
-    Engine *engine;
-    StateWatch *watch; /* NULL: not yet */
-} Local;
-
 static Engine *engine_of(Backend *backend)
 {
-    return ((Local *)backend)->engine;
+    return ((InProcess *)backend)->engine;
 }
 
 static void local_free(Backend *backend)
 {
-    Local *local = (Local *)backend;
+    InProcess *local = (InProcess *)backend;
 
     state_watch_free(local->watch);
     engine_close(local->engine);
@@ -41,7 +35,7 @@ static Snapshot *local_model(Backend *backend, GError **error)
 
 static gboolean local_watch(Backend *backend, GError **error)
 {
-    Local *local = (Local *)backend;
+    InProcess *local = (InProcess *)backend;
     gboolean changed;
 
     local->watch = state_watch_new(backend->place, error);
@@ -50,7 +44,7 @@ static gboolean local_watch(Backend *backend, GError **error)
 
 static gboolean local_wait(Backend *backend, guint tick, gboolean *ret_wanted, GError **error)
 {
-    Local *local = (Local *)backend;
+    InProcess *local = (InProcess *)backend;
     gboolean changed;
 
     *ret_wanted = state_watch_wait(local->watch, (int)tick);
@@ -109,6 +103,20 @@ static void catch_signals(gboolean on)
     }
 }
 
+volatile gint *engine_signals_begin(void)
+{
+    cancel = 0;
+    cancel_signal = 0;
+    catch_signals(TRUE);
+    return &cancel;
+}
+
+int engine_signals_end(void)
+{
+    catch_signals(FALSE);
+    return cancel_signal;
+}
+
 /* The deadline holds by the store alone; this is so that it comes without anybody doing anything.
  */
 static void leave_a_watch(const Backend *backend, const ApplyResult *result)
@@ -133,13 +141,9 @@ static gboolean local_apply(Backend *backend, const Proposal *proposal, gboolean
     ApplyOptions whole = *options;
     gboolean done;
 
-    cancel = 0;
-    cancel_signal = 0;
-    whole.cancel = &cancel;
-    catch_signals(TRUE);
+    whole.cancel = engine_signals_begin();
     done = engine_apply(engine_of(backend), proposal->plan, &whole, ret_result, error);
-    catch_signals(FALSE);
-    *ret_signal = cancel_signal;
+    *ret_signal = engine_signals_end();
     if (done && ret_result->revert_at != 0)
         leave_a_watch(backend, ret_result);
     return done;
@@ -194,6 +198,11 @@ static gboolean local_own(Backend *backend, const GPtrArray *keys, const char *o
     return engine_own(engine_of(backend), keys, owner, error);
 }
 
+static json_t *local_fingerprint(Backend *backend, GError **error)
+{
+    return fingerprint_make(engine_of(backend), error);
+}
+
 static gboolean local_exec(Backend *backend, const Object *object, const Program *program,
                            int *ret_status, GError **error)
 {
@@ -204,7 +213,7 @@ static gboolean local_exec(Backend *backend, const Object *object, const Program
                                  .err = STDERR_FILENO,
                                  .terminal = program->terminal};
 
-    return instance_exec(((Local *)backend)->host, object, program->argv, &options, ret_status,
+    return instance_exec(((InProcess *)backend)->host, object, program->argv, &options, ret_status,
                          error);
 }
 
@@ -225,17 +234,28 @@ static const BackendClass CLASS = {
     .purge = local_purge,
     .confirm = local_confirm,
     .own = local_own,
+    .fingerprint = local_fingerprint,
+    .source_state = in_process_source_state,
+    .source_add = in_process_source_add,
+    .source_suspend = in_process_source_suspend,
+    .source_remove = in_process_source_remove,
+    .source_sync = in_process_source_sync,
+    .holds = in_process_holds,
+    .hold = in_process_hold,
+    .unhold = in_process_unhold,
     .exec = local_exec,
 };
 
 Backend *backend_engine(const char *dir, BackendFlags flags, GError **error)
 {
     EngineFlags engine = (flags & BACKEND_WRITES) != 0 ? 0 : ENGINE_READ_ONLY;
-    Local *local = g_new0(Local, 1);
+    InProcess *local = g_new0(InProcess, 1);
     g_autoptr(Backend) backend = &local->base;
 
     if ((flags & BACKEND_NO_WAIT) != 0)
         engine |= ENGINE_NO_WAIT;
+    if ((flags & BACKEND_SHARES) != 0)
+        engine |= ENGINE_SHARES;
     backend->class = &CLASS;
     backend->place = g_strdup(dir);
     backend->is_local = TRUE;

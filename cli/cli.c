@@ -67,6 +67,18 @@ gboolean cli_remote(Cli *cli, const char **ret, GError **error)
     return TRUE;
 }
 
+gboolean cli_only_here(Cli *cli, const char *what, GError **error)
+{
+    const char *remote;
+
+    return cli_remote(cli, &remote, error) &&
+           (remote == NULL || strcmp(remote, "local") == 0 ||
+            error_set(error, ERR_USAGE,
+                      "%s works on the state directory of the machine that it runs on, and cannot "
+                      "ask %s:",
+                      what, remote));
+}
+
 /* "NAME:" before the first colon of a word; NULL when that is no remote. Newly allocated. */
 static gboolean take_prefix(json_t **remotes, const char *word, char **ret, GError **error)
 {

@@ -67,6 +67,8 @@ BackendFlags cli_writes(const Cli *cli);
 /* The server to ask; NULL: this machine. Borrowed. The list of remotes is read only when nothing
  * else says which. */
 gboolean cli_remote(Cli *cli, const char **ret, GError **error);
+/* Refuses a server that was named: `what` reads this machine's state directory. */
+gboolean cli_only_here(Cli *cli, const char *what, GError **error);
 /* Takes NAME: off the words of a command that asks servers. */
 gboolean cli_take_remote(Cli *cli, GError **error);
 /* The state directory, absolute. Newly allocated. */

@@ -280,7 +280,8 @@ static gboolean drift_as_patch(Cli *cli, const GPtrArray *keys, GError **error)
     gboolean any = FALSE;
     guint first, count;
 
-    if (!local_open(cli, ENGINE_READ_ONLY, &local, error))
+    if (!cli_only_here(cli, "drift --as-patch", error) ||
+        !local_open(cli, ENGINE_READ_ONLY, &local, error))
         return FALSE;
     stored = engine_stored(local.engine);
     snapshot_range(stored, KIND_SOURCE, "", &first, &count);

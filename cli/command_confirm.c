@@ -75,7 +75,7 @@ gboolean command_revert(Cli *cli, GError **error)
     if (!read_number(cli->words[0], &number, error))
         return FALSE;
     if (cli->args->when_due)
-        return wait_until_due(cli, number, error);
+        return cli_only_here(cli, "revert --when-due", error) && wait_until_due(cli, number, error);
     if (!cli_open(cli, cli_writes(cli), error))
         return FALSE;
     proposal = change_plan(cli, "revert", json_integer(number),

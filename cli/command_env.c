@@ -211,21 +211,18 @@ static gboolean list(Cli *cli, GError **error)
 
 /* ---- leaks ---- */
 
-static char *baseline_path(const Cli *cli)
+/* The state directory is this host's; what another one was like is kept where the user says. */
+static char *baseline_path(const Cli *cli, GError **error)
 {
     g_autofree char *dir = cli_directory(cli);
 
-    return cli->args->baseline != NULL ? g_strdup(cli->args->baseline)
-                                       : g_build_filename(dir, "baseline.json", NULL);
-}
-
-static json_t *fingerprint_of_host(const Cli *cli, GError **error)
-{
-    g_autofree char *dir = cli_directory(cli);
-    g_autoptr(Host) host = host_real_new(dir);
-    g_autoptr(Engine) engine = engine_open(host, ENGINE_READ_ONLY, error);
-
-    return engine != NULL ? fingerprint_make(engine, error) : NULL;
+    if (cli->args->baseline != NULL)
+        return g_strdup(cli->args->baseline);
+    if (backend_is_local(cli->backend))
+        return g_build_filename(dir, "baseline.json", NULL);
+    error_set(error, ERR_USAGE, "give --baseline FILE: where to keep what %s is like",
+              backend_place(cli->backend));
+    return NULL;
 }
 
 static gboolean save_baseline(const char *path, const json_t *now, GError **error)
@@ -255,8 +252,8 @@ static void print_added(const json_t *added)
 
 static gboolean leaks(Cli *cli, GError **error)
 {
-    g_autofree char *path = baseline_path(cli);
-    g_autoptr(json_t) now = fingerprint_of_host(cli, error);
+    g_autofree char *path = cli_open(cli, 0, error) ? baseline_path(cli, error) : NULL;
+    g_autoptr(json_t) now = path != NULL ? backend_fingerprint(cli->backend, error) : NULL;
     g_autoptr(json_t) before = NULL;
     g_autoptr(json_t) added = NULL;
     g_autofree char *text = NULL;

@@ -1,8 +1,8 @@
 /* hold, unhold, holds (EN-47). */
 #include <string.h>
 
+#include "command.h"
 #include "error.h"
-#include "local.h"
 #include "output.h"
 #include "select.h"
 #include "table.h"
@@ -11,10 +11,9 @@
 
 /* "instance/web.config.limits.memory": names may hold dots, so that the longest object that exists
  * counts. `ret_path` is "" for the whole object. */
-static char *split(const Cli *cli, Engine *engine, const char *word, char **ret_path,
+static char *split(const Cli *cli, const Snapshot *model, const char *word, char **ret_path,
                    GError **error)
 {
-    const Snapshot *model = engine_stored(engine);
     g_autofree char *name = g_strdup(word);
 
     for (;;) {
@@ -52,7 +51,7 @@ static char *split(const Cli *cli, Engine *engine, const char *word, char **ret_
 
 gboolean command_hold(Cli *cli, GError **error)
 {
-    g_auto(Local) local = {0};
+    const Snapshot *model;
     const char *reason = cli->args->reason;
     g_autofree char *path = NULL;
     g_autofree char *key = NULL;
@@ -66,40 +65,31 @@ gboolean command_hold(Cli *cli, GError **error)
                          cause != NULL ? cause->message : "give a time above zero");
     if (reason == NULL || *reason == '\0')
         return error_set(error, ERR_USAGE, "give --reason TEXT: others want to know why");
-    if (!local_open(cli, ENGINE_SHARES, &local, error))
-        return FALSE;
-    key = split(cli, local.engine, cli->words[0], &path, error);
-    if (key == NULL)
-        return FALSE;
-    return engine_hold(local.engine, key, path, seconds, reason, g_get_user_name(), error);
+    model = cli_model(cli, BACKEND_WRITES | BACKEND_SHARES, error);
+    key = model != NULL ? split(cli, model, cli->words[0], &path, error) : NULL;
+    return key != NULL && backend_hold(cli->backend, key, path, seconds, reason, error);
 }
 
 gboolean command_unhold(Cli *cli, GError **error)
 {
-    g_auto(Local) local = {0};
+    const Snapshot *model = cli_model(cli, BACKEND_WRITES | BACKEND_SHARES, error);
     g_autofree char *path = NULL;
-    g_autofree char *key = NULL;
+    g_autofree char *key = model != NULL ? split(cli, model, cli->words[0], &path, error) : NULL;
 
-    if (!local_open(cli, ENGINE_SHARES, &local, error))
-        return FALSE;
-    key = split(cli, local.engine, cli->words[0], &path, error);
-    if (key == NULL)
-        return FALSE;
-    return engine_unhold(local.engine, key, *path != '\0' ? path : NULL, error);
+    return key != NULL && backend_unhold(cli->backend, key, *path != '\0' ? path : NULL, error);
 }
 
 gboolean command_holds(Cli *cli, GError **error)
 {
-    g_auto(Local) local = {0};
     g_autoptr(Table) table =
         table_new((const char *const[]){"OBJECT", "FIELD", "SINCE", "UNTIL", "BY", "REASON", NULL});
     g_autoptr(json_t) holds = NULL;
     size_t i;
     json_t *hold;
 
-    if (!local_open(cli, ENGINE_READ_ONLY, &local, error))
+    if (!cli_open(cli, 0, error))
         return FALSE;
-    holds = engine_holds(local.engine, error);
+    holds = backend_holds(cli->backend, error);
     if (holds == NULL)
         return FALSE;
     json_array_foreach (holds, i, hold) {
@@ -113,6 +103,6 @@ gboolean command_holds(Cli *cli, GError **error)
         table_add(table, label, path, since, until, json_member_string(hold, "by"),
                   json_member_string(hold, "reason"));
     }
-    table_print(table, cli->args->format != NULL ? cli->args->format : "table", holds);
+    table_print(table, cli_list_format(cli), holds);
     return TRUE;
 }

@@ -2,37 +2,14 @@
 #include <signal.h>
 #include <string.h>
 
+#include "command.h"
 #include "error.h"
-#include "local.h"
 #include "output.h"
-#include "source_sync.h"
+#include "source.h"
 #include "table.h"
 #include "view.h"
 
 /* ---- what changes the model ---- */
-
-static gboolean carry_out(Engine *engine, Plan *plan, GError **error)
-{
-    g_autoptr(Plan) owned = plan;
-    ApplyOptions options = {.cause = "cli source"};
-    g_auto(ApplyResult) result = {0};
-
-    return plan != NULL && engine_apply(engine, plan, &options, &result, error);
-}
-
-static gboolean put(Engine *engine, const char *name, const json_t *body, GError **error)
-{
-    g_autoptr(Problems) problems = problems_new();
-    g_autoptr(Object) source =
-        document_object_from_json(KINDS[KIND_SOURCE], NULL, name, body, problems);
-    g_autoptr(GPtrArray) objects = g_ptr_array_new();
-    PlanOptions options = {0};
-
-    if (!problems_to_error(problems, TRUE, error))
-        return FALSE;
-    g_ptr_array_add(objects, source);
-    return carry_out(engine, engine_plan_change(engine, objects, NULL, &options, error), error);
-}
 
 static void set_text(json_t *body, const char *key, const char *value)
 {
@@ -53,18 +30,43 @@ static gboolean add_rows(json_t *body, char *const *rows, GError **error)
     return TRUE;
 }
 
+/* A path of this machine says nothing to another one. Newly allocated. */
+static gboolean take_path(const Cli *cli, const char *option, const char *path, char **ret,
+                          GError **error)
+{
+    if (path == NULL)
+        return TRUE;
+    if (!backend_is_local(cli->backend) && !g_path_is_absolute(path))
+        return error_set(error, ERR_USAGE,
+                         "%s %s: give the absolute path that it has on %s, which reads it", option,
+                         path, backend_place(cli->backend));
+    *ret = g_canonicalize_filename(path, NULL);
+    return TRUE;
+}
+
+static const Object *find(const Snapshot *model, const char *name, GError **error)
+{
+    const Object *source = snapshot_find(model, KIND_SOURCE, "", name);
+
+    if (source == NULL)
+        error_set(error, ERR_NOT_FOUND, "there is no source %s; `berth source list` lists them",
+                  name);
+    return source;
+}
+
 static gboolean source_add(Cli *cli, const char *name, GError **error)
 {
-    g_auto(Local) local = {0};
     const Arguments *args = cli->args;
     g_autoptr(json_t) body = json_pack("{s:s}", "name", name);
-    g_autofree char *directory =
-        args->directory != NULL ? g_canonicalize_filename(args->directory, NULL) : NULL;
-    g_autofree char *signers =
-        args->verify != NULL ? g_canonicalize_filename(args->verify, NULL) : NULL;
+    g_autofree char *directory = NULL, *signers = NULL;
+    const Snapshot *model;
 
     if ((args->git != NULL) == (args->directory != NULL))
         return error_set(error, ERR_USAGE, "give --git URL or --directory PATH");
+    model = cli_model(cli, BACKEND_WRITES, error);
+    if (model == NULL || !take_path(cli, "--directory", args->directory, &directory, error) ||
+        !take_path(cli, "--verify", args->verify, &signers, error))
+        return FALSE;
     set_text(body, "type", args->git != NULL ? "git" : "directory");
     set_text(body, "url", args->git);
     set_text(body, "path", directory != NULL ? directory : args->path);
@@ -75,38 +77,22 @@ static gboolean source_add(Cli *cli, const char *name, GError **error)
     set_text(body, "project", args->project);
     if (args->prune)
         json_object_set_new(body, "prune", json_true());
-    if (!add_rows(body, args->rows, error) || !local_open(cli, 0, &local, error))
+    if (!add_rows(body, args->rows, error))
         return FALSE;
-    if (snapshot_find(engine_stored(local.engine), KIND_SOURCE, "", name) != NULL)
+    if (snapshot_find(model, KIND_SOURCE, "", name) != NULL)
         return error_set(error, ERR_EXISTS, "there is a source %s already", name);
-    if (!put(local.engine, name, body, error))
+    if (!backend_source_add(cli->backend, name, body, error))
         return FALSE;
     message("Added. The daemon looks at it now; without one: berth source sync %s", name);
     return TRUE;
 }
 
-static const Object *find(Engine *engine, const char *name, GError **error)
-{
-    const Object *source = snapshot_find(engine_stored(engine), KIND_SOURCE, "", name);
-
-    if (source == NULL)
-        error_set(error, ERR_NOT_FOUND, "there is no source %s; `berth source list` lists them",
-                  name);
-    return source;
-}
-
 static gboolean set_suspended(Cli *cli, const char *name, gboolean suspend, GError **error)
 {
-    g_auto(Local) local = {0};
-    const Object *source =
-        local_open(cli, 0, &local, error) ? find(local.engine, name, error) : NULL;
-    g_autoptr(json_t) body = source != NULL ? json_deep_copy(source->spec) : NULL;
+    const Snapshot *model = cli_model(cli, BACKEND_WRITES, error);
 
-    if (source == NULL)
-        return FALSE;
-    json_object_set_new(body, "name", json_string(name));
-    json_object_set_new(body, "suspend", json_boolean(suspend));
-    return put(local.engine, name, body, error);
+    return model != NULL && find(model, name, error) != NULL &&
+           backend_source_suspend(cli->backend, name, suspend, error);
 }
 
 static gboolean source_suspend(Cli *cli, const char *name, GError **error)
@@ -121,19 +107,10 @@ static gboolean source_resume(Cli *cli, const char *name, GError **error)
 
 static gboolean source_remove(Cli *cli, const char *name, GError **error)
 {
-    g_auto(Local) local = {0};
-    const Object *source =
-        local_open(cli, 0, &local, error) ? find(local.engine, name, error) : NULL;
-    g_autoptr(GPtrArray) keys = g_ptr_array_new();
-    PlanOptions options = {0};
+    const Snapshot *model = cli_model(cli, BACKEND_WRITES, error);
 
-    if (source == NULL)
-        return FALSE;
-    g_ptr_array_add(keys, source->key);
-    if (!carry_out(local.engine, engine_plan_delete(local.engine, keys, &options, error), error))
-        return FALSE;
-    source_sweep(local.engine);
-    return TRUE;
+    return model != NULL && find(model, name, error) != NULL &&
+           backend_source_remove(cli->backend, name, error);
 }
 
 /* ---- looking ---- */
@@ -161,9 +138,9 @@ static const char *state_of(const Object *source, const json_t *status)
                                                                                : "ready";
 }
 
-static json_t *view(Engine *engine, const Object *source, GError **error)
+static json_t *view(Cli *cli, const Object *source, GError **error)
 {
-    json_t *status = source_status(engine, source->id.name, error);
+    json_t *status = backend_source_state(cli->backend, source->id.name, error);
     json_t *view;
 
     if (status == NULL)
@@ -176,18 +153,18 @@ static json_t *view(Engine *engine, const Object *source, GError **error)
 
 static gboolean source_list(Cli *cli, const char *name, GError **error)
 {
-    g_auto(Local) local = {0};
     g_autoptr(Table) table = table_new((const char *const[]){
         "NAME", "TYPE", "STATE", "WANTED", "IN FORCE", "LAST SUCCESS", "ERROR", NULL});
     g_autoptr(json_t) all = json_array();
+    const Snapshot *model = cli_model(cli, 0, error);
     guint first, count;
 
-    if (!local_open(cli, ENGINE_READ_ONLY, &local, error))
+    if (model == NULL)
         return FALSE;
-    snapshot_range(engine_stored(local.engine), KIND_SOURCE, "", &first, &count);
+    snapshot_range(model, KIND_SOURCE, "", &first, &count);
     for (guint i = first; i < first + count; i++) {
-        const Object *source = snapshot_at(engine_stored(local.engine), i);
-        json_t *shown = view(local.engine, source, error);
+        const Object *source = snapshot_at(model, i);
+        json_t *shown = view(cli, source, error);
         const json_t *status = json_object_get(shown, "status");
         g_autofree char *wanted = short_id(status, "wanted");
         g_autofree char *in_force = short_id(status, "in_force");
@@ -200,16 +177,15 @@ static gboolean source_list(Cli *cli, const char *name, GError **error)
                   json_member_string(shown, "state"), wanted, in_force, success,
                   json_member_string(status, "error"));
     }
-    table_print(table, cli->args->format != NULL ? cli->args->format : "table", all);
+    table_print(table, cli_list_format(cli), all);
     return TRUE;
 }
 
 static gboolean source_show(Cli *cli, const char *name, GError **error)
 {
-    g_auto(Local) local = {0};
-    const Object *source =
-        local_open(cli, ENGINE_READ_ONLY, &local, error) ? find(local.engine, name, error) : NULL;
-    g_autoptr(json_t) shown = source != NULL ? view(local.engine, source, error) : NULL;
+    const Snapshot *model = cli_model(cli, 0, error);
+    const Object *source = model != NULL ? find(model, name, error) : NULL;
+    g_autoptr(json_t) shown = source != NULL ? view(cli, source, error) : NULL;
     g_autoptr(Table) table = table_new((const char *const[]){"NAME", NULL});
     const char *format = cli->args->format != NULL ? cli->args->format : "yaml";
 
@@ -221,36 +197,34 @@ static gboolean source_show(Cli *cli, const char *name, GError **error)
 
 /* ---- one round ---- */
 
-static volatile gint cancel;
-
-static void on_signal(int number)
-{
-    cancel = 1;
-}
-
 static gboolean source_sync_now(Cli *cli, const char *name, GError **error)
 {
-    g_auto(Local) local = {0};
-    SyncOptions options = {.cancel = &cancel, .again = cli->args->force};
-    g_auto(SyncResult) result = {0};
+    const Snapshot *model = cli_model(cli, BACKEND_WRITES | BACKEND_SHARES, error);
+    g_autoptr(json_t) round = NULL;
+    g_autoptr(GError) local = NULL;
+    const json_t *plan;
+    int number = 0;
     gboolean done;
 
-    if (!local_open(cli, ENGINE_SHARES, &local, error))
+    if (model == NULL || find(model, name, error) == NULL)
         return FALSE;
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
-    done = source_sync(local.engine, name, &options, &result, error);
-    if (result.plan != NULL && !plan_is_empty(result.plan)) {
-        g_autofree char *text = plan_text(result.plan, output_colour());
+    done = backend_source_sync(cli->backend, name, cli->args->force, &round, &number, &local);
+    plan = json_object_get(round, "plan");
+    if (plan != NULL && !plan_shown_is_empty(plan) && !output_is_quiet() &&
+        cli->args->format == NULL) {
+        g_autofree char *text = plan_shown_text(plan, output_colour());
 
-        if (!output_is_quiet() && cli->args->format == NULL)
-            output_text(text);
+        output_text(text);
     }
-    if (!done)
+    if (!done) {
+        if (number == SIGTERM && g_error_matches(local, BERTH_ERROR, ERR_INTERRUPTED))
+            cli->status = 128 + SIGTERM;
+        g_propagate_error(error, g_steal_pointer(&local));
         return FALSE;
-    message("%s: %.12s is in force%s.", name, json_member_string(result.revision, "id"),
-            result.is_new ? "" : ", as before");
-    if (result.result.pending != NULL && result.result.pending->len > 0)
+    }
+    message("%s: %.12s is in force%s.", name, json_string_at(round, "revision/id"),
+            json_is_true(json_object_get(round, "is_new")) ? "" : ", as before");
+    if (json_array_size(json_at(round, "result/pending")) > 0)
         cli->status = 10;
     return TRUE;
 }

@@ -20,6 +20,28 @@ json_t *source_status(Engine *engine, const char *name, GError **error)
     return status != NULL ? status : json_object();
 }
 
+json_t *source_state(Engine *engine, const char *name, GError **error)
+{
+    g_autofree char *key = object_key(KIND_SOURCE, "", "", name);
+    g_autoptr(json_t) status = source_status(engine, name, error);
+    json_t *conditions = status != NULL ? engine_conditions(engine, key, error) : NULL;
+
+    if (conditions == NULL)
+        return NULL;
+    json_object_set_new(status, "conditions", conditions);
+    return g_steal_pointer(&status);
+}
+
+json_t *sync_result_json(const SyncResult *result)
+{
+    json_t *value = json_pack("{s:O*, s:b, s:o}", "revision", result->revision, "is_new",
+                              result->is_new, "result", apply_result_json(&result->result));
+
+    if (result->plan != NULL)
+        json_object_set_new(value, "plan", plan_shown(result->plan));
+    return value;
+}
+
 static void merge(json_t *status, const json_t *changes)
 {
     const char *member;

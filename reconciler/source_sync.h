@@ -31,6 +31,10 @@ typedef struct {
 void sync_result_clear(SyncResult *result);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SyncResult, sync_result_clear)
 
+/* What people see of a round: {"revision"?, "is_new", "plan"?: see plan_shown, "result": see
+ * apply_result_json}. New reference. */
+json_t *sync_result_json(const SyncResult *result);
+
 /* One round of a source: look, verify, read, plan, carry out, and remember how it went. From any
  * thread; waits. With the revision in force unchanged it only takes back edits of its objects that
  * nothing holds, and, when its mode is correct, what the host drifted. On failure the last good
@@ -45,6 +49,8 @@ gboolean source_look(Engine *engine, const char *name, volatile gint *cancel, gb
 
 /* What is known of a source; {} when nothing is. New reference. */
 json_t *source_status(Engine *engine, const char *name, GError **error);
+/* The same with its "conditions" (EN-48), for people and the API. New reference. */
+json_t *source_state(Engine *engine, const char *name, GError **error);
 /* Changes members of it; a null takes one out. `changes` is borrowed. */
 gboolean source_status_change(Engine *engine, const char *name, const json_t *changes,
                               GError **error);
@@ -53,8 +59,8 @@ gboolean source_status_change(Engine *engine, const char *name, const json_t *ch
  * encloses it; NULL when that is not known. Newly allocated. */
 char *source_where(Engine *engine, const Object *object, const char *path);
 
-/* The files of the revision of a source that is in force. `ret_prefix` gets the folder that they are
- * in. ERR_NOT_FOUND when none is. */
+/* The files of the revision of a source that is in force. `ret_prefix` gets the folder that they
+ * are in. ERR_NOT_FOUND when none is. */
 Input *source_input(Engine *engine, const Object *source, char **ret_prefix, GError **error);
 
 /* Folders of sources that are gone are deleted. */

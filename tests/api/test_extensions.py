@@ -119,6 +119,8 @@ TESTS = {
     "instances_nic_host_name": "instance/test_facts.c instances.nic.host_name",
     "image_copy_profile": "api/test_image_servers.py test_pull",
     "berth": "api/test_objects.py test_plan_and_apply",
+    "berth_holds": "sources/test_daemon.py test_holds",
+    "berth_fingerprint": "cli/test_daemon.py test_leaks",
 }
 
 

@@ -16,6 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import host  # noqa: E402
 import tap  # noqa: E402
 from daemon import Daemon  # noqa: E402
+from gitrepo import Repository, profiles  # noqa: E402
 
 NET = f"b{host.NAME}"[:12]
 
@@ -334,6 +335,79 @@ def test_other_machines(berth):
         lab("one", "get", "lab:").expect(77)
     lab("one", "get", "lab:").expect(69)
     lab("one", "get", "nowhere:profile").expect(64)
+
+
+def sources(berth, run, remote=""):
+    """Everything that `source` and `hold` can do; `run` asks as somebody who cannot do it alone."""
+    repo = Repository(berth, "origin")
+    first = repo.commit({"a.yaml": profiles("a", user_a="1")})
+    run("source", "list", remote + "x").expect(64)
+    run("source", "show", f"{remote}s").expect(1)
+    run("source", "add", f"{remote}s", "--git", repo.bare, "--interval", "1h", "--row", "mode=off", "--row", "on_edit=revert").expect(0)
+    run("source", "add", f"{remote}s", "--git", repo.bare).expect(1)
+    result = run("source", "sync", f"{remote}s", "--force").expect(0)
+    tap.contains(result.err, f"{first[:12]} is in force")
+    shown = json.loads(run("source", "show", f"{remote}s", "--format", "json").expect(0).out)
+    tap.equal((shown["spec"]["url"], shown["state"], shown["status"]["in_force"]["id"]), (repo.bare, "ready", first))
+    tap.contains(run("source", "list", remote or "--format=table").expect(0).out, first[:12])
+    run("source", "suspend", f"{remote}s").expect(0)
+    tap.contains(run("source", "list", remote or "--format=table").expect(0).out, "suspended")
+    run("source", "sync", f"{remote}s").expect(8)
+    run("source", "resume", f"{remote}s").expect(0)
+    second = repo.commit({"a.yaml": profiles("a", user_a="2")})
+    run("hold", f"{remote}profile/a.config.user.a", "--for", "1h", "--reason", "load").expect(0)
+    tap.contains(run("holds", remote or "--format=table").expect(0).out, "load")
+    result = run("source", "sync", f"{remote}s").expect(0)
+    tap.contains(result.err, f"{second[:12]} is in force")
+    tap.contains(run("get", f"{remote}profile/a").expect(0).out, 'user.a: "1"')
+    run("unhold", f"{remote}profile/a").expect(0)
+    run("unhold", f"{remote}profile/a").expect(1)
+    tap.contains(run("source", "sync", f"{remote}s").expect(0).err, "as before")
+    tap.contains(run("get", f"{remote}profile/a").expect(0).out, 'user.a: "2"')
+    repo.commit({"a.yaml": "profiles: ["})
+    tap.contains(run("source", "sync", f"{remote}s").expect(65).err, "a.yaml:2:1")
+    run("source", "remove", f"{remote}s").expect(0)
+    run("source", "remove", f"{remote}s").expect(1)
+    tap.equal(os.path.exists(os.path.join(berth.state, "sources", "s", "tree")), False)
+
+
+def test_sources(berth):
+    """sources and holds by way of the daemon: by who may not touch the state directory, and of another machine by NAME:"""
+    with Daemon(berth, "--group", "adm") as daemon:
+        group = int(host.output("getent", "group", "adm").split(":")[2])
+        sources(berth, lambda *args: by_user(berth, *args, groups=[group]))
+        tap.contains(json.dumps(daemon.ask("GET", "/1.0/generations?recursion=1").metadata), "sources/s")
+        daemon.ask("DELETE", "/1.0/profiles/a").expect(200)
+        daemon.ask("PATCH", "/1.0", {"config": {"core.https_address": "127.0.0.1:18445"}}).expect(200)
+        token = berth.run("trust", "add", "--name", "laptop").expect(0).out.strip()
+        env = {"BERTH_CONF": berth.path("conf"), "BERTH_DIR": berth.path("nothing")}
+        berth.run("remote", "add", "lab", token, env=env).expect(0)
+        shutil.rmtree(berth.path("origin.git"))
+        shutil.rmtree(berth.path("origin.work"))
+        sources(berth, lambda *args: berth.run(*args, env=env), "lab:")
+        result = berth.run("source", "add", "lab:d", "--directory", "etc", env=env).expect(64)
+        tap.contains(result.err, "absolute path")
+        tap.contains(berth.run("revert", "lab:", "1", "--when-due", env=env).expect(64).err, "cannot ask lab:")
+        tap.contains(berth.run("drift", "lab:", "--as-patch", env=env).expect(64).err, "cannot ask lab:")
+        tap.equal(os.path.exists(berth.path("nothing")), False)
+
+
+def test_leaks(berth):
+    """env leaks compares the host of the server that is asked"""
+    with Daemon(berth, "--group", "adm") as daemon:
+        group = int(host.output("getent", "group", "adm").split(":")[2])
+        daemon.ask("PATCH", "/1.0", {"config": {"core.https_address": "127.0.0.1:18446"}}).expect(200)
+        token = berth.run("trust", "add", "--name", "laptop").expect(0).out.strip()
+        env = {"BERTH_CONF": berth.path("conf"), "BERTH_DIR": berth.path("nothing")}
+        berth.run("remote", "add", "lab", token, env=env).expect(0)
+        tap.contains(berth.run("env", "leaks", "lab:", "--save", env=env).expect(64).err, "--baseline")
+        file = berth.path("lab.json")
+        berth.run("env", "leaks", "lab:", "--save", "--baseline", file, env=env).expect(0)
+        os.chmod(file, 0o644)
+        berth.run("env", "leaks", "lab:", "--baseline", file, env=env).expect(0)
+        daemon.ask("POST", "/1.0/profiles", {"name": "left"}).expect(201)
+        tap.contains(berth.run("env", "leaks", "lab:", "--baseline", file, env=env).expect(2).out, "left")
+        tap.contains(by_user(berth, "env", "leaks", "--baseline", file, groups=[group]).expect(2).out, "left")
 
 
 def test_latency(berth):

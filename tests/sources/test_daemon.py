@@ -148,6 +148,48 @@ def test_directory(berth):
         until("d", lambda: names(daemon) == ["a", "d", "default"])
 
 
+def test_holds(berth):
+    """holds over the API: what is held stays until it is let go of, or its time is over (EN-47)"""
+    repo = Repository(berth)
+    first = repo.commit({"a.yaml": profiles("a", user_a="1", user_b="1")})
+    key = "profile/default//a"
+    with Daemon(berth) as daemon:
+        add(daemon, repo)
+        in_force(daemon, first)
+
+        def hold(seconds, **more):
+            body = {"object": key, "path": "config/user.a", "seconds": seconds, "reason": "load", **more}
+            return daemon.ask("POST", "/1.0/holds", {name: value for name, value in body.items() if value is not None})
+
+        def values():
+            config = daemon.ask("GET", "/1.0/profiles/a").expect(200).metadata["config"]
+            return config["user.a"], config["user.b"]
+
+        tap.equal(daemon.ask("GET", "/1.0/holds").expect(200).metadata, [])
+        for wrong in ({"object": None}, {"reason": None}, {"reason": "two\nlines"}, {"seconds": 0}, {"seconds": "1"}):
+            hold(**{"seconds": 3600, **wrong}).expect(400)
+        hold(3600, object="profile/default//none").expect(404)
+        hold(3600, path="nonsense").expect(404)
+        hold(3600).expect(201)
+        [held] = daemon.ask("GET", "/1.0/holds").expect(200).metadata
+        tap.equal((held["object"], held["path"], held["reason"], held["by"]), (key, "config/user.a", "load", "root"))
+        tap.equal(held["until"] - held["since"], 3600)
+        second = repo.commit({"a.yaml": profiles("a", user_a="2", user_b="2")})
+        daemon.done("POST", "/1.0/sources/s/sync", {})
+        in_force(daemon, second)
+        tap.equal(values(), ("1", "2"))
+        daemon.ask("DELETE", "/1.0/holds", {"object": key, "path": "config/user.b"}).expect(404)
+        daemon.ask("DELETE", "/1.0/holds", {}).expect(400)
+        daemon.ask("DELETE", "/1.0/holds", {"object": key}).expect(200)
+        until("its source's value", lambda: values() == ("2", "2"))
+        hold(3, path=None).expect(201)
+        third = repo.commit({"a.yaml": profiles("a", user_a="3", user_b="3")})
+        daemon.done("POST", "/1.0/sources/s/sync", {})
+        in_force(daemon, third)
+        until("the end of the hold", lambda: values() == ("3", "3"))
+        tap.equal(daemon.ask("GET", "/1.0/holds").expect(200).metadata, [])
+
+
 class GitHandler(http.server.BaseHTTPRequestHandler):
     """git http-backend, for who has the token."""
     root = None
