@@ -93,9 +93,8 @@ void answer_async(Request *request, const char *url, json_t *operation)
               "Location", url);
 }
 
-void answer_plan(Request *request, const Plan *plan)
+void answer_plan(Request *request, json_t *shown)
 {
-    json_t *shown = plan_shown(plan);
     g_autofree char *text = plan_shown_text(shown, FALSE);
 
     json_object_set_new(shown, "text", json_string(text));

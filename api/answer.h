@@ -16,8 +16,9 @@ void answer_with_headers(Request *request, Headers headers, json_t *metadata);
 void answer_created(Request *request, const char *url);
 /* 202 with an operation (API-012); `operation` is stolen. */
 void answer_async(Request *request, const char *url, json_t *operation);
-/* A plan that is not carried out: {"text"} and what plan_shown gives (EN-20, EN-21). */
-void answer_plan(Request *request, const Plan *plan);
+/* A plan that is not carried out: {"text"} and what plan_shown gives (EN-20, EN-21). `shown` is
+ * stolen. */
+void answer_plan(Request *request, json_t *shown);
 /* The error's own HTTP status and text (API-013); the header X-Berth-Error is
  * its word (base/error.h). */
 void answer_error(Request *request, const GError *error);

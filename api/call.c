@@ -280,7 +280,7 @@ static gboolean dry_run(Call *call, PlanFunction make, void *data, GError **erro
 
     if (plan == NULL)
         return FALSE;
-    answer_plan(call->request, plan);
+    answer_plan(call->request, plan_shown(plan));
     return TRUE;
 }
 

@@ -38,13 +38,15 @@ static gboolean plan(Call *call, GError **error)
     g_autoptr(json_t) body = call_body(call, error);
     g_autoptr(Wish) wish = body != NULL ? wish_new(body, call->project, error) : NULL;
     g_autoptr(Plan) made = NULL;
+    json_t *shown;
 
     if (wish == NULL)
         return FALSE;
     made = engine_look_ahead(call->daemon->engine, wish_plan, wish, error);
-    if (made == NULL)
+    shown = made != NULL ? wish_shown(call->daemon->engine, wish, made, error) : NULL;
+    if (shown == NULL)
         return FALSE;
-    answer_plan(call->request, made);
+    answer_plan(call->request, shown);
     return TRUE;
 }
 

@@ -117,6 +117,10 @@ static const GOptionEntry plan_entries[] = {
      "FILE"},
     {"detailed-exitcode", 0, 0, G_OPTION_ARG_NONE, &record.detailed_exitcode,
      "Exit 2 when there is something to change", NULL},
+    {"rehearse", 0, 0, G_OPTION_ARG_NONE, &record.rehearse,
+     "Carry the plan out on a copy of the host in memory, and show each step, its time there, and "
+     "what fails",
+     NULL},
     {NULL},
 };
 

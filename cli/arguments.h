@@ -11,7 +11,7 @@ typedef enum {
     OPTIONS_SELECT = 1 << 2,     /* --only, --exclude */
     OPTIONS_POLICY = 1 << 3,     /* --allow-replace, --allow-restart, --no-park, --policy */
     OPTIONS_APPLY = 1 << 4,      /* -y, --timeout, ... */
-    OPTIONS_PLAN = 1 << 5,       /* --out, --detailed-exitcode */
+    OPTIONS_PLAN = 1 << 5,       /* --out, --detailed-exitcode, --rehearse, --refresh-only */
     OPTIONS_VALIDATE = 1 << 6,   /* --stored */
     OPTIONS_FMT = 1 << 7,        /* -w, --check */
     OPTIONS_ALL = 1 << 8,        /* --all */
@@ -60,7 +60,7 @@ typedef struct {
     int parallel;
     /* of single commands */
     char *out;
-    gboolean detailed_exitcode, stored, write, check, all;
+    gboolean detailed_exitcode, rehearse, refresh_only, stored, write, check, all;
     char *output_directory;
     gboolean to, force;
     char *source;

@@ -65,8 +65,8 @@ static gboolean local_plan(Backend *backend, Proposal *proposal, GError **error)
     proposal->plan = wish_plan(engine_of(backend), wish, error);
     if (proposal->plan == NULL)
         return FALSE;
-    proposal->shown = plan_shown(proposal->plan);
-    return TRUE;
+    proposal->shown = wish_shown(engine_of(backend), wish, proposal->plan, error);
+    return proposal->shown != NULL;
 }
 
 /* Set by the signal handler; the engine looks at `cancel`. */

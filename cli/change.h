@@ -8,8 +8,8 @@
  * agrees to the very plan, which allows replacing (EN-22). */
 json_t *change_options(const Cli *cli, const char *owner, gboolean asked);
 
-/* Plans what one member of a wish says (see wish.h): `sort` with its `value`, or with NULL what
- * `input` declares. `value` and `options` are stolen. The backend is open. */
+/* Plans what one member of a wish says (see wish.h): `sort` with its `value`; what `input`
+ * declares, with "rehearse" or NULL. `value` and `options` are stolen. The backend is open. */
 Proposal *change_plan(Cli *cli, const char *sort, json_t *value, json_t *options,
                       const Input *input, GError **error);
 

@@ -7,6 +7,7 @@
 #include "mode.h"
 #include "output.h"
 #include "patch_files.h"
+#include "rehearse.h"
 #include "saved.h"
 #include "select.h"
 #include "source_sync.h"
@@ -16,10 +17,14 @@
 
 static void print_plan(const Cli *cli, const Proposal *proposal)
 {
-    g_autofree char *text = cli_format_is(cli, "json")
-                                ? json_pretty(json_object_get(proposal->shown, "plan"))
-                                : plan_shown_text(proposal->shown, output_colour());
+    g_autoptr(json_t) plan = json_copy(json_object_get(proposal->shown, "plan"));
+    json_t *rehearsal = json_object_get(proposal->shown, "rehearsal");
+    g_autofree char *text = NULL;
 
+    if (rehearsal != NULL)
+        json_object_set(plan, "rehearsal", rehearsal);
+    text = cli_format_is(cli, "json") ? json_pretty(plan)
+                                      : plan_shown_text(proposal->shown, output_colour());
     output_text(text);
 }
 
@@ -63,6 +68,8 @@ gboolean command_plan(Cli *cli, GError **error)
 
     if (owner == NULL)
         return FALSE;
+    if (cli->args->rehearse && cli_format_is(cli, "patch"))
+        return error_set(error, ERR_USAGE, "--format patch makes no plan that could be rehearsed");
     for (guint i = 0; cli->args->out != NULL && i < paths->len; i++)
         if (strcmp(g_ptr_array_index(paths, i), "-") == 0)
             return error_set(error, ERR_USAGE,
@@ -76,11 +83,14 @@ gboolean command_plan(Cli *cli, GError **error)
     options = change_options(cli, owner, TRUE);
     if (cli->args->out != NULL)
         json_object_set_new(options, "saved", json_true());
-    proposal = change_plan(cli, NULL, NULL, json_incref(options), input, error);
+    proposal =
+        change_plan(cli, cli->args->rehearse ? "rehearse" : NULL,
+                    cli->args->rehearse ? json_true() : NULL, json_incref(options), input, error);
     if (proposal == NULL)
         return FALSE;
     print_plan(cli, proposal);
-    if (!plan_shown_check(proposal->shown, error))
+    if (!plan_shown_check(proposal->shown, error) ||
+        !rehearsal_check(json_object_get(proposal->shown, "rehearsal"), error))
         return FALSE;
     if (cli->args->out != NULL) {
         if (!saved_write(cli, cli->args->out, proposal, paths, input, options, error))

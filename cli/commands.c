@@ -47,6 +47,11 @@ static const Command change_commands[] = {
      "A plan saved with --out is carried out by 'berth apply FILE', unless the files or the host "
      "have "
      "changed in between (exit 7).\n\n"
+     "--rehearse carries the same plan out on a copy of the host in memory, by the same engine: "
+     "the "
+     "order of the steps, their times there, and whether a plan made afterwards is empty. What "
+     "does "
+     "not fit fails (exit 1); the host is not touched.\n\n"
      "--format patch goes the other way: a patch of the files, comments kept, that has them say "
      "what "
      "is stored.",

@@ -45,6 +45,12 @@ Host *host_real_new(const char *dir);
 
 /* The fake host: facts in memory, changed by nothing but steps. Same rows, same pure code. */
 Host *host_fake_new(const char *dir);
+/* A fake that begins as `below` (borrowed) is, and only reads of it: what host_fake_put was given
+ * is in memory, and steps may change that alone; all else is asked of `below`. A step that does not
+ * begin from what it says fails. */
+Host *host_fake_over(Host *below);
+/* The facts (borrowed; {} is nothing) that an object begins with. Before the first step. */
+void host_fake_put(Host *host, const char *key, const json_t *facts);
 /* The fake's facts of one object, borrowed and mutable, for tests that make drift; NULL when none.
  */
 json_t *host_fake_facts(Host *host, const char *key);

@@ -321,6 +321,20 @@ Store *store_open(const char *dir, gboolean write, gboolean wait, GError **error
     return g_steal_pointer(&store);
 }
 
+Store *store_of_model(const Snapshot *model, GError **error)
+{
+    g_autoptr(Store) store = g_new0(Store, 1);
+
+    g_rec_mutex_init(&store->mutex);
+    store->lock_fd = -1;
+    store->snapshot = snapshot_ref(model);
+    if (sqlite3_open(":memory:", &store->db) != SQLITE_OK) {
+        error_set(error, ERR_FAILED, "state database in memory: %s", sqlite3_errmsg(store->db));
+        return NULL;
+    }
+    return exec(store->db, SCHEMA, error) ? g_steal_pointer(&store) : NULL;
+}
+
 void store_close(Store *store)
 {
     if (store == NULL)

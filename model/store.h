@@ -12,6 +12,8 @@ typedef struct Store Store;
  * is taken: waited for when `wait`, else ERR_BUSY. Without it nothing is written and a store that
  * does not exist is an empty one. */
 Store *store_open(const char *dir, gboolean write, gboolean wait, GError **error);
+/* A store in memory that holds nothing but a model, at revision 0: for what is tried out. */
+Store *store_of_model(const Snapshot *model, GError **error);
 void store_close(Store *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Store, store_close)
 

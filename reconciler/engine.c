@@ -54,7 +54,8 @@ void engine_sweep_secrets(Engine *engine)
 {
     g_autoptr(GRecMutexLocker) held = store_hold(engine->store);
 
-    if (g_atomic_int_get(&engine->carrying) == 0 && store_database(engine->store) != NULL)
+    if (engine->sealed != NULL && g_atomic_int_get(&engine->carrying) == 0 &&
+        store_database(engine->store) != NULL)
         contents_sweep(engine->sealed, store_database(engine->store));
 }
 

@@ -329,6 +329,15 @@ static gboolean is_allowed(const Plan *plan, GError **error)
     return TRUE;
 }
 
+gboolean engine_may_write(Engine *engine, const Plan *plan, GError **error)
+{
+    g_autoptr(GPtrArray) fetched = g_ptr_array_new();
+    g_autoptr(GPtrArray) put = objects_to_commit(plan, fetched);
+    g_autoptr(GPtrArray) removed = keys_to_remove(plan);
+
+    return is_allowed(plan, error) && check_unconfirmed(engine, plan, put, removed, error);
+}
+
 static void take_result(const Plan *plan, TransactionResult *transaction, gint64 started,
                         ApplyResult *ret_result)
 {

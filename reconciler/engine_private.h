@@ -12,8 +12,8 @@ struct Engine {
     Snapshot *stored; /* the committed model as plans see it: does not change under one */
     gint64 revision;  /* of `stored` */
     gboolean writes;
-    Sealed *sealed;
-    gint carrying; /* transactions that may have kept contents which the store does not name yet */
+    Sealed *sealed; /* NULL: of a rehearsal, which keeps no contents */
+    gint carrying;  /* transactions that may have kept contents which the store does not name yet */
     char *recovered; /* what recovery did at open; NULL */
 
     /* For a program whose threads make transactions side by side: engine_transact. */
@@ -53,6 +53,10 @@ void engine_look(Engine *engine);
 /* engine_apply for a plan that is known to fit: its objects are held, or nobody else writes. */
 gboolean engine_carry_out(Engine *engine, const Plan *plan, const ApplyOptions *options,
                           ApplyResult *ret_result, GError **error);
+
+/* FALSE with the error that a plan would have before its first step: what is blocked, and what
+ * waits for a confirmation. */
+gboolean engine_may_write(Engine *engine, const Plan *plan, GError **error);
 
 /* ERR_CONFLICT when one of the objects belongs to a generation that waits for its confirmation,
  * other than `reverts`. */

@@ -63,8 +63,8 @@ typedef struct {
     gboolean restore_parked; /* what the set had deleted and declares again gets its data back
                                 (EN-43) */
     const json_t *actions;   /* see Context.actions; NULL: none */
-    const json_t *images;  /* see Context.images; NULL: none */
-    gboolean refresh;      /* ask image servers what is newer */
+    const json_t *images;    /* see Context.images; NULL: none */
+    gboolean refresh;        /* ask image servers what is newer */
 } PlanOptions;
 
 typedef struct {
@@ -100,7 +100,8 @@ json_t *plan_json(const Plan *plan);
 char *plan_json_digest(const json_t *plan);
 
 /* A plan as it is shown to people and sent to clients: {"plan": see plan_json, "examined": how many
- * objects were looked at, "blocked_code": word of base/error.h, when it is blocked}. */
+ * objects were looked at, "blocked_code": word of base/error.h, when it is blocked; "rehearsal":
+ * see rehearse.h, when it was rehearsed}. */
 json_t *plan_shown(const Plan *plan);
 /* Human form (EN-20): riskiest first, one line a field, counts and irreversible steps at the end.
  * `colour` adds SGR codes. Newly allocated. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "plan.h"
+#include "rehearse.h"
 
 /* Longer values are cut: a plan is read by people. */
 #define VALUE_WIDTH 60
@@ -227,6 +228,8 @@ char *plan_shown_text(const json_t *shown, gboolean colour)
     print_list(&printer, "Cannot be undone:", "31", json_object_get(plan, "irreversible"));
     print_list(&printer, "Warnings:", "33", json_object_get(plan, "warnings"));
     print_list(&printer, "Blocked:", "31", json_object_get(plan, "blocked"));
+    if (json_object_get(shown, "rehearsal") != NULL)
+        rehearsal_print(json_object_get(shown, "rehearsal"), printer.text);
     return g_string_free(printer.text, FALSE);
 }
 

@@ -5,6 +5,7 @@
 #include "error.h"
 #include "image_lock.h"
 #include "plan_options.h"
+#include "rehearse.h"
 
 struct Wish {
     json_t *body;
@@ -291,4 +292,19 @@ Plan *wish_plan(Engine *engine, void *data, GError **error)
     error_set(error, ERR_CONFLICT,
               "the host or what is stored has changed since the plan was made: plan again");
     return NULL;
+}
+
+json_t *wish_shown(Engine *engine, const Wish *wish, const Plan *plan, GError **error)
+{
+    g_autoptr(json_t) shown = plan_shown(plan);
+    json_t *rehearsal;
+
+    /* What is blocked fails before the first step, and the plan says why. */
+    if (!json_is_true(json_object_get(wish->body, "rehearse")) || plan->blocked->len > 0)
+        return g_steal_pointer(&shown);
+    rehearsal = engine_rehearse(engine, plan, error);
+    if (rehearsal == NULL)
+        return NULL;
+    json_object_set_new(shown, "rehearsal", rehearsal);
+    return g_steal_pointer(&shown);
 }

@@ -10,7 +10,8 @@
  *   "undelete"  KEY (EN-31)
  *   "revert"    N: the unconfirmed generation that is taken back (EN-33)
  *
- * and "options" (plan_options.h); with "agreed", a plan_json_digest, only that very plan is made.
+ * and "options" (plan_options.h); with "rehearse": true the plan is rehearsed as well (rehearse.h);
+ * with "agreed", a plan_json_digest, only that very plan is made.
  */
 #pragma once
 
@@ -29,6 +30,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Wish, wish_free)
 
 /* A PlanFunction on a Wish. ERR_CONFLICT when it is another plan than "agreed". */
 Plan *wish_plan(Engine *engine, void *wish, GError **error);
+
+/* The plan as it is shown (plan_shown), with what else was asked for. NULL with an error. */
+json_t *wish_shown(Engine *engine, const Wish *wish, const Plan *plan, GError **error);
 
 /* Objects of an input, to be sent as "objects": [{"kind", "project", "name", "spec", "file",
  * "origins": [[PATH, LINE, COLUMN, FILE?, VIA?]]}], so that messages name the line (EN-03). */

@@ -8,10 +8,12 @@
 
 typedef struct {
     Host host;
-    GMutex mutex;    /* steps run in worker threads */
-    json_t *objects; /* key -> facts */
-    json_t *parked;  /* "TX KEY PATH" -> value */
-    json_t *staged;  /* the same, for stage */
+    GMutex mutex;      /* steps run in worker threads */
+    json_t *objects;   /* key -> facts */
+    json_t *parked;    /* "TX KEY PATH" -> value */
+    json_t *staged;    /* the same, for stage */
+    Host *below;       /* borrowed; see host_fake_over; NULL */
+    GHashTable *known; /* with `below`: keys whose facts are in memory, though there may be none */
 } FakeHost;
 
 static FakeHost *fake_of(Host *host)
@@ -128,6 +130,20 @@ static void set_fact(FakeHost *fake, const char *key, char **parts, const json_t
         json_object_del(fake->objects, key);
 }
 
+/* A rehearsal is for finding what does not fit: a step begins from what it says, or is done
+ * already.
+ */
+static gboolean fits(FakeHost *fake, const Step *step, GError **error)
+{
+    const char *key = step->from_key != NULL ? step->from_key : step->key;
+    const json_t *is = json_at(json_object_get(fake->objects, key), step->path);
+    g_autoptr(json_t) from = step->from != NULL ? strip_arguments(step->from) : NULL;
+    g_autoptr(json_t) to = step->to != NULL ? strip_arguments(step->to) : NULL;
+
+    return is == from || is == to || json_equal(is, from) || json_equal(is, to) ||
+           error_set(error, ERR_FAILED, "%s is not as the step expects it there", step->path);
+}
+
 static gboolean fake_ensure(Host *host, const FactRow *row, const Step *step, GError **error)
 {
     FakeHost *fake = fake_of(host);
@@ -135,6 +151,10 @@ static gboolean fake_ensure(Host *host, const FactRow *row, const Step *step, GE
     g_autofree char *slot = g_strdup_printf("%s %s %s", step->tx, step->key, step->path);
 
     g_mutex_lock(&fake->mutex);
+    if (fake->below != NULL && !fits(fake, step, error)) {
+        g_mutex_unlock(&fake->mutex);
+        return FALSE;
+    }
     if (row->purge != NULL && step->to == NULL && step->from != NULL &&
         json_at(facts_of(fake, step->key), step->path) != NULL)
         json_object_set_new(fake->parked, slot, strip_arguments(step->from));
@@ -198,6 +218,7 @@ static void fake_free(Host *host)
     json_decref(fake->objects);
     json_decref(fake->parked);
     json_decref(fake->staged);
+    g_clear_pointer(&fake->known, g_hash_table_unref);
     g_mutex_clear(&fake->mutex);
     g_free(fake);
 }
@@ -215,16 +236,78 @@ static const HostOps fake_ops = {
     .free = fake_free,
 };
 
-Host *host_fake_new(const char *dir)
+static FakeHost *fake_new(const HostOps *ops, const char *dir)
 {
     FakeHost *fake = g_new0(FakeHost, 1);
 
-    host_init(&fake->host, &fake_ops, dir);
+    host_init(&fake->host, ops, dir);
     g_mutex_init(&fake->mutex);
     fake->objects = json_object();
     fake->parked = json_object();
     fake->staged = json_object();
+    return fake;
+}
+
+Host *host_fake_new(const char *dir)
+{
+    return &fake_new(&fake_ops, dir)->host;
+}
+
+/* ---- a copy of another host ---- */
+
+static json_t *over_facts(Host *host, GError **error)
+{
+    return host_facts(fake_of(host)->below, error);
+}
+
+static gboolean over_resolve(Host *host, const Context *context, const Object *object,
+                             json_t *generated, GError **error)
+{
+    return host_resolve(fake_of(host)->below, context, object, generated, error);
+}
+
+static json_t *over_observe(Host *host, const Context *context, const Object *object,
+                            GError **error)
+{
+    FakeHost *fake = fake_of(host);
+
+    return g_hash_table_contains(fake->known, object->key)
+               ? fake_observe(host, context, object, error)
+               : host_observe(fake->below, context, object, error);
+}
+
+static const HostOps over_ops = {
+    .facts = over_facts,
+    .resolve = over_resolve,
+    .observe = over_observe,
+    .ensure = fake_ensure,
+    .stage = fake_stage,
+    .unstage = fake_unstage,
+    .purge = fake_purge,
+    .boot_id = fake_boot_id,
+    .barrier = fake_barrier,
+    .free = fake_free,
+};
+
+Host *host_fake_over(Host *below)
+{
+    FakeHost *fake = fake_new(&over_ops, below->dir);
+
+    fake->below = below;
+    fake->known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return &fake->host;
+}
+
+void host_fake_put(Host *host, const char *key, const json_t *facts)
+{
+    FakeHost *fake = fake_of(host);
+    json_t *shown = strip_arguments(facts);
+
+    if (json_object_size(shown) > 0)
+        json_object_set_new(fake->objects, key, shown);
+    else
+        json_decref(shown);
+    g_hash_table_add(fake->known, g_strdup(key));
 }
 
 json_t *host_fake_facts(Host *host, const char *key)

@@ -8,6 +8,7 @@
 #include "error.h"
 #include "print.h"
 #include "random_model.h"
+#include "rehearse.h"
 
 typedef struct {
     const char *name;
@@ -15,7 +16,18 @@ typedef struct {
     guint failures;
 } Law;
 
-enum { CONVERGED, TWICE, ALL_OR_NOTHING, CRASH, ROUND_TRIP, SAME_BYTES, DESTROYED, ACCEPTED, LAWS };
+enum {
+    CONVERGED,
+    TWICE,
+    ALL_OR_NOTHING,
+    CRASH,
+    ROUND_TRIP,
+    SAME_BYTES,
+    DESTROYED,
+    REHEARSED,
+    ACCEPTED,
+    LAWS
+};
 
 static Law laws[LAWS] = {
     [CONVERGED] = {"LAW-1 a plan after an apply is empty"},
@@ -25,6 +37,7 @@ static Law laws[LAWS] = {
     [ROUND_TRIP] = {"LAW-5 a plan of the dump is empty"},
     [SAME_BYTES] = {"EN-21 the same input gives the same plan, byte for byte"},
     [DESTROYED] = {"destroy leaves nothing on the host"},
+    [REHEARSED] = {"a rehearsal does every step, converges and touches nothing"},
     [ACCEPTED] = {"random models are valid"},
 };
 
@@ -160,6 +173,27 @@ static void check_crash(World *world, char *text, GRand *rand, guint operations,
     }
 }
 
+static void check_rehearsal(World *world, const char *text)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Plan) plan = world_plan(world, text, NULL, NULL);
+    g_autofree char *before = world_fingerprint(world);
+    g_autofree char *after = NULL;
+    g_autoptr(json_t) rehearsal = NULL;
+
+    if (plan == NULL || plan->blocked->len > 0)
+        return;
+    world_set_fault(world, FAULT_NONE, 0);
+    rehearsal = engine_rehearse(world->engine, plan, &error);
+    after = world_fingerprint(world);
+    if (rehearsal != NULL)
+        rehearsal_check(rehearsal, &error);
+    check(REHEARSED,
+          error == NULL && world_operations(world) == 0 && strcmp(before, after) == 0 &&
+              json_array_size(json_object_get(rehearsal, "steps")) == plan->steps->len,
+          error != NULL ? error->message : "something was touched");
+}
+
 static gboolean run_round(World *world, json_t *model, GRand *rand)
 {
     g_autofree char *text = random_text(model);
@@ -170,6 +204,8 @@ static gboolean run_round(World *world, json_t *model, GRand *rand)
     gboolean applied = FALSE;
 
     check(SAME_BYTES, strcmp(once, again) == 0, once);
+    if (seed % 3 == 0)
+        check_rehearsal(world, text);
     if (operations > 0) {
         check_failure(world, text, rand, operations);
         if (seed % 4 == 0)
