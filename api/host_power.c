@@ -2,10 +2,10 @@
 
 #include <string.h>
 
+#include "activation.h"
 #include "expand.h"
 #include "instance/status.h"
 #include "instance_power.h"
-#include "type.h"
 #include "warning.h"
 
 #define TRIES 3
@@ -50,19 +50,6 @@ static gboolean runs(Daemon *daemon, const Object *object)
     return instance_status(daemon->dir, name) != INSTANCE_STOPPED;
 }
 
-/* OPS-83; a declared state decides before both (EN-07). */
-static gboolean is_to_run(const Object *object, const json_t *config)
-{
-    const char *declared = json_member_string(object->spec, "state");
-    const char *autostart = json_member_string(config, "boot.autostart");
-
-    if (declared != NULL)
-        return strcmp(declared, "running") == 0;
-    if (autostart != NULL)
-        return type_is_true(autostart);
-    return g_strcmp0(object_config(object, "volatile.last_state.power"), "RUNNING") == 0;
-}
-
 /* All instances to start (`up`), or to stop, in order. */
 static GPtrArray *turns_of(Daemon *daemon, gboolean up)
 {
@@ -77,7 +64,7 @@ static GPtrArray *turns_of(Daemon *daemon, gboolean up)
         if (object->id.kind != KIND_INSTANCE || runs(daemon, object) == up)
             continue;
         expand_instance(model, object, &expanded);
-        if (up && !is_to_run(object, expanded.config))
+        if (up && !activation_of_instance(object, expanded.config))
             continue;
         turn = g_new0(Turn, 1);
         turn->key = g_strdup(object->key);

@@ -130,6 +130,7 @@ gboolean command_trust(Cli *cli, GError **error);
 gboolean command_remote(Cli *cli, GError **error);
 gboolean command_wait(Cli *cli, GError **error);
 gboolean command_events(Cli *cli, GError **error);
+gboolean command_activateifneeded(Cli *cli, GError **error);
 gboolean command_waitready(Cli *cli, GError **error);
 gboolean command_shutdown(Cli *cli, GError **error);
 gboolean command_version(Cli *cli, GError **error);

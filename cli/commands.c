@@ -217,6 +217,14 @@ static const Command daemon_commands[] = {
      "table|json|yaml|csv", OPTIONS_TRUST | OPTIONS_FORMAT, 1, 2, FALSE, command_trust},
     {"waitready", "", "Wait until the daemon answers and instances are started",
      "Exit 6 when the time is over.", NULL, OPTIONS_TIME, 0, 0, FALSE, command_waitready},
+    {"activateifneeded", "", "Start the daemon by its socket if anything needs it",
+     "For the service manager at boot. The daemon is needed when it listens on the network, when "
+     "an "
+     "instance is to run or runs, when a source is followed, drift is to be put right, a lease "
+     "ends, "
+     "or an apply waits for its confirmation. Otherwise nothing is started: the first client does "
+     "that.",
+     NULL, OPTIONS_HERE, 0, 0, FALSE, command_activateifneeded},
     {"shutdown", "", "Stop all instances and the daemon, as when the host goes down",
      "Instances come back with the daemon. Exit 6 when the time is over; the daemon goes on with "
      "it.",

@@ -265,9 +265,13 @@ def test_units(berth):
     berth.write("units/berthd.service", text.replace(program, f"ExecStart={os.environ['BERTHD']}"))
     with open(os.environ["BERTH_SOCKET"], encoding="ascii") as file:
         berth.write("units/berthd.socket", file.read())
-    process = subprocess.run(["systemd-analyze", "verify", "--man=no", f"{units}/berthd.service", f"{units}/berthd.socket"], check=False,
-                             text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    ours = [line for line in process.stdout.splitlines() if "berthd" in line]
+    with open(os.environ["BERTH_INSTANCES"], encoding="ascii") as file:
+        text = file.read()
+    begin = next(line for line in text.splitlines() if line.startswith("ExecStart="))
+    berth.write("units/berth-instances.service", text.replace(begin.split()[0], f"ExecStart={berth.program}"))
+    process = subprocess.run(["systemd-analyze", "verify", "--man=no", f"{units}/berthd.service", f"{units}/berthd.socket",
+                              f"{units}/berth-instances.service"], check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    ours = [line for line in process.stdout.splitlines() if "berth" in line]
     tap.equal(ours, [])
 
 
