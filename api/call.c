@@ -7,7 +7,8 @@
 #include "cors.h"
 #include "error.h"
 
-#define BODY_LIMIT (4u << 20) /* JSON bodies; a preseed of a thousand instances is below 1 MiB */
+#define BODY_LIMIT (4u << 20)    /* JSON bodies, held in memory */
+#define LARGE_LIMIT (256u << 20) /* of ROUTE_LARGE, in a file: some hundred thousand objects */
 
 Call *call_copy(const Call *call)
 {
@@ -59,10 +60,11 @@ BodyPolicy call_body_policy(Daemon *daemon, Request *request)
     if (route == NULL)
         return (BodyPolicy){BODY_NONE, 0};
     /* Nobody untrusted fills the disk. */
-    if ((route->flags & ROUTE_FILE) != 0) {
+    if ((route->flags & (ROUTE_FILE | ROUTE_LARGE)) != 0) {
         g_autoptr(Caller) caller = authenticate(daemon, request);
+        guint64 limit = (route->flags & ROUTE_LARGE) != 0 ? LARGE_LIMIT : 0;
 
-        return caller->trusted || route->access == ACCESS_OPEN ? (BodyPolicy){BODY_FILE, 0}
+        return caller->trusted || route->access == ACCESS_OPEN ? (BodyPolicy){BODY_FILE, limit}
                                                                : (BodyPolicy){BODY_NONE, 0};
     }
     return (BodyPolicy){BODY_MEMORY, BODY_LIMIT};
@@ -206,14 +208,30 @@ void call_dispatch(Daemon *daemon, Request *request)
 
 /* ---- for handlers ---- */
 
+/* The body, wherever it is kept. New reference. */
+static GBytes *body_bytes(const Request *request, GError **error)
+{
+    guint64 size;
+    int fd = request_body_fd(request, &size);
+    g_autoptr(GMappedFile) file = NULL;
+
+    if (fd < 0)
+        return g_bytes_ref(request_body(request));
+    file = g_mapped_file_new_from_fd(fd, FALSE, error);
+    return file != NULL ? g_mapped_file_get_bytes(file) : NULL;
+}
+
 json_t *call_body(Call *call, GError **error)
 {
-    GBytes *bytes = request_body(call->request);
-    gsize size;
-    const char *text = g_bytes_get_data(bytes, &size);
+    g_autoptr(GBytes) bytes = body_bytes(call->request, error);
     json_error_t problem;
+    const char *text;
     json_t *body;
+    gsize size;
 
+    if (bytes == NULL)
+        return NULL;
+    text = g_bytes_get_data(bytes, &size);
     if (size == 0) {
         error_set(error, ERR_INVALID, "the request has no body: a JSON object is needed");
         return NULL;

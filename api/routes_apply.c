@@ -170,7 +170,7 @@ static gboolean apply(Call *call, GError **error)
 }
 
 const Route ROUTES_APPLY[] = {
-    {"POST", "plan", ACCESS_ADMIN, 0, plan},
-    {"POST", "apply", ACCESS_ADMIN, 0, apply},
+    {"POST", "plan", ACCESS_ADMIN, ROUTE_LARGE, plan},
+    {"POST", "apply", ACCESS_ADMIN, ROUTE_LARGE, apply},
     {0},
 };

@@ -241,7 +241,7 @@ static gboolean own(Call *call, GError **error)
 
 const Route ROUTES_BERTH[] = {
     {"GET", "model", ACCESS_ADMIN, 0, model},
-    {"POST", "observe", ACCESS_ADMIN, 0, observe},
+    {"POST", "observe", ACCESS_ADMIN, ROUTE_LARGE, observe},
     {"POST", "origin", ACCESS_ADMIN, 0, origin},
     {"GET", "conditions", ACCESS_ADMIN, 0, conditions},
     {"GET", "fingerprint", ACCESS_ADMIN, 0, fingerprint},
@@ -252,6 +252,6 @@ const Route ROUTES_BERTH[] = {
     {"GET", "unconfirmed", ACCESS_ADMIN, 0, unconfirmed},
     {"GET", "parked", ACCESS_ADMIN, 0, parked},
     {"POST", "purge", ACCESS_ADMIN, 0, purge},
-    {"POST", "own", ACCESS_ADMIN, 0, own},
+    {"POST", "own", ACCESS_ADMIN, ROUTE_LARGE, own},
     {0},
 };

@@ -8,6 +8,7 @@ import pty
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -411,6 +412,35 @@ def test_leaks(berth):
         daemon.ask("POST", "/1.0/profiles", {"name": "left"}).expect(201)
         tap.contains(berth.run("env", "leaks", "lab:", "--baseline", file, env=env).expect(2).out, "left")
         tap.contains(by_user(berth, "env", "leaks", "--baseline", file, groups=[group]).expect(2).out, "left")
+
+
+def test_large(berth):
+    """a preseed of 10,000 objects goes through the daemon as in-process; what is too long for it is refused, from strangers too"""
+    text = "profiles:\n" + "".join(f"- name: p{n}\n  description: number {n}\n  config:\n    user.note: {'x' * 200}\n    limits.memory: 64MiB\n"
+                                   for n in range(10000))
+
+    def run():
+        tap.contains(berth.run("init", "--preseed", stdin=text, timeout=300).expect(0).out, "10000")
+        return berth.run("get", "profile", "--format", "csv", timeout=300).expect(0).out
+
+    alone = run()
+    shutil.rmtree(berth.state)
+    with Daemon(berth) as daemon:
+        tap.equal(run() == alone, True, "the same objects")
+        daemon.ask("PATCH", "/1.0", {"config": {"core.https_address": "127.0.0.1:18446"}}).expect(200)
+        # Only the length is sent: a refused body is not waited for.
+        for path, length, status in (("/1.0/apply", (256 << 20) + 1, 413), ("/1.0/profiles", (4 << 20) + 1, 413)):
+            tap.equal(status_of(daemon, path, length), status, f"{path} {length}")
+        process = subprocess.run(["curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", "-H", "Expect:", "--data-binary", "@-",
+                                  "https://127.0.0.1:18446/1.0/apply"], input=b"x" * (3 << 20), capture_output=True, check=False)
+        tap.equal(process.stdout, b"413", "a stranger's")
+
+
+def status_of(daemon, path, length):
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(daemon.socket)
+        client.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode())
+        return int(client.makefile("rb").readline().split()[1])
 
 
 def test_latency(berth):
