@@ -1,15 +1,15 @@
 #include "notifier.h"
 
-#include <curl/curl.h>
 #include <string.h>
 
+#include "image/fetch.h"
 #include "type.h"
 
 #define WAITING_MOST 1000u /* newer ones than these are dropped, and that is logged */
 #define FIRST_WAIT 1
 #define MOST_WAIT 60
 #define TRY_SECONDS 600
-#define TIMEOUT_SECONDS 10L
+#define TIMEOUT_SECONDS 10
 
 struct Notifier {
     Daemon *daemon;
@@ -29,48 +29,20 @@ static const char *config_of(const Snapshot *model, const char *key)
 
 /* ---- one request ---- */
 
-static size_t drop_answer(char *data, size_t size, size_t count, void *unused)
+/* FALSE when the other side has not taken it. */
+static gboolean post(const char *url, const char *secret, const char *body, GError **error)
 {
-    return size * count;
-}
+    const char *headers[] = {"Content-Type: application/json", NULL, NULL};
+    g_autofree char *signature = NULL;
 
-static struct curl_slist *headers_of(const char *body, const char *secret)
-{
-    struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
-    g_autofree char *digest = NULL;
-    g_autofree char *line = NULL;
+    if (secret != NULL) {
+        g_autofree char *digest = g_compute_hmac_for_string(
+            G_CHECKSUM_SHA256, (const guchar *)secret, strlen(secret), body, -1);
 
-    if (secret == NULL)
-        return headers;
-    digest = g_compute_hmac_for_string(G_CHECKSUM_SHA256, (const guchar *)secret, strlen(secret),
-                                       body, -1);
-    line = g_strdup_printf("X-Berth-Signature: sha256=%s", digest);
-    return curl_slist_append(headers, line);
-}
-
-/* TRUE when the other side has taken it; else `ret_problem` says why not. */
-static gboolean post(const char *url, const char *secret, const char *body, char **ret_problem)
-{
-    CURL *curl = curl_easy_init();
-    struct curl_slist *headers = headers_of(body, secret);
-    CURLcode code;
-    long status = 0;
-
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, TIMEOUT_SECONDS);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, drop_answer);
-    curl_easy_setopt(curl, CURLOPT_USERAGENT, "berth/" BERTH_VERSION);
-    code = curl_easy_perform(curl);
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-    *ret_problem = code != CURLE_OK ? g_strdup(curl_easy_strerror(code))
-                                    : g_strdup_printf("it answers %ld", status);
-    curl_slist_free_all(headers);
-    curl_easy_cleanup(curl);
-    return code == CURLE_OK && status >= 200 && status < 300;
+        signature = g_strdup_printf("X-Berth-Signature: sha256=%s", digest);
+        headers[1] = signature;
+    }
+    return fetch_post(url, headers, body, TIMEOUT_SECONDS, error);
 }
 
 /* ---- the thread ---- */
@@ -95,15 +67,15 @@ static void deliver(Notifier *notifier, const char *body)
     for (;;) {
         g_autoptr(Snapshot) model = engine_ref_stored(notifier->daemon->engine);
         const char *url = config_of(model, "berth.notify.url");
-        g_autofree char *problem = NULL;
+        g_autoptr(GError) error = NULL;
 
-        if (url == NULL || post(url, config_of(model, "berth.notify.secret"), body, &problem))
+        if (url == NULL || post(url, config_of(model, "berth.notify.secret"), body, &error))
             return;
         if (g_get_monotonic_time() - begun > TRY_SECONDS * (gint64)G_USEC_PER_SEC) {
-            g_warning("berth.notify.url: %s cannot be told, given up: %s", url, problem);
+            g_warning("berth.notify.url cannot be told, given up: %s", error->message);
             return;
         }
-        g_info("berth.notify.url: %s cannot be told, again in %d s: %s", url, (int)wait, problem);
+        g_info("berth.notify.url cannot be told, again in %d s: %s", (int)wait, error->message);
         if (!pause_for(notifier, wait))
             return;
         wait = MIN(wait * 2, MOST_WAIT);

@@ -1,4 +1,5 @@
-/* Asks other servers by HTTP: JSON, and files of any size. Blocking; any thread. */
+/* Asks other servers by HTTP: JSON, and files of any size. Each request is one of the helper
+ * berth-fetch. Blocking; any thread. */
 #pragma once
 
 #include "json.h"
@@ -36,6 +37,11 @@ gboolean fetch_file(const FetchServer *server, const char *path, int fd,
                     const FetchProgress *progress, char **ret_type, GError **error);
 
 /* Header fields of a HEAD request with own `headers` ("Name: value", NULL-terminated): lower-case
- * name -> value. NULL with an error. */
-GHashTable *fetch_head(const FetchServer *server, const char *path, const char *const *headers,
-                       GError **error);
+ * name -> value. NULL with an error. New reference. */
+json_t *fetch_head(const FetchServer *server, const char *path, const char *const *headers,
+                   GError **error);
+
+/* Posts `body` to an address of http or https, with own `headers`; what comes back is not looked
+ * at. FALSE when that takes longer than `seconds`, or the answer is none of success. */
+gboolean fetch_post(const char *url, const char *const *headers, const char *body, guint seconds,
+                    GError **error);

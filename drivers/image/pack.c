@@ -1,7 +1,5 @@
 #include "image/pack.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -21,34 +19,31 @@ static int nameless(const char *dir, GError **error)
     return fd;
 }
 
-/* The archive's first member; JSON is YAML. */
+/* The archive's first member; JSON is YAML. tar reads it through its standard input's name. */
 static gboolean write_metadata(int fd, const json_t *metadata, GError **error)
 {
     g_autofree char *text = json_text(metadata);
-    struct archive *archive = archive_write_new();
-    struct archive_entry *entry = archive_entry_new();
-    gsize length = strlen(text);
-    gboolean done;
+    const char *argv[] = {"tar",
+                          "--create",
+                          "--file=" OPEN_FILE,
+                          "--format=ustar",
+                          "--dereference",
+                          "--absolute-names",
+                          "--transform=s|.*|metadata.yaml|",
+                          "--mode=0644",
+                          "--owner=0",
+                          "--group=0",
+                          "--numeric-owner",
+                          "--mtime=@0",
+                          "/proc/self/fd/0",
+                          NULL};
+    SpawnOptions options = {.input = text, .keep_fd = fd};
 
-    archive_write_set_format_pax_restricted(archive);
-    archive_write_set_bytes_in_last_block(archive, 1);
-    archive_entry_set_pathname(entry, "metadata.yaml");
-    archive_entry_set_filetype(entry, AE_IFREG);
-    archive_entry_set_perm(entry, 0644);
-    archive_entry_set_size(entry, (la_int64_t)length);
-    done = archive_write_open_fd(archive, fd) == ARCHIVE_OK &&
-           archive_write_header(archive, entry) == ARCHIVE_OK &&
-           archive_write_data(archive, text, length) == (la_ssize_t)length &&
-           archive_write_close(archive) == ARCHIVE_OK;
-    if (!done)
-        error_set(error, ERR_FAILED, "pack metadata.yaml: %s", archive_error_string(archive));
-    archive_entry_free(entry);
-    archive_write_free(archive);
-    return done;
+    return spawn_run(argv, &options, NULL, error);
 }
 
-/* tar keeps what libarchive's reader of disks would have to be told of one by one: extended
- * attributes, hard links, devices, holes. */
+/* tar keeps what a library would have to be told of one by one: extended attributes, hard links,
+ * devices, holes. */
 static gboolean add_volume(int fd, const char *volume, GError **error)
 {
     g_autofree char *templates = g_build_filename(volume, "templates", NULL);

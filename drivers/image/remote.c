@@ -112,7 +112,7 @@ static gboolean find_url(const FetchServer *asked, const json_t *architectures, 
                          GError **error)
 {
     g_autoptr(GString) list = g_string_new("LXD-Server-Architectures: ");
-    g_autoptr(GHashTable) fields = NULL;
+    g_autoptr(json_t) fields = NULL;
     const char *headers[] = {NULL, "LXD-Server-Version: " BERTH_VERSION, NULL};
     const char *hash, *url;
     json_t *architecture;
@@ -124,8 +124,8 @@ static gboolean find_url(const FetchServer *asked, const json_t *architectures, 
     fields = fetch_head(asked, "", headers, error);
     if (fields == NULL)
         return FALSE;
-    hash = g_hash_table_lookup(fields, "lxd-image-hash");
-    url = g_hash_table_lookup(fields, "lxd-image-url");
+    hash = json_member_string(fields, "lxd-image-hash");
+    url = json_member_string(fields, "lxd-image-url");
     if (hash == NULL || url == NULL)
         return error_set(error, ERR_INVALID, "Missing LXD-Image-%s header",
                          hash == NULL ? "Hash" : "URL");
