@@ -22,11 +22,6 @@ static gint64 now_seconds(void)
 
 /* ---- in a thread ---- */
 
-static Plan *plan_revert(Engine *engine, void *data, GError **error)
-{
-    return engine_plan_revert(engine, *(const gint64 *)data, error);
-}
-
 static Plan *plan_down(Engine *engine, void *data, GError **error)
 {
     g_autoptr(GPtrArray) keys = env_keys(engine_stored(engine), data);
@@ -47,20 +42,26 @@ static void carry_out(Look *look, const char *cause, PlanFunction make, void *da
     g_warning("%s: %s; it is tried again in %d s", cause, error->message, AGAIN);
 }
 
-static void revert_due(Look *look)
+static void revert(void *data, gint64 number, const char *cause)
 {
-    g_autoptr(json_t) waiting = engine_unconfirmed(look->daemon->engine, NULL);
-    size_t i;
-    json_t *item;
+    carry_out(data, cause, engine_make_revert, &number);
+}
 
-    json_array_foreach (waiting, i, item) {
-        gint64 number = json_integer_value(json_object_get(item, "generation"));
-        g_autofree char *cause =
-            g_strdup_printf("revert %" G_GINT64_FORMAT ": not confirmed in time", number);
+static void purge_due(Look *look)
+{
+    g_autoptr(GError) error = NULL;
+    gint64 next = engine_next_purge(look->daemon->engine);
+    guint count = 0;
 
-        if (json_integer_value(json_object_get(item, "revert_at")) <= now_seconds())
-            carry_out(look, cause, plan_revert, &number);
+    if (next == 0 || next > now_seconds())
+        return;
+    if (!engine_purge_due(look->daemon->engine, &count, &error)) {
+        look->failed = TRUE;
+        g_warning("parked data cannot be deleted: %s; it is tried again in %d s", error->message,
+                  AGAIN);
     }
+    if (count > 0)
+        g_message("parked data of which the time is over is deleted: %u", count);
 }
 
 static void end_leases(Look *look)
@@ -76,23 +77,29 @@ static void end_leases(Look *look)
     }
 }
 
+/* The earlier of two moments; 0 is none. */
+static gint64 sooner(gint64 a, gint64 b)
+{
+    return a == 0 || b == 0 ? MAX(a, b) : MIN(a, b);
+}
+
 static void work(void *data)
 {
     Look *look = data;
+    Engine *engine = look->daemon->engine;
     g_autoptr(Snapshot) model = NULL;
     g_autoptr(GPtrArray) expired = NULL;
-    gint64 revert, lease;
+    gint64 lease;
 
     if (look->carry_out) {
-        revert_due(look);
+        engine_each_due(engine, revert, look, NULL);
         end_leases(look);
+        purge_due(look);
     }
-    model = engine_ref_stored(look->daemon->engine);
+    model = engine_ref_stored(engine);
     expired = env_expired(model, now_seconds(), &lease);
-    revert = engine_next_revert(look->daemon->engine);
-    look->next = expired->len > 0            ? now_seconds()
-                 : revert == 0 || lease == 0 ? MAX(revert, lease)
-                                             : MIN(revert, lease);
+    look->next = expired->len > 0 ? now_seconds() : sooner(lease, engine_next_revert(engine));
+    look->next = sooner(look->next, engine_next_purge(engine));
 }
 
 /* ---- in the context ---- */

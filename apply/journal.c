@@ -4,6 +4,7 @@
 
 #include "error.h"
 #include "host.h"
+#include "pending.h"
 
 static const char *const STATE_NAMES[] = {"waiting", "running", "done",
                                           "failed",  "undone",  "undo-failed"};
@@ -98,6 +99,20 @@ gboolean journal_close(Store *store, const char *tx, GError **error)
            sql_run(db, error, "DELETE FROM transactions WHERE tx = ?1", "s", tx);
 }
 
+static json_t *work_row(SqlStatement *statement)
+{
+    return json_pack("{s:s, s:s, s:I}", "object", sql_text(statement, 0), "cause",
+                     sql_text(statement, 1), "since", (json_int_t)sql_int(statement, 2));
+}
+
+json_t *journal_work(Store *store, GError **error)
+{
+    return store_rows(store, work_row, error,
+                      "SELECT DISTINCT s.step ->> '$.object', t.cause, t.time FROM steps s "
+                      "JOIN transactions t ON t.tx = s.tx ORDER BY 1",
+                      NULL);
+}
+
 static gboolean read_steps(Store *store, OpenTransaction *open, GError **error)
 {
     g_autoptr(SqlStatement) statement =
@@ -175,36 +190,50 @@ gboolean parked_forget(Store *store, const char *tx, const char *key, GError **e
                    "ss", tx, key);
 }
 
+#define PARKED_COLUMNS "SELECT id, tx, key, step, object, since, until FROM parked p "
+
+static json_t *parked_row(SqlStatement *statement)
+{
+    json_t *step = json_loads(sql_text(statement, 3), 0, NULL);
+
+    return json_pack("{s:I, s:s, s:s, s:O?, s:o?, s:o?, s:I, s:I}", "id",
+                     (json_int_t)sql_int(statement, 0), "tx", sql_text(statement, 1), "key",
+                     sql_text(statement, 2), "path", json_object_get(step, "path"), "step", step,
+                     "object", json_loads(sql_text(statement, 4), 0, NULL), "since",
+                     (json_int_t)sql_int(statement, 5), "until", (json_int_t)sql_int(statement, 6));
+}
+
 json_t *parked_list(Store *store, GError **error)
 {
-    g_autoptr(GRecMutexLocker) held = store_hold(store);
-    g_autoptr(json_t) list = json_array();
-    g_autoptr(SqlStatement) statement = NULL;
-    gboolean row;
+    return store_rows(store, parked_row, error, PARKED_COLUMNS "ORDER BY id", NULL);
+}
 
-    if (store_database(store) == NULL)
-        return g_steal_pointer(&list);
-    statement =
-        sql_prepare(store_database(store), error,
-                    "SELECT id, tx, key, step, object, since, until FROM parked ORDER BY id", NULL);
-    if (statement == NULL)
-        return NULL;
-    for (;;) {
-        json_t *step;
+static json_t *until_row(SqlStatement *statement)
+{
+    return json_integer(sql_int(statement, 0));
+}
 
-        if (!sql_next(statement, &row, error))
-            return NULL;
-        if (!row)
-            return g_steal_pointer(&list);
-        step = json_loads(sql_text(statement, 3), 0, NULL);
-        json_array_append_new(list, json_pack("{s:I, s:s, s:s, s:O?, s:o?, s:o?, s:I, s:I}", "id",
-                                              (json_int_t)sql_int(statement, 0), "tx",
-                                              sql_text(statement, 1), "key", sql_text(statement, 2),
-                                              "path", json_object_get(step, "path"), "step", step,
-                                              "object", json_loads(sql_text(statement, 4), 0, NULL),
-                                              "since", (json_int_t)sql_int(statement, 5), "until",
-                                              (json_int_t)sql_int(statement, 6)));
-    }
+gint64 parked_next(Store *store)
+{
+    g_autoptr(json_t) first = store_rows(
+        store, until_row, NULL, "SELECT until FROM parked WHERE until < ?1 ORDER BY until LIMIT 1",
+        "i", PARKED_FOR_EVER);
+
+    return json_integer_value(json_array_get(first, 0));
+}
+
+/* What is due; all of one object; or everything. But what a transaction under way may bring back.
+ */
+static json_t *parked_for_purge(Store *store, const char *key, gboolean all, GError **error)
+{
+    gint64 until = all ? G_MAXINT64 : g_get_real_time() / G_USEC_PER_SEC;
+
+    return store_rows(store, parked_row, error,
+                      PARKED_COLUMNS
+                      "WHERE CASE WHEN ?1 IS NULL THEN until <= ?2 ELSE key = ?1 END "
+                      "AND NOT EXISTS (SELECT 1 FROM steps s WHERE "
+                      "s.step ->> '$.object' = p.key) ORDER BY id",
+                      "si", key, until);
 }
 
 static gboolean forget_parked(Store *store, gint64 id, GError **error)
@@ -220,8 +249,7 @@ gboolean parked_purge(Store *store, Host *host, const char *key, gboolean all, g
     /* Deleting takes long, so the store is not held meanwhile; one thread at a time deletes. */
     static GMutex purging;
     g_autoptr(GMutexLocker) alone = g_mutex_locker_new(&purging);
-    g_autoptr(json_t) list = parked_list(store, error);
-    gint64 now = g_get_real_time() / G_USEC_PER_SEC;
+    g_autoptr(json_t) list = parked_for_purge(store, key, all, error);
     g_autoptr(GError) first = NULL;
     json_t *item;
     size_t i;
@@ -231,13 +259,8 @@ gboolean parked_purge(Store *store, Host *host, const char *key, gboolean all, g
     *ret_count = 0;
     json_array_foreach (list, i, item) {
         g_autoptr(GError) failure = NULL;
-        PlanStep *step;
+        PlanStep *step = plan_step_from_json(json_object_get(item, "step"));
 
-        if (key != NULL && g_strcmp0(key, json_member_string(item, "key")) != 0)
-            continue;
-        if (!all && key == NULL && json_integer_value(json_object_get(item, "until")) > now)
-            continue;
-        step = plan_step_from_json(json_object_get(item, "step"));
         if (step == NULL)
             continue; /* of a driver that this build does not have: kept for the build that does */
         if (host_purge(host, &step->step, &failure) &&

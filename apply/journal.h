@@ -28,6 +28,9 @@ typedef struct {
 /* Open transactions, oldest first; new array. */
 GPtrArray *journal_unfinished(Store *store, GError **error);
 
+/* The objects that open transactions work on: [{object, cause, since}]. New reference. */
+json_t *journal_work(Store *store, GError **error);
+
 /* Queues what a step parked for purging at `until` (seconds since the epoch), within store_begin.
  * `object` is what it was a part of. */
 gboolean parked_add(Store *store, const Step *step, const Object *object, gint64 until,
@@ -38,5 +41,7 @@ gboolean parked_forget(Store *store, const char *tx, const char *key, GError **e
  * deleted stays queued; the first such failure is the error. */
 gboolean parked_purge(Store *store, Host *host, const char *key, gboolean all, guint *ret_count,
                       GError **error);
+/* When something of the queue is due next (seconds since the epoch); 0: nothing ever. */
+gint64 parked_next(Store *store);
 /* The queue: [{key, path, tx, since, until, step, object}]. */
 json_t *parked_list(Store *store, GError **error);

@@ -14,6 +14,7 @@
 #define LOOK_SECONDS 2 /* a look without any event: the host changes without one, too */
 #define READY_MS 250   /* between two tries whether the daemon is there */
 #define NO_END G_MAXINT64
+#define CONDITION "condition="
 
 /* When --timeout is over, in microseconds of the monotonic clock. */
 static gboolean read_deadline(const Cli *cli, gint64 *ret, GError **error)
@@ -87,13 +88,14 @@ static gboolean is_so(Cli *cli, const char *what, gboolean *ret, GError **error)
         *ret = object == NULL;
         return TRUE;
     }
+    /* One that is being made is not stored yet, and has conditions already. */
+    if (g_str_has_prefix(what, CONDITION))
+        return has_condition(cli, key, what + strlen(CONDITION), ret, error);
     if (object == NULL)
         return TRUE;
     if (strcmp(what, "ready") == 0)
         return ready(cli, key, ret, error);
-    if (strcmp(what, "converged") == 0)
-        return converged(cli, key, ret, error);
-    return has_condition(cli, key, what + strlen("condition="), ret, error);
+    return converged(cli, key, ret, error);
 }
 
 gboolean command_wait(Cli *cli, GError **error)
@@ -104,7 +106,7 @@ gboolean command_wait(Cli *cli, GError **error)
 
     if (strcmp(what, "ready") != 0 && strcmp(what, "converged") != 0 &&
         strcmp(what, "absent") != 0 &&
-        !(g_str_has_prefix(what, "condition=") && what[strlen("condition=")] != '\0'))
+        !(g_str_has_prefix(what, CONDITION) && what[strlen(CONDITION)] != '\0'))
         return error_set(error, ERR_USAGE,
                          "--for %s: write ready, converged, absent or condition=NAME", what);
     if (!read_deadline(cli, &deadline, error) || !cli_open(cli, 0, error) ||

@@ -1,7 +1,5 @@
 #include "sql.h"
 
-#include <stdarg.h>
-
 #include "error.h"
 
 static gboolean sql_failed(sqlite3 *db, GError **error)
@@ -9,8 +7,8 @@ static gboolean sql_failed(sqlite3 *db, GError **error)
     return error_set(error, ERR_FAILED, "state database: %s", sqlite3_errmsg(db));
 }
 
-static SqlStatement *prepare_valist(sqlite3 *db, GError **error, const char *sql, const char *types,
-                                    va_list args)
+SqlStatement *sql_prepare_valist(sqlite3 *db, GError **error, const char *sql, const char *types,
+                                 va_list args)
 {
     SqlStatement *statement = NULL;
 
@@ -33,7 +31,7 @@ SqlStatement *sql_prepare(sqlite3 *db, GError **error, const char *sql, const ch
     va_list args;
 
     va_start(args, types);
-    statement = prepare_valist(db, error, sql, types, args);
+    statement = sql_prepare_valist(db, error, sql, types, args);
     va_end(args);
     return statement;
 }
@@ -55,7 +53,7 @@ gboolean sql_run(sqlite3 *db, GError **error, const char *sql, const char *types
     va_list args;
 
     va_start(args, types);
-    statement = prepare_valist(db, error, sql, types, args);
+    statement = sql_prepare_valist(db, error, sql, types, args);
     va_end(args);
     return statement != NULL && sql_next(statement, &row, error);
 }

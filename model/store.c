@@ -22,6 +22,7 @@ struct Store {
     gint64 data_version; /* SQLite's: rises when another connection writes */
     Snapshot *snapshot;
     gint64 revision;
+    gboolean may_wait; /* see store_may_wait */
 };
 
 static const char SCHEMA[] =
@@ -132,6 +133,45 @@ static gboolean read_data_version(Store *store, gint64 *ret_version, GError **er
     return TRUE;
 }
 
+json_t *store_rows(Store *store, RowFunction row, GError **error, const char *sql,
+                   const char *types, ...)
+{
+    g_autoptr(GRecMutexLocker) held = store_hold(store);
+    g_autoptr(json_t) list = json_array();
+    g_autoptr(SqlStatement) statement = NULL;
+    gboolean more;
+    va_list args;
+
+    if (store->db == NULL)
+        return g_steal_pointer(&list);
+    va_start(args, types);
+    statement = sql_prepare_valist(store->db, error, sql, types, args);
+    va_end(args);
+    if (statement == NULL)
+        return NULL;
+    for (;;) {
+        if (!sql_next(statement, &more, error))
+            return NULL;
+        if (!more)
+            return g_steal_pointer(&list);
+        json_array_append_new(list, row(statement));
+    }
+}
+
+gboolean store_may_wait(Store *store)
+{
+    g_autoptr(GRecMutexLocker) held = store_hold(store);
+
+    return store->may_wait;
+}
+
+void store_set_may_wait(Store *store, gboolean may)
+{
+    g_autoptr(GRecMutexLocker) held = store_hold(store);
+
+    store->may_wait = may;
+}
+
 static gboolean load(Store *store, GError **error)
 {
     g_autoptr(GPtrArray) objects = g_ptr_array_new_with_free_func((GDestroyNotify)object_unref);
@@ -144,6 +184,7 @@ static gboolean load(Store *store, GError **error)
     if (revision == NULL || !sql_next(revision, &row, error))
         return FALSE;
     store->revision = row ? sql_int(revision, 0) : 0;
+    store->may_wait = TRUE; /* another program may have made one wait */
 
     statement =
         sql_prepare(store->db, error,
@@ -565,19 +606,4 @@ void store_publish(Store *store, const Commit *commit)
     snapshot_unref(store->snapshot);
     store->snapshot = next;
     store->revision++;
-}
-
-gboolean store_set_condition(Store *store, const char *key, const char *type, gboolean status,
-                             const char *reason, GError **error)
-{
-    if (!status && strcmp(type, "Ready") != 0)
-        return sql_run(store->db, error, "DELETE FROM conditions WHERE key = ?1 AND type = ?2",
-                       "ss", key, type);
-    return sql_run(store->db, error,
-                   "INSERT INTO conditions VALUES (?1, ?2, ?3, ?4, (SELECT coalesce(max(id), 0) "
-                   "FROM generations), ?5) "
-                   "ON CONFLICT (key, type) DO UPDATE SET since = CASE WHEN status = ?3 THEN since "
-                   "ELSE ?5 END, "
-                   "status = ?3, reason = ?4, generation = excluded.generation",
-                   "ssisi", key, type, (gint64)status, reason, g_get_real_time() / G_USEC_PER_SEC);
 }

@@ -28,6 +28,16 @@ gboolean store_take(Store *store, gboolean wait, gboolean *ret_changed, GError *
 /* Reads what others committed, without the state lock. */
 gboolean store_refresh(Store *store, gboolean *ret_changed, GError **error);
 
+/* Runs a query and makes one JSON value of each row; [] for an empty read-only store. Parameters as
+ * of sql_prepare. New reference. */
+typedef json_t *(*RowFunction)(SqlStatement *statement);
+json_t *store_rows(Store *store, RowFunction row, GError **error, const char *sql,
+                   const char *types, ...);
+
+/* FALSE: no generation waits for a confirmation. TRUE until somebody looked: pending.h. */
+gboolean store_may_wait(Store *store);
+void store_set_may_wait(Store *store, gboolean may);
+
 /* Threads of one program share a store: whoever works with the database or with what is borrowed
  * holds it. Recursive. */
 GRecMutexLocker *store_hold(Store *store);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "engine_private.h"
+#include "journal.h"
 #include "sql.h"
 
 /* What is stored of one; NULL when it does not hold. New reference. */
@@ -59,4 +60,74 @@ gboolean engine_set_condition(Engine *engine, const char *key, const char *type,
         return FALSE;
     *ret_changed = stored_condition(engine, key, type, error);
     return *ret_changed != NULL;
+}
+
+/* ---- all of them ---- */
+
+static json_t *condition_row(SqlStatement *statement)
+{
+    return json_pack("{s:s, s:s, s:b, s:s, s:I, s:I}", "object", sql_text(statement, 0), "type",
+                     sql_text(statement, 1), "status", (int)sql_int(statement, 2), "reason",
+                     sql_text(statement, 3), "generation", (json_int_t)sql_int(statement, 4),
+                     "since", (json_int_t)sql_int(statement, 5));
+}
+
+/* A hold ends by itself, so that its condition is never stored. */
+static gboolean add_held(Engine *engine, json_t *conditions, GError **error)
+{
+    g_autoptr(json_t) holds = engine_holds(engine, error);
+    json_t *hold;
+    size_t i;
+
+    json_array_foreach (holds, i, hold) {
+        const char *path = json_member_string(hold, "path");
+        g_autofree char *reason = g_strdup_printf("%s%s%s", path, *path != '\0' ? ": " : "",
+                                                  json_member_string(hold, "reason"));
+
+        json_array_append_new(conditions,
+                              json_pack("{s:s, s:s, s:b, s:s, s:i, s:O}", "object",
+                                        json_member_string(hold, "object"), "type", "Held",
+                                        "status", 1, "reason", reason, "generation", 0, "since",
+                                        json_object_get(hold, "since")));
+    }
+    return holds != NULL;
+}
+
+/* What a transaction works on, a retry as well as a first try: read of the journal, so that every
+ * program sees it, and nothing has to be written. */
+static gboolean add_reconciling(Engine *engine, json_t *conditions, GError **error)
+{
+    g_autoptr(json_t) work = journal_work(engine->store, error);
+    size_t i;
+    json_t *item;
+
+    json_array_foreach (work, i, item)
+        json_array_append_new(conditions,
+                              json_pack("{s:O, s:s, s:b, s:O, s:i, s:O}", "object",
+                                        json_object_get(item, "object"), "type", "Reconciling",
+                                        "status", 1, "reason", json_object_get(item, "cause"),
+                                        "generation", 0, "since", json_object_get(item, "since")));
+    return work != NULL;
+}
+
+json_t *engine_conditions(Engine *engine, const char *key, GError **error)
+{
+    g_autoptr(json_t) all = store_rows(engine->store, condition_row, error,
+                                       "SELECT key, type, status, reason, generation, since FROM "
+                                       "conditions ORDER BY key, type",
+                                       NULL);
+    json_t *chosen;
+    json_t *item;
+    size_t i;
+
+    if (all == NULL || !add_held(engine, all, error) || !add_reconciling(engine, all, error))
+        return NULL;
+    if (key == NULL)
+        return g_steal_pointer(&all);
+    chosen = json_array();
+    json_array_foreach (all, i, item) {
+        if (strcmp(json_member_string(item, "object"), key) == 0)
+            json_array_append(chosen, item);
+    }
+    return chosen;
 }

@@ -106,7 +106,7 @@ Plan *engine_plan_revert(Engine *engine, gint64 number, GError **error)
     return plan;
 }
 
-static Plan *plan_revert(Engine *engine, void *data, GError **error)
+Plan *engine_make_revert(Engine *engine, void *data, GError **error)
 {
     return engine_plan_revert(engine, *(const gint64 *)data, error);
 }
@@ -118,10 +118,9 @@ gint64 engine_next_revert(Engine *engine)
     return json_integer_value(json_object_get(json_array_get(list, 0), "revert_at"));
 }
 
-char *engine_revert_due(Engine *engine, GError **error)
+gboolean engine_each_due(Engine *engine, DueFunction each, void *data, GError **error)
 {
     g_autoptr(json_t) list = pending_list(engine->store, error);
-    GString *told = g_string_new(NULL);
     size_t i;
     json_t *item;
 
@@ -129,24 +128,48 @@ char *engine_revert_due(Engine *engine, GError **error)
         gint64 number = json_integer_value(json_object_get(item, "generation"));
         g_autofree char *cause =
             g_strdup_printf("revert %" G_GINT64_FORMAT ": not confirmed in time", number);
-        ApplyOptions options = {.cause = cause};
-        g_auto(ApplyResult) result = {0};
-        g_autoptr(GError) failure = NULL;
 
         if (json_integer_value(json_object_get(item, "revert_at")) > now_seconds())
             break; /* the list is in their order */
-        if (engine_transact(engine, plan_revert, &number, &options, NULL, &result, &failure)) {
-            g_string_append_printf(told,
-                                   "%sgeneration %" G_GINT64_FORMAT
-                                   " was not confirmed in time and has been reverted",
-                                   told->len > 0 ? "\n" : "", number);
-        } else if (error != NULL && *error == NULL) {
-            g_prefix_error(&failure,
-                           "generation %" G_GINT64_FORMAT
-                           " was not confirmed in time, and cannot be reverted: ",
-                           number);
-            g_propagate_error(error, g_steal_pointer(&failure));
-        }
+        each(data, number, cause);
     }
-    return g_string_free(told, told->len == 0);
+    return list != NULL;
+}
+
+typedef struct {
+    Engine *engine;
+    GString *told;
+    GError *failure; /* the first */
+} Revert;
+
+static void revert_one(void *data, gint64 number, const char *cause)
+{
+    Revert *revert = data;
+    ApplyOptions options = {.cause = cause};
+    g_auto(ApplyResult) result = {0};
+    g_autoptr(GError) failure = NULL;
+
+    if (engine_transact(revert->engine, engine_make_revert, &number, &options, NULL, &result,
+                        &failure)) {
+        g_string_append_printf(revert->told,
+                               "%sgeneration %" G_GINT64_FORMAT
+                               " was not confirmed in time and has been reverted",
+                               revert->told->len > 0 ? "\n" : "", number);
+    } else if (revert->failure == NULL) {
+        g_prefix_error(&failure,
+                       "generation %" G_GINT64_FORMAT
+                       " was not confirmed in time, and cannot be reverted: ",
+                       number);
+        revert->failure = g_steal_pointer(&failure);
+    }
+}
+
+char *engine_revert_due(Engine *engine, GError **error)
+{
+    Revert revert = {engine, g_string_new(NULL), NULL};
+
+    /* What cannot be listed is not tried: one failure at most. */
+    if (engine_each_due(engine, revert_one, &revert, error) && revert.failure != NULL)
+        g_propagate_error(error, revert.failure);
+    return g_string_free(revert.told, revert.told->len == 0);
 }

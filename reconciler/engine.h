@@ -156,6 +156,12 @@ json_t *engine_unconfirmed(Engine *engine, GError **error);
 gboolean engine_confirm(Engine *engine, gint64 number, GError **error);
 /* Plan that takes a waiting generation back; policies do not hold it up. */
 Plan *engine_plan_revert(Engine *engine, gint64 number, GError **error);
+/* The same as a PlanFunction on the number, a gint64. */
+Plan *engine_make_revert(Engine *engine, void *number, GError **error);
+/* Calls for each generation that was not confirmed in time, in their order, with what histories are
+ * to say of its revert. */
+typedef void (*DueFunction)(void *data, gint64 number, const char *cause);
+gboolean engine_each_due(Engine *engine, DueFunction each, void *data, GError **error);
 /* Takes back what was not confirmed in time; the daemon does it by its timer, every program that
  * writes when it opens the state directory. One line each for people, or NULL. The first failure is
  * the error; what failed waits on and is tried again. Any thread. */
@@ -229,6 +235,11 @@ json_t *engine_conditions(Engine *engine, const char *key, GError **error);
 json_t *engine_parked(Engine *engine, GError **error);
 gboolean engine_purge(Engine *engine, const char *key, gboolean all, guint *ret_count,
                       GError **error);
+
+/* Deletes what is due, from any thread, while no other program writes. */
+gboolean engine_purge_due(Engine *engine, guint *ret_count, GError **error);
+/* When something parked is due next (seconds since the epoch); 0: nothing ever. */
+gint64 engine_next_purge(Engine *engine);
 
 /* Facts of one object as the host shows them now, and as they should be (for status and explain).
  */

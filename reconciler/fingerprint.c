@@ -6,6 +6,7 @@
 #include "error.h"
 #include "file.h"
 #include "firewall/nft.h"
+#include "instance/cgroup.h"
 #include "instance/mountinfo.h"
 
 #define CGROUPS "/sys/fs/cgroup"
@@ -89,8 +90,8 @@ static json_t *mounts(GError **error)
     return sorted(names);
 }
 
-/* Groups of containers and of what serves them, wherever they are. */
-static void add_groups(GPtrArray *names, const char *folder)
+/* Groups of containers and of what serves them, wherever they are; `ours` begins their names. */
+static void add_groups(GPtrArray *names, const char *folder, const char *ours)
 {
     g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
     const char *name;
@@ -100,19 +101,19 @@ static void add_groups(GPtrArray *names, const char *folder)
 
         if (!g_file_test(path, G_FILE_TEST_IS_DIR) || g_file_test(path, G_FILE_TEST_IS_SYMLINK))
             continue;
-        if (strstr(name, "lxc.payload") != NULL || strstr(name, "lxc.monitor") != NULL ||
-            strstr(name, "berth-") != NULL)
+        if (g_str_has_prefix(name, ours))
             g_ptr_array_add(names, g_strdup(path + strlen(CGROUPS)));
         else
-            add_groups(names, path);
+            add_groups(names, path, ours);
     }
 }
 
-static json_t *groups(void)
+static json_t *groups(const char *state)
 {
+    g_autofree char *ours = cgroup_name(state, "", "");
     GPtrArray *names = names_new();
 
-    add_groups(names, CGROUPS);
+    add_groups(names, CGROUPS, ours);
     return sorted(names);
 }
 
@@ -196,7 +197,7 @@ json_t *fingerprint_make(Engine *engine, GError **error)
     g_autoptr(json_t) found = json_object();
 
     json_object_set_new(found, "objects", objects(model));
-    json_object_set_new(found, "control groups", groups());
+    json_object_set_new(found, "control groups", groups(state));
     json_object_set_new(found, "processes", processes(state));
     json_object_set_new(found, "loop devices", loops(state));
     json_object_set_new(found, "files", files(state));

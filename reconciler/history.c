@@ -13,29 +13,6 @@ static json_t *parse(const char *text)
     return *text != '\0' ? json_loads(text, 0, NULL) : json_null();
 }
 
-/* Runs a query and makes one JSON value of each row. */
-static json_t *query(Engine *engine, GError **error, json_t *(*row_to_json)(SqlStatement *),
-                     const char *sql, gint64 a, gint64 b)
-{
-    g_autoptr(GRecMutexLocker) held = store_hold(engine->store);
-    g_autoptr(json_t) list = json_array();
-    g_autoptr(SqlStatement) statement = NULL;
-    gboolean row;
-
-    if (store_database(engine->store) == NULL)
-        return g_steal_pointer(&list);
-    statement = sql_prepare(store_database(engine->store), error, sql, "ii", a, b);
-    if (statement == NULL)
-        return NULL;
-    for (;;) {
-        if (!sql_next(statement, &row, error))
-            return NULL;
-        if (!row)
-            return g_steal_pointer(&list);
-        json_array_append_new(list, row_to_json(statement));
-    }
-}
-
 static json_t *generation_row(SqlStatement *statement)
 {
     json_t *keys = json_loads(sql_text(statement, 5), 0, NULL);
@@ -58,8 +35,8 @@ static json_t *generation_row(SqlStatement *statement)
 
 json_t *engine_history(Engine *engine, GError **error)
 {
-    return query(engine, error, generation_row,
-                 GENERATION_COLUMNS "WHERE id > ?1 AND ?2 = 0 ORDER BY id DESC", 0, 0);
+    return store_rows(engine->store, generation_row, error, GENERATION_COLUMNS "ORDER BY id DESC",
+                      NULL);
 }
 
 static json_t *change_row(SqlStatement *statement)
@@ -70,8 +47,8 @@ static json_t *change_row(SqlStatement *statement)
 
 json_t *engine_generation(Engine *engine, gint64 number, GError **error)
 {
-    g_autoptr(json_t) found = query(engine, error, generation_row,
-                                    GENERATION_COLUMNS "WHERE id = ?1 AND ?2 = 0", number, 0);
+    g_autoptr(json_t) found = store_rows(engine->store, generation_row, error,
+                                         GENERATION_COLUMNS "WHERE id = ?1", "i", number);
     json_t *changes;
 
     if (found == NULL)
@@ -82,10 +59,9 @@ json_t *engine_generation(Engine *engine, gint64 number, GError **error)
                   number);
         return NULL;
     }
-    changes = query(
-        engine, error, change_row,
-        "SELECT key, before, after FROM changes WHERE generation = ?1 AND ?2 = 0 ORDER BY key",
-        number, 0);
+    changes = store_rows(
+        engine->store, change_row, error,
+        "SELECT key, before, after FROM changes WHERE generation = ?1 ORDER BY key", "i", number);
     if (changes == NULL)
         return NULL;
     json_object_set_new(json_array_get(found, 0), "changes", changes);
@@ -103,15 +79,16 @@ json_t *engine_origin(Engine *engine, const char *key, const char *path)
  * last of them. */
 static json_t *changes_between(Engine *engine, gint64 from, gint64 to, GError **error)
 {
-    return query(engine, error, change_row,
-                 "SELECT key, (SELECT before FROM changes b WHERE b.key = c.key AND generation > "
-                 "?1 AND generation <= ?2 ORDER BY "
-                 "generation LIMIT 1), (SELECT after FROM changes a WHERE a.key = c.key AND "
-                 "generation > ?1 AND generation <= ?2 "
-                 "ORDER BY generation DESC LIMIT 1) FROM (SELECT DISTINCT key FROM changes WHERE "
-                 "generation > ?1 AND generation <= "
-                 "?2) c ORDER BY key",
-                 from, to);
+    return store_rows(
+        engine->store, change_row, error,
+        "SELECT key, (SELECT before FROM changes b WHERE b.key = c.key AND generation > "
+        "?1 AND generation <= ?2 ORDER BY "
+        "generation LIMIT 1), (SELECT after FROM changes a WHERE a.key = c.key AND "
+        "generation > ?1 AND generation <= ?2 "
+        "ORDER BY generation DESC LIMIT 1) FROM (SELECT DISTINCT key FROM changes WHERE "
+        "generation > ?1 AND generation <= "
+        "?2) c ORDER BY key",
+        "ii", from, to);
 }
 
 /* Field by field; a whole object that came or went lists all its fields. */
@@ -369,7 +346,7 @@ Plan *engine_plan_undelete(Engine *engine, const char *key, const PlanOptions *o
     return engine_plan_wanted(engine, g_steal_pointer(&wanted), NULL, options, error);
 }
 
-/* ---- parked data, conditions ---- */
+/* ---- parked data ---- */
 
 json_t *engine_parked(Engine *engine, GError **error)
 {
@@ -382,54 +359,7 @@ gboolean engine_purge(Engine *engine, const char *key, gboolean all, guint *ret_
     return parked_purge(engine->store, engine->host, key, all, ret_count, error);
 }
 
-static json_t *condition_row(SqlStatement *statement)
+gint64 engine_next_purge(Engine *engine)
 {
-    return json_pack("{s:s, s:s, s:b, s:s, s:I, s:I}", "object", sql_text(statement, 0), "type",
-                     sql_text(statement, 1), "status", (int)sql_int(statement, 2), "reason",
-                     sql_text(statement, 3), "generation", (json_int_t)sql_int(statement, 4),
-                     "since", (json_int_t)sql_int(statement, 5));
-}
-
-/* A hold ends by itself, so that its condition is never stored. */
-static gboolean add_held(Engine *engine, json_t *conditions, GError **error)
-{
-    g_autoptr(json_t) holds = engine_holds(engine, error);
-    json_t *hold;
-    size_t i;
-
-    json_array_foreach (holds, i, hold) {
-        const char *path = json_member_string(hold, "path");
-        g_autofree char *reason = g_strdup_printf("%s%s%s", path, *path != '\0' ? ": " : "",
-                                                  json_member_string(hold, "reason"));
-
-        json_array_append_new(conditions,
-                              json_pack("{s:s, s:s, s:b, s:s, s:i, s:O}", "object",
-                                        json_member_string(hold, "object"), "type", "Held",
-                                        "status", 1, "reason", reason, "generation", 0, "since",
-                                        json_object_get(hold, "since")));
-    }
-    return holds != NULL;
-}
-
-json_t *engine_conditions(Engine *engine, const char *key, GError **error)
-{
-    g_autoptr(json_t) all = query(engine, error, condition_row,
-                                  "SELECT key, type, status, reason, generation, since FROM "
-                                  "conditions WHERE ?1 = ?2 ORDER BY key, "
-                                  "type",
-                                  0, 0);
-    json_t *chosen;
-    json_t *item;
-    size_t i;
-
-    if (all == NULL || !add_held(engine, all, error))
-        return NULL;
-    if (key == NULL)
-        return g_steal_pointer(&all);
-    chosen = json_array();
-    json_array_foreach (all, i, item) {
-        if (strcmp(json_member_string(item, "object"), key) == 0)
-            json_array_append(chosen, item);
-    }
-    return chosen;
+    return parked_next(engine->store);
 }

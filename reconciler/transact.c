@@ -203,6 +203,23 @@ gboolean engine_alone(Engine *engine, gboolean (*run)(Engine *engine, void *data
     return done;
 }
 
+/* Deleting takes long: other transactions of this program go on meanwhile. */
+gboolean engine_purge_due(Engine *engine, guint *ret_count, GError **error)
+{
+    gboolean done;
+
+    g_mutex_lock(&engine->mutex);
+    done = enter(engine, TRUE, error);
+    g_mutex_unlock(&engine->mutex);
+    if (!done)
+        return FALSE;
+    done = engine_purge(engine, NULL, FALSE, ret_count, error);
+    g_mutex_lock(&engine->mutex);
+    leave(engine);
+    g_mutex_unlock(&engine->mutex);
+    return done;
+}
+
 gboolean engine_is_busy(Engine *engine, const char *key)
 {
     g_autoptr(GMutexLocker) held = g_mutex_locker_new(&engine->mutex);

@@ -226,6 +226,75 @@ def test_interrupted_twice(berth):
         tap.equal(berth.run("history", "--format", "json").out.strip(), "[]")
 
 
+def test_reconciling(berth):
+    """what a transaction works on has the condition Reconciling until it ends, by the daemon and without one (EN-48)"""
+    def conditions(text):
+        return {item["object"]: item["reason"] for item in json.loads(text) if item["type"] == "Reconciling"}
+
+    def check(process, end):
+        berth.run("wait", f"instance/{host.NAME}13", "--for", "condition=Reconciling", "--timeout", "30s").expect(0)
+        shown = conditions(berth.run("status", "--format", "json").expect(0).out)
+        tap.equal(shown, {}, "what is not stored yet is no object of status")
+        end(process)
+        process.communicate(timeout=120)
+        tap.equal("Reconciling" in berth.run("status").expect(0).out, False)
+
+    key = f"instance/default//{host.NAME}0"
+    for daemon in (True, False):
+        if daemon:
+            with Daemon(berth) as asked:
+                process = begin_many(berth, asked)
+                tap.equal(conditions(json.dumps(asked.ask("GET", "/1.0/conditions").metadata)).get(key), "cli apply")
+                check(process, lambda process: None)
+                tap.equal(process.returncode, 0)
+                tap.equal(conditions(json.dumps(asked.ask("GET", "/1.0/conditions").metadata)), {})
+                berth.write("many.yaml", MANY.replace("running", "stopped"))
+                process = berth.start("apply", "-y", "--parallel", "1", "-f", "many.yaml")
+                host.wait_for(lambda: "Reconciling" in berth.run("status", "instance").out, "the condition", 30)
+                process.send_signal(signal.SIGINT)
+                process.communicate(timeout=120)
+                tap.equal("Reconciling" in berth.run("status").expect(0).out, False)
+                berth.run("destroy", "--all", "-y").expect(0)
+        else:
+            berth.write("many.yaml", MANY)
+            process = berth.start("apply", "-y", "--parallel", "1", "-f", "many.yaml")
+            check(process, lambda process: process.send_signal(signal.SIGINT))
+            tap.equal(process.returncode, 130)
+
+
+def test_purge_when_due(berth):
+    """an idle daemon deletes parked data when its time is over, and the next daemon what became due meanwhile (EN-31)"""
+    def park(*args):
+        host.apply(berth, FILE).expect(0)
+        berth.write("gone.yaml", f"instances:\n- name: {host.NAME}\n  image: busybox\n")
+        berth.run("destroy", "-y", "-f", "gone.yaml", "--adopt", *args).expect(0)
+
+    def parked(daemon):
+        return daemon.ask("GET", "/1.0/parked").expect(200).metadata
+
+    def on_disk():
+        return [name for folder, names, _ in os.walk(os.path.join(berth.state, "storage-pools")) for name in names if ".parked-" in name]
+
+    with Daemon(berth, "--verbose") as daemon:
+        park("--park-for", "1h")
+        tap.equal((len(parked(daemon)) > 0, len(on_disk())), (True, 1))
+        park("--park-for", "3s")
+        tap.equal(len(on_disk()), 2)
+        host.wait_for(lambda: len(on_disk()) == 1, "the purge", 10)
+        host.wait_for(lambda: "is deleted" in daemon.log_text(), "that it is told", 10)
+        tap.equal(len({entry["tx"] for entry in parked(daemon)}), 1)
+        berth.run("purge", "--all").expect(0)
+        park("--park-for", "3s")
+    time.sleep(4)
+    tap.equal(len(on_disk()), 1)
+    with Daemon(berth) as daemon:
+        host.wait_for(lambda: not on_disk(), "the purge", 10)
+        tap.equal(parked(daemon), [])
+        park("--local", "--park-for", "4s")
+        host.wait_for(lambda: not on_disk(), "the purge of what another program parked", 10)
+        berth.run("destroy", "--all", "-y").expect(0)
+
+
 def test_daemon_killed(berth):
     """a daemon that dies in the middle: exit 69, and its next start undoes what it had begun"""
     daemon = Daemon(berth)

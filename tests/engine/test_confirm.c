@@ -202,3 +202,45 @@ Test(confirm, a_killed_revert_goes_on)
             break;
     }
 }
+
+static Plan *plan_text_of(Engine *engine, void *data, GError **error)
+{
+    g_autoptr(Input) input = input_new();
+    g_autoptr(Problems) problems = problems_new();
+    PlanOptions options = world_options();
+
+    input_parse(input, "test.yaml", data, strlen(data), NULL, problems);
+    return engine_plan(engine, input, &options, error);
+}
+
+/* Whether anything waits is not asked of the store at each commit, but a program that lives long
+ * learns of what another one left to be confirmed. */
+Test(confirm, of_another_program)
+{
+    g_autoptr(World) world = world_new();
+    g_autoptr(GError) error = NULL;
+    ApplyOptions options = {.cause = "test", .confirm_seconds = 3600};
+    ApplyOptions lasting = {.cause = "test"};
+    g_auto(ApplyResult) first = {0}, second = {0}, third = {0};
+
+    engine_close(world->engine);
+    world->engine = engine_open(world->host, ENGINE_SHARES, &error);
+    cr_assert(engine_transact(world->engine, plan_text_of, (char *)MODEL(""), &lasting, NULL,
+                              &first, &error),
+              "%s", error != NULL ? error->message : "");
+    cr_assert_eq(waiting(world), 0);
+    {
+        g_autoptr(Engine) other = engine_open(world->host, 0, &error);
+
+        cr_assert_not_null(other, "%s", error != NULL ? error->message : "");
+        cr_assert(engine_transact(other, plan_text_of,
+                                  (char *)MODEL(", config: {limits.memory: 64MiB}"), &options, NULL,
+                                  &second, &error),
+                  "%s", error != NULL ? error->message : "");
+    }
+    cr_assert_not(engine_transact(world->engine, plan_text_of,
+                                  (char *)MODEL(", config: {limits.memory: 96MiB}"), &lasting, NULL,
+                                  &third, &error));
+    cr_assert(g_error_matches(error, BERTH_ERROR, ERR_CONFLICT), "%s", error->message);
+    cr_assert_eq(waiting(world), 1);
+}
