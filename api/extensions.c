@@ -105,6 +105,7 @@ static const char *const EXTENSIONS[] = {
     "berth", /* the command's own requests: docs/api.md */
     "berth_holds",
     "berth_fingerprint",
+    "berth_image_files",
 };
 
 json_t *extensions_list(void)

@@ -41,7 +41,7 @@ extern const Route ROUTES_SERVER[], ROUTES_APPLY[], ROUTES_BERTH[], ROUTES_OBJEC
     ROUTES_OPERATIONS[], ROUTES_HOST_LIFE[], ROUTES_INSTANCES[], ROUTES_INSTANCE_STATE[],
     ROUTES_FILES[], ROUTES_LOGS[], ROUTES_METADATA[], ROUTES_EXEC[], ROUTES_CONSOLE[],
     ROUTES_STREAMS[], ROUTES_CERTIFICATES[], ROUTES_HOST[], ROUTES_NETWORKS[], ROUTES_WARNINGS[],
-    ROUTES_SOURCES[], ROUTES_HOLDS[];
+    ROUTES_SOURCES[], ROUTES_HOLDS[], ROUTES_IMAGE_FILES[];
 
 /* Whether the first segment of a path names the collection of instances, or of one type of them. */
 gboolean route_is_instances(const char *segment);

@@ -69,6 +69,11 @@ char *json_text(const json_t *value)
     return text;
 }
 
+gboolean json_is_digest(const char *text)
+{
+    return text != NULL && strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
+}
+
 char *json_digest(const json_t *value)
 {
     g_autofree char *text = json_text(value);

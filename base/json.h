@@ -1,4 +1,5 @@
-/* Small helpers over jansson that the whole tree needs: owning pointers, lookups by path, one line of text. */
+/* Small helpers over jansson that the whole tree needs: owning pointers, lookups by path, one line
+ * of text. */
 #pragma once
 
 #include <glib.h>
@@ -16,8 +17,8 @@ char **json_path_split(const char *path);
 /* Value at a path of json_path_part()s below `root`, borrowed; NULL when any part is missing. */
 json_t *json_at(const json_t *root, const char *path);
 
-/* Puts a copy of `value` at a path below `root`, with objects on the way; NULL takes what is there out. FALSE when something
- * on the way is no object. */
+/* Puts a copy of `value` at a path below `root`, with objects on the way; NULL takes what is there
+ * out. FALSE when something on the way is no object. */
 gboolean json_put_at(json_t *root, const char *path, const json_t *value);
 
 /* String at `path`, borrowed, or NULL when it is missing or no string. */
@@ -34,10 +35,12 @@ char *json_text(const json_t *value);
 
 /* SHA-256 in hex of json_text(value). Newly allocated. */
 char *json_digest(const json_t *value);
+/* Whether a text (may be NULL) is a SHA-256 as json_digest and fingerprints write it. */
+gboolean json_is_digest(const char *text);
 
 /* Keys of an object, sorted by bytes. The keys are borrowed from the object. */
 GPtrArray *json_sorted_keys(const json_t *object);
 
-/* From now on what jansson frees is overwritten first: requests to helpers hold secrets (EN-05). To be
- * called before anything else uses jansson. */
+/* From now on what jansson frees is overwritten first: requests to helpers hold secrets (EN-05). To
+ * be called before anything else uses jansson. */
 void json_wipe_freed(void);

@@ -156,23 +156,6 @@ static json_t *remote_observe(Backend *backend, const GPtrArray *objects, GError
 
 /* ---- plans ---- */
 
-/* A path means something else on another machine, and a daemon reads what its client may not. */
-static gboolean check_files(const Remote *remote, const Input *input, GError **error)
-{
-    for (guint i = 0; !remote->sends_paths && i < input->objects->len; i++) {
-        const Object *object = input->objects->pdata[i];
-        g_autofree char *where = object_where(object, "source");
-        g_autofree char *label = object_label(object);
-
-        if (object->id.kind == KIND_IMAGE && json_string_at(object->spec, "source/file") != NULL)
-            return error_set(error, ERR_UNSUPPORTED,
-                             "%s%s%s: source: the file of an image can be named to the daemon of "
-                             "this machine and by root only; bring it in with 'lxc image import'",
-                             where != NULL ? where : "", where != NULL ? ": " : "", label);
-    }
-    return TRUE;
-}
-
 /* What was read of state files, and what images.lock beside them says (EN-09). */
 static void set_objects(json_t *wish, const Input *input)
 {
@@ -186,7 +169,7 @@ json_t *daemon_wish(Remote *remote, const Proposal *proposal, GError **error)
 {
     json_t *wish;
 
-    if (proposal->input != NULL && !check_files(remote, proposal->input, error))
+    if (proposal->input != NULL && !daemon_images_name(remote, proposal->input, error))
         return NULL;
     wish = json_copy(proposal->wish);
     if (proposal->input != NULL)

@@ -51,5 +51,9 @@ json_t *daemon_holds(Backend *backend, GError **error);
 gboolean daemon_hold(Backend *backend, const char *key, const char *path, gint64 seconds,
                      const char *reason, GError **error);
 gboolean daemon_unhold(Backend *backend, const char *key, const char *path, GError **error);
+/* daemon_images.c: finds out the fingerprints of files that the daemon may not read by their paths
+ * (Input.sent); and has it have them. */
+gboolean daemon_images_name(Remote *remote, const Input *input, GError **error);
+gboolean daemon_images_send(Remote *remote, const Input *input, GError **error);
 /* The wish of a proposal as it is sent: with the objects that were read, and their files. */
 json_t *daemon_wish(Remote *remote, const Proposal *proposal, GError **error);

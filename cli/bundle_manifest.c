@@ -32,11 +32,6 @@ gboolean bundle_name_is_safe(const char *name)
            (depth == 2 && (strcmp(parts[0], "images") == 0 || strcmp(parts[0], "vars") == 0));
 }
 
-static gboolean is_hash(const char *text)
-{
-    return text != NULL && strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
-}
-
 static gboolean bad(GError **error, const char *what)
 {
     return error_set(error, ERR_INVALID, BUNDLE_MANIFEST ": %s", what);
@@ -57,7 +52,7 @@ static gboolean check_members(const json_t *members, GError **error)
         if (!bundle_name_is_safe(name))
             return error_set(error, ERR_INVALID,
                              BUNDLE_MANIFEST ": \"%.120s\" is no name of a member", shown);
-        if (!is_hash(json_member_string(member, "sha256")) || size < 0 ||
+        if (!json_is_digest(json_member_string(member, "sha256")) || size < 0 ||
             !json_is_integer(json_object_get(member, "size")))
             return error_set(error, ERR_INVALID, BUNDLE_MANIFEST ": %.120s has no digest or size",
                              shown);
@@ -82,7 +77,7 @@ static gboolean check_images(const json_t *images, const json_t *members, GError
         g_autofree char *file = g_strdup_printf("images/%s", fingerprint);
         g_autofree char *rootfs = g_strdup_printf("%s.rootfs", file);
 
-        if (!is_hash(fingerprint) || json_member_string(image, "name") == NULL ||
+        if (!json_is_digest(fingerprint) || json_member_string(image, "name") == NULL ||
             json_member_string(image, "source") == NULL)
             return bad(error, "an image without a name, a fingerprint or a source");
         if (json_object_get(members, file) == NULL ||

@@ -33,8 +33,10 @@ gboolean daemon_apply(Backend *backend, const Proposal *proposal, gboolean exact
     Remote *remote = (Remote *)backend;
     g_autoptr(json_t) body = body_of(remote, proposal, exactly, options, error);
     g_autoptr(json_t) metadata = NULL;
-    gboolean done = body != NULL && daemon_follow(remote, "/1.0/apply", body, options, &metadata,
-                                                  ret_signal, error);
+    gboolean done =
+        body != NULL &&
+        (proposal->input == NULL || daemon_images_send(remote, proposal->input, error)) &&
+        daemon_follow(remote, "/1.0/apply", body, options, &metadata, ret_signal, error);
 
     if (metadata != NULL)
         apply_result_read(json_object_get(metadata, "result"), ret_result);

@@ -11,6 +11,7 @@
 #include "error.h"
 #include "http/certificate.h"
 #include "http/websocket.h"
+#include "meter.h"
 
 #define ANSWER_MAX (256u << 20)
 #define CONNECT_SECONDS 10L
@@ -222,34 +223,48 @@ json_t *client_get(Client *client, const char *path, GError **error)
     return envelope != NULL ? json_incref(json_object_get(envelope, "metadata")) : NULL;
 }
 
+/* A file that is sent. */
+typedef struct {
+    int fd;
+    guint64 done, size;
+} Sending;
+
 static size_t give(char *bytes, size_t size, size_t count, void *data)
 {
+    Sending *sending = data;
     ssize_t got;
 
     do {
-        got = read(GPOINTER_TO_INT(data), bytes, size * count);
+        got = read(sending->fd, bytes, size * count);
     } while (got < 0 && errno == EINTR);
-    return got >= 0 ? (size_t)got : CURL_READFUNC_ABORT;
+    if (got < 0)
+        return CURL_READFUNC_ABORT;
+    sending->done += (guint64)got;
+    meter_tell(sending->done, sending->size);
+    return (size_t)got;
 }
 
-json_t *client_upload(Client *client, const char *path, int fd, GError **error)
+json_t *client_upload(Client *client, const char *path, const char *type, int fd, GError **error)
 {
+    g_autofree char *content = g_strconcat("Content-Type: ", type, NULL);
     g_autoptr(json_t) envelope = NULL;
     struct curl_slist *headers = NULL;
+    Sending sending = {.fd = fd};
     struct stat st;
 
     if (fstat(fd, &st) < 0) {
         error_errno(error, errno, "look at the file to send");
         return NULL;
     }
-    headers = curl_slist_append(headers, "Content-Type: application/octet-stream");
+    sending.size = (guint64)st.st_size;
+    headers = curl_slist_append(headers, content);
     headers = curl_slist_append(headers, "Expect:");
     set_server(client, client->curl, path);
     curl_easy_setopt(client->curl, CURLOPT_UPLOAD, 1L);
     curl_easy_setopt(client->curl, CURLOPT_CUSTOMREQUEST, "POST");
     curl_easy_setopt(client->curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)st.st_size);
     curl_easy_setopt(client->curl, CURLOPT_READFUNCTION, give);
-    curl_easy_setopt(client->curl, CURLOPT_READDATA, GINT_TO_POINTER(fd));
+    curl_easy_setopt(client->curl, CURLOPT_READDATA, &sending);
     curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, headers);
     envelope = run(client, error);
     curl_slist_free_all(headers);

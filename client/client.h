@@ -30,8 +30,9 @@ json_t *client_ask(Client *client, const char *method, const char *path, const j
                    GError **error);
 /* The metadata of a synchronous answer. New reference. */
 json_t *client_get(Client *client, const char *path, GError **error);
-/* Sends a file of any size as the body; the metadata of the answer. */
-json_t *client_upload(Client *client, const char *path, int fd, GError **error);
+/* Posts a file of any size, of that Content-Type, as the body, and tells how far it is (meter.h);
+ * the metadata of the answer. */
+json_t *client_upload(Client *client, const char *path, const char *type, int fd, GError **error);
 
 /* A websocket at `target`, whose handshake is done. */
 Stream *client_websocket(Client *client, const char *target, GError **error);

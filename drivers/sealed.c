@@ -303,18 +303,13 @@ gboolean sealed_put(Sealed *sealed, const char *digest, GBytes *content, GError 
     return file_write(path, (const char *)text, (gssize)size, 0600, NULL, error);
 }
 
-static gboolean is_digest(const char *name)
-{
-    return strlen(name) == DIGEST_DIGITS && strspn(name, "0123456789abcdef") == DIGEST_DIGITS;
-}
-
 gboolean sealed_is_empty(Sealed *sealed)
 {
     g_autoptr(GDir) folder = g_dir_open(sealed->folder, 0, NULL);
     const char *name;
 
     while (folder != NULL && (name = g_dir_read_name(folder)) != NULL)
-        if (is_digest(name))
+        if (json_is_digest(name))
             return FALSE;
     return TRUE;
 }
@@ -327,7 +322,7 @@ void sealed_forget_others(Sealed *sealed, GHashTable *digests)
     while (folder != NULL && (name = g_dir_read_name(folder)) != NULL) {
         g_autofree char *path = g_build_filename(sealed->folder, name, NULL);
 
-        if (is_digest(name) && !g_hash_table_contains(digests, name))
+        if (json_is_digest(name) && !g_hash_table_contains(digests, name))
             file_remove(path, NULL);
     }
 }
@@ -346,7 +341,7 @@ static gboolean append_content(const char *reference, const char *digest, GStrin
     Keys keys;
     char *text;
 
-    if (digest == NULL || !is_digest(digest))
+    if (digest == NULL || !json_is_digest(digest))
         return error_set(error, ERR_FAILED, "the secret ${secret:%s} was never read", reference);
     path = g_build_filename(folder, digest, NULL);
     if (!read_key(folder, key, &found, error))

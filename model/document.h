@@ -21,6 +21,8 @@ typedef struct {
     GPtrArray *files;   /* of char *: what was read, in order */
     char *digest;       /* SHA-256 over names and bytes of all files, and over given variables */
     json_t *locks;      /* what images.lock beside them says; see image_lock.h */
+    json_t *sent;       /* {KEY: fingerprint} of images whose files come from the client that sent
+                           the objects, whatever is at their paths here */
 } Input;
 
 Input *input_new(void);

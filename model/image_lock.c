@@ -130,7 +130,7 @@ static gboolean check_entry(const Reader *reader, const Node *node, const json_t
         MISTAKE(reader, node, "an entry needs `alias` and `server`, or `url`");
     else if (print == NULL)
         MISTAKE(reader, node, "an entry needs a `fingerprint`");
-    else if (strlen(print) != 64 || strspn(print, "0123456789abcdef") != 64)
+    else if (!json_is_digest(print))
         MISTAKE(reader, at, "\"%s\" is no fingerprint: 64 of 0-9 and a-f", print);
     else if (architecture == NULL || g_strcmp0(type_architecture(architecture), architecture) != 0)
         MISTAKE(reader, architecture != NULL ? node_get(node, "architecture") : node,

@@ -33,6 +33,7 @@ Input *input_new(void)
     g_checksum_reset(state->checksum);
     state->by_key = g_hash_table_new(g_str_hash, g_str_equal);
     state->input.locks = json_object();
+    state->input.sent = json_object();
     state->variables = variables_new();
     state->template = template_new(state->variables);
     return &state->input;
@@ -51,6 +52,7 @@ void input_free(Input *input)
     g_checksum_free(state->checksum);
     g_free(input->digest);
     json_decref(input->locks);
+    json_decref(input->sent);
     template_free(state->template);
     variables_free(state->variables);
     g_free(state->root);

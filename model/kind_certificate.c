@@ -22,7 +22,7 @@ static const Row fields[] = {
 /* AUTH-19. */
 static gboolean check_name(const char *name, GError **error)
 {
-    return (strlen(name) == 64 && strspn(name, "0123456789abcdef") == 64) ||
+    return json_is_digest(name) ||
            error_set(error, ERR_INVALID,
                      "\"%s\" is no fingerprint: write the certificate's SHA-256 in 64 hexadecimal "
                      "digits",

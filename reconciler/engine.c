@@ -174,13 +174,30 @@ static void add_other_place(Engine *engine, const Input *input, const PlanOption
     }
 }
 
+/* {KEY: fingerprint of what its client sends, or null: its files are here} of all images that the
+ * input has files of. */
+static json_t *sent_of(const Input *input)
+{
+    json_t *sent = json_object();
+
+    for (guint i = 0; i < input->objects->len; i++) {
+        const Object *object = input->objects->pdata[i];
+        json_t *content = json_object_get(input->sent, object->key);
+
+        if (object->id.kind == KIND_IMAGE && json_string_at(object->spec, "source/file") != NULL)
+            json_object_set_new(sent, object->key,
+                                content != NULL ? json_incref(content) : json_null());
+    }
+    return sent;
+}
+
 Plan *engine_plan(Engine *engine, const Input *input, const PlanOptions *options, GError **error)
 {
     g_autoptr(Wanted) wanted = wanted_new();
     g_autoptr(GHashTable) contents = NULL;
     g_autoptr(json_t) holds = engine_holds(engine, error);
-    g_autoptr(json_t) images =
-        json_pack("{s:O, s:b}", "locks", input->locks, "refresh", options->refresh);
+    g_autoptr(json_t) images = json_pack("{s:O, s:b, s:o}", "locks", input->locks, "refresh",
+                                         options->refresh, "sent", sent_of(input));
     PlanOptions own = *options;
     Plan *plan;
 

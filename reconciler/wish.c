@@ -66,7 +66,7 @@ static gboolean read_files(Wish *wish, const json_t *files, Problems *problems, 
     return TRUE;
 }
 
-static json_t *object_to_json(const Object *object)
+static json_t *object_to_json(const Object *object, json_t *content)
 {
     json_t *origins = json_array();
 
@@ -77,17 +77,21 @@ static json_t *object_to_json(const Object *object)
                               json_pack("[s, I, I, s?, s?]", origin->path, (json_int_t)origin->line,
                                         (json_int_t)origin->column, origin->file, origin->via));
     }
-    return json_pack("{s:s, s:s, s:s, s:O, s:s?, s:o}", "kind", object_kind(object)->name,
+    return json_pack("{s:s, s:s, s:s, s:O, s:s?, s:o, s:O*}", "kind", object_kind(object)->name,
                      "project", object->id.project, "name", object->id.name, "spec", object->spec,
-                     "file", object->file, "origins", origins);
+                     "file", object->file, "origins", origins, "content", content);
 }
 
 json_t *wish_objects(const Input *input)
 {
     json_t *objects = json_array();
 
-    for (guint i = 0; i < input->objects->len; i++)
-        json_array_append_new(objects, object_to_json(input->objects->pdata[i]));
+    for (guint i = 0; i < input->objects->len; i++) {
+        const Object *object = input->objects->pdata[i];
+
+        json_array_append_new(objects,
+                              object_to_json(object, json_object_get(input->sent, object->key)));
+    }
     return objects;
 }
 
@@ -111,6 +115,20 @@ static void read_origins(Object *object, const json_t *value)
         added->file = g_strdup(json_string_value(json_array_get(origin, 3)));
         added->via = g_strdup(json_string_value(json_array_get(origin, 4)));
     }
+}
+
+/* A fingerprint is digits: paths are made of it. */
+static gboolean read_sent(Wish *wish, const Object *object, const json_t *value, GError **error)
+{
+    const json_t *content = json_object_get(value, "content");
+
+    if (content == NULL)
+        return TRUE;
+    if (!json_is_digest(json_string_value(content)))
+        return error_set(error, ERR_INVALID, "%s: \"content\" has to be a fingerprint",
+                         object->key);
+    json_object_set(wish->own->sent, object->key, (json_t *)content);
+    return TRUE;
 }
 
 /* What comes is checked as any body is: nobody has to trust the client's own reading. */
@@ -140,6 +158,8 @@ static gboolean read_objects(Wish *wish, const json_t *objects, Problems *proble
             continue;
         read_origins(object, value);
         g_ptr_array_add(wish->own->objects, object);
+        if (!read_sent(wish, object, value, error))
+            return FALSE;
         if (!g_hash_table_add(seen, object->key))
             return error_set(error, ERR_INVALID, "objects[%zu]: %s is there twice", i, object->key);
     }

@@ -35,5 +35,7 @@ Plan *wish_plan(Engine *engine, void *wish, GError **error);
 json_t *wish_shown(Engine *engine, const Wish *wish, const Plan *plan, GError **error);
 
 /* Objects of an input, to be sent as "objects": [{"kind", "project", "name", "spec", "file",
- * "origins": [[PATH, LINE, COLUMN, FILE?, VIA?]]}], so that messages name the line (EN-03). */
+ * "origins": [[PATH, LINE, COLUMN, FILE?, VIA?]], "content"?}], so that messages name the line
+ * (EN-03). "content" is the fingerprint of an image whose files the client sends (image-files of
+ * the API) instead of naming them; its `source.file` is then a path of the client. */
 json_t *wish_objects(const Input *input);

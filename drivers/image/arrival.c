@@ -14,6 +14,7 @@
 #include "paths.h"
 
 #define STAT_KEY "$stat"
+#define SENT_KEY "$sent"
 #define KEPT_MICROSECONDS (60 * G_USEC_PER_SEC)
 #define FAILED_MICROSECONDS (2 * G_USEC_PER_SEC)
 
@@ -254,6 +255,29 @@ gboolean arrival_resolve(Host *host, const Context *context, const Object *image
     return TRUE;
 }
 
+/* ---- from a client ---- */
+
+gboolean arrival_is_sent(const json_t *generated)
+{
+    return json_is_true(json_object_get(generated, SENT_KEY));
+}
+
+void arrival_resolve_sent(json_t *generated, const char *fingerprint)
+{
+    /* The same content is the same image, wherever it came from. */
+    if (fingerprint == NULL ||
+        g_strcmp0(json_member_string(generated, "fingerprint"), fingerprint) == 0)
+        return;
+    become(generated, fingerprint, NULL);
+    json_object_del(generated, STAT_KEY);
+    json_object_set_new(generated, SENT_KEY, json_true());
+}
+
+void arrival_forget_sent(json_t *generated)
+{
+    json_object_del(generated, SENT_KEY);
+}
+
 /* ---- fetching ---- */
 
 /* What the files of an image showed: they are read before locks are taken, and what they showed is
@@ -339,6 +363,38 @@ static gboolean inspect_named(const char *path, json_t *generated, GError **erro
     return inspect(path, file_exists(rootfs) ? rootfs : NULL, generated, error);
 }
 
+static gboolean inspect_unnamed(int file, int rootfs, json_t *generated, GError **error)
+{
+    /* The helper opens them by our entry in /proc: they have no names yet. */
+    int pid = (int)getpid();
+    g_autofree char *file_path = g_strdup_printf("/proc/%d/fd/%d", pid, file);
+    g_autofree char *rootfs_path =
+        rootfs >= 0 ? g_strdup_printf("/proc/%d/fd/%d", pid, rootfs) : NULL;
+
+    return inspect(file_path, rootfs_path, generated, error);
+}
+
+gboolean arrival_take(Host *host, const char *fingerprint, int file, int rootfs, GError **error)
+{
+    g_autofree char *path = image_cache_path(host->dir, fingerprint);
+    g_autofree char *now = metadata_time(g_get_real_time() / G_USEC_PER_SEC);
+    g_autoptr(json_t) generated = json_pack("{s:s}", "fingerprint", fingerprint);
+    gboolean done;
+
+    key_lock(path, NULL);
+    done = arrival_is_here(host, generated);
+    if (!done) {
+        done = inspect_unnamed(file, rootfs, generated, error) &&
+               image_cache_put(host->dir, fingerprint, file, rootfs, error);
+        if (done) {
+            set_text(generated, "uploaded_at", now);
+            remember_content(generated);
+        }
+    }
+    key_unlock(path);
+    return done;
+}
+
 /* The very image of the plan, whatever its name means by now. */
 static gboolean find_planned(Host *host, const json_t *source, const char *fingerprint,
                              ImageFound *ret, GError **error)
@@ -367,20 +423,14 @@ static gboolean download(Host *host, const json_t *source, json_t *generated,
                          const FetchReport *report, GError **error)
 {
     const char *fingerprint = json_member_string(generated, "fingerprint");
-    int pid = (int)getpid();
     g_auto(ImageFound) found = {0};
     g_auto(Fd) file = -1, rootfs = -1;
-    g_autofree char *file_path = NULL;
-    g_autofree char *rootfs_path = NULL;
     g_autoptr(GError) failure = NULL;
 
     if (!find_planned(host, source, fingerprint, &found, error) ||
         !image_remote_fetch(host->dir, &found, report, &file, &rootfs, error))
         return FALSE;
-    /* The helper opens them by our entry in /proc: they have no names yet. */
-    file_path = g_strdup_printf("/proc/%d/fd/%d", pid, file);
-    rootfs_path = rootfs >= 0 ? g_strdup_printf("/proc/%d/fd/%d", pid, rootfs) : NULL;
-    if (!inspect(file_path, rootfs_path, generated, &failure)) {
+    if (!inspect_unnamed(file, rootfs, generated, &failure)) {
         failure->code = ERR_FAILED; /* nothing of the input is wrong */
         g_propagate_error(error, g_steal_pointer(&failure));
         return FALSE;
@@ -405,6 +455,11 @@ static gboolean fetch(Host *host, const Object *image, json_t *generated, const 
             return TRUE;
         image_cache_drop(host->dir, fingerprint);
     }
+    if (arrival_is_sent(generated))
+        return error_set(
+            error, ERR_CONFLICT,
+            "the files of image %.12s are not here: apply it again from where they are",
+            fingerprint);
     return download(host, json_object_get(image->spec, "source"), generated, report, error);
 }
 

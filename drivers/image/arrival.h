@@ -1,6 +1,6 @@
-/* Images that come from other servers (IMG-035..045): known by their fingerprint when a plan is
- * made, fetched when it is carried out. Servers are asked once a minute at most for the same thing,
- * and an image is fetched once, whoever needs it at the same time. */
+/* Images that come from other servers (IMG-035..045), or are sent by a client: known by their
+ * fingerprint when a plan is made, fetched when it is carried out. Servers are asked once a minute
+ * at most for the same thing, and an image is fetched once, whoever needs it at the same time. */
 #pragma once
 
 #include "driver.h"
@@ -12,6 +12,16 @@
  */
 gboolean arrival_resolve(Host *host, const Context *context, const Object *image, json_t *generated,
                          GError **error);
+
+/* The same of an image whose files a client sends: it has that fingerprint; NULL: it stays what it
+ * is. */
+void arrival_resolve_sent(json_t *generated, const char *fingerprint);
+/* Whether it is such an image; and from now on it is none. */
+gboolean arrival_is_sent(const json_t *generated);
+void arrival_forget_sent(json_t *generated);
+/* Takes the files of one in, unlinked ones of the state directory (`rootfs` -1: none), for the next
+ * fetch of it. ERR_INVALID when they are not what the fingerprint says. */
+gboolean arrival_take(Host *host, const char *fingerprint, int file, int rootfs, GError **error);
 
 /* What the server of a source has now: {"fingerprint", "architecture", "date"}; the date is now
  * when the server says none. */

@@ -40,27 +40,44 @@ static gboolean is_remote(const Object *image)
     return image_origin_is_remote(json_object_get(image->spec, "source"));
 }
 
+/* Known by its fingerprint before its files are here. */
+static gboolean arrives(const Object *image)
+{
+    return is_remote(image) || arrival_is_sent(image->generated);
+}
+
 static gboolean image_resolve(Host *host, const Context *context, const Object *image,
                               json_t *generated, GError **error)
 {
-    return is_remote(image) ? arrival_resolve(host, context, image, generated, error)
-                            : image_source_resolve(host, image, generated, error);
+    const json_t *source = json_object_get(image->spec, "source");
+    const json_t *sent = json_object_get(json_object_get(context->images, "sent"), image->key);
+
+    if (is_remote(image))
+        return arrival_resolve(host, context, image, generated, error);
+    /* Who says nothing of its files means those that were sent before. */
+    if (json_object_get(source, "file") != NULL &&
+        (sent != NULL ? json_is_string(sent) : arrival_is_sent(generated))) {
+        arrival_resolve_sent(generated, json_string_value(sent));
+        return TRUE;
+    }
+    arrival_forget_sent(generated);
+    return image_source_resolve(host, image, generated, error);
 }
 
 static gboolean image_is_here(Host *host, const Object *image)
 {
-    return !is_remote(image) || arrival_is_here(host, image->generated);
+    return !arrives(image) || arrival_is_here(host, image->generated);
 }
 
 static gboolean image_fetch(Host *host, const Object *image, json_t *generated,
                             const FetchReport *report, GError **error)
 {
-    return !is_remote(image) || arrival_fetch(host, image, generated, report, error);
+    return !arrives(image) || arrival_fetch(host, image, generated, report, error);
 }
 
 static void image_fetched(Host *host, const Object *image)
 {
-    if (is_remote(image))
+    if (arrives(image))
         arrival_done(host, json_member_string(image->generated, "fingerprint"));
 }
 
@@ -179,7 +196,7 @@ static json_t *expect_files(const Context *context, const Object *image, const c
     g_autofree char *path = path_image_files(context->dir, fingerprint);
     g_autofree char *cached = image_cache_path(context->dir, fingerprint);
 
-    if (is_remote(image)) /* of one file or two: nobody knows before it is here */
+    if (arrives(image)) /* of one file or two: nobody knows before it is here */
         return json_pack("{s:s, s:s, s:s, s:s, s:b}", "path", path, "key", image->key, "image",
                          fingerprint, "$file", cached, "$fetched", TRUE);
     if (json_object_get(source, "file") == NULL)
@@ -201,9 +218,9 @@ static json_t *expect_volume(const Context *context, const Object *image, const 
 
     if (json_object_get(source, "file") != NULL || is_remote(image))
         json_object_set_new(fact, "$file", json_string(file));
-    if (is_remote(image))
+    if (arrives(image))
         json_object_set_new(fact, "$fetched", json_true());
-    if (json_object_get(source, "rootfs") != NULL)
+    else if (json_object_get(source, "rootfs") != NULL)
         json_object_set_new(fact, "$rootfs", json_sprintf("%s" ROOTFS_SUFFIX, file));
     return fact;
 }

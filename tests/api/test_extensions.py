@@ -121,6 +121,7 @@ TESTS = {
     "berth": "api/test_objects.py test_plan_and_apply",
     "berth_holds": "sources/test_daemon.py test_holds",
     "berth_fingerprint": "cli/test_daemon.py test_leaks",
+    "berth_image_files": "cli/test_daemon_images.py test_remote",
 }
 
 
