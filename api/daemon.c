@@ -1,6 +1,5 @@
 #include "daemon.h"
 
-#include <openssl/crypto.h>
 #include <string.h>
 
 #include "call.h"
@@ -22,8 +21,6 @@ static void work(gpointer data, gpointer user_data)
     g_autoptr(Call) call = data;
 
     call_run(call);
-    /* What OpenSSL keeps for each thread (random numbers, errors) would stay in idle ones. */
-    OPENSSL_thread_stop();
 }
 
 Daemon *daemon_new(const char *dir, GError **error)

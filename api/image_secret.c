@@ -20,7 +20,7 @@ static gboolean opens(const json_t *operation, const char *url, const char *give
     const char *secret = json_string_at(operation, "metadata/secret");
 
     return secret != NULL && g_strcmp0(json_member_string(operation, "class"), "token") == 0 &&
-           json_has_text(images, url) && secret_equal(secret, given);
+           json_has_text(images, url) && secret_equal(given, secret);
 }
 
 gboolean image_secret_opens(const Call *call, const char *fingerprint)

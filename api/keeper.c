@@ -1,6 +1,5 @@
 #include "keeper.h"
 
-#include <openssl/crypto.h>
 #include <string.h>
 
 #include "error.h"
@@ -159,7 +158,6 @@ static void work(gpointer data, gpointer user_data)
 
     look_at(&keeper->look, keys, on_done, keeper);
     call_with(keeper, watch_again, keys);
-    OPENSSL_thread_stop();
 }
 
 /* ---- the model ---- */

@@ -1,10 +1,11 @@
 #include "password.h"
 
+#include <nettle/memops.h>
+#include <nettle/sha2.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/rand.h>
-#include <openssl/sha.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "sealed.h"
 
@@ -22,6 +23,7 @@ static void stretch(const char *password, const guint8 salt[SALT], guint8 ret_ha
     done = EVP_PBE_scrypt(password, strlen(password), salt, SALT, 16384, 8, 1, 64u << 20, ret_hash,
                           HASH);
     g_mutex_unlock(&mutex);
+    OPENSSL_thread_stop(); /* what it keeps for each thread would stay in idle ones */
     g_assert(done == 1);
 }
 
@@ -30,7 +32,8 @@ char *password_hash(const char *password)
     guint8 bytes[SALT + HASH];
     GString *text = g_string_sized_new(DIGITS);
 
-    g_assert(RAND_bytes(bytes, SALT) == 1);
+    if (getrandom(bytes, SALT, 0) != SALT)
+        g_error("the kernel gives no random numbers");
     stretch(password, bytes, bytes + SALT);
     for (guint i = 0; i < sizeof bytes; i++)
         g_string_append_printf(text, "%02x", bytes[i]);
@@ -42,14 +45,24 @@ static gboolean is_hash(const char *text)
     return strlen(text) == DIGITS && strspn(text, "0123456789abcdef") == DIGITS;
 }
 
-/* OpenSSL's digests, because GLib's leave what they read in memory. */
+/* Not GLib's, which leaves what it has read in memory. */
+static void digest(const char *text, guint8 ret[SHA256_DIGEST_SIZE])
+{
+    struct sha256_ctx context;
+
+    sha256_init(&context);
+    sha256_update(&context, strlen(text), (const guint8 *)text);
+    sha256_digest(&context, SHA256_DIGEST_SIZE, ret);
+    explicit_bzero(&context, sizeof context);
+}
+
 static gboolean matches_plain(const char *stored, const char *password)
 {
-    guint8 a[SHA256_DIGEST_LENGTH], b[SHA256_DIGEST_LENGTH];
+    guint8 a[SHA256_DIGEST_SIZE], b[SHA256_DIGEST_SIZE];
 
-    SHA256((const guint8 *)stored, strlen(stored), a);
-    SHA256((const guint8 *)password, strlen(password), b);
-    return CRYPTO_memcmp(a, b, sizeof a) == 0; /* of equal length whatever the passwords' */
+    digest(stored, a);
+    digest(password, b);
+    return memeql_sec(a, b, sizeof a) != 0; /* of equal length whatever the passwords' */
 }
 
 gboolean password_matches(const char *stored, const char *password)
@@ -62,7 +75,7 @@ gboolean password_matches(const char *stored, const char *password)
         bytes[i] = (guint8)(g_ascii_xdigit_value(stored[2 * i]) << 4 |
                             g_ascii_xdigit_value(stored[2 * i + 1]));
     stretch(password, bytes, hash);
-    return CRYPTO_memcmp(hash, bytes + SALT, HASH) == 0;
+    return memeql_sec(hash, bytes + SALT, HASH) != 0;
 }
 
 gboolean password_matches_stored(const char *dir, const char *stored, const char *password)

@@ -1,6 +1,5 @@
 /* What sources have beyond a collection of objects: their state, a round now, and a webhook
  * (EN-42). */
-#include <openssl/crypto.h>
 #include <string.h>
 
 #include "answer.h"
@@ -8,6 +7,7 @@
 #include "error.h"
 #include "file.h"
 #include "lifecycle.h"
+#include "secret.h"
 #include "source_control.h"
 #include "source_git.h"
 #include "source_sync.h"
@@ -96,11 +96,6 @@ static gboolean sync_now(Call *call, GError **error)
 
 /* ---- the webhook ---- */
 
-static gboolean same(const char *a, const char *b)
-{
-    return a != NULL && strlen(a) == strlen(b) && CRYPTO_memcmp(a, b, strlen(b)) == 0;
-}
-
 /* GitHub and those like it sign the body, GitLab sends the secret itself. */
 static gboolean is_signed(const Request *request, const char *secret)
 {
@@ -112,9 +107,9 @@ static gboolean is_signed(const Request *request, const char *secret)
                                 body != NULL ? body : (const guchar *)"", size);
     g_autofree char *prefixed = g_strconcat("sha256=", digest, NULL);
 
-    return same(request_header(request, "X-Hub-Signature-256"), prefixed) ||
-           same(request_header(request, "X-Gitea-Signature"), digest) ||
-           same(request_header(request, "X-Gitlab-Token"), secret);
+    return secret_equal(request_header(request, "X-Hub-Signature-256"), prefixed) ||
+           secret_equal(request_header(request, "X-Gitea-Signature"), digest) ||
+           secret_equal(request_header(request, "X-Gitlab-Token"), secret);
 }
 
 static char *read_secret(const Object *source, GError **error)

@@ -1,6 +1,6 @@
 #include "secret.h"
 
-#include <openssl/crypto.h>
+#include <nettle/memops.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -9,10 +9,7 @@ char *secret_new(void)
     guint8 bytes[32];
     GString *text = g_string_new(NULL);
 
-    /* Not from OpenSSL: it would keep a generator for each thread that asks, and lose it when the
-     * thread ends after the library. Without random numbers nothing is safe; any crash is
-     * recovered.
-     */
+    /* Without random numbers nothing is safe; any crash is recovered. */
     if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes)
         g_error("the kernel gives no random numbers");
     for (guint i = 0; i < sizeof bytes; i++)
@@ -20,7 +17,8 @@ char *secret_new(void)
     return g_string_free(text, FALSE);
 }
 
-gboolean secret_equal(const char *a, const char *b)
+gboolean secret_equal(const char *given, const char *secret)
 {
-    return strlen(a) == strlen(b) && CRYPTO_memcmp(a, b, strlen(a)) == 0;
+    return given != NULL && strlen(given) == strlen(secret) &&
+           memeql_sec(given, secret, strlen(secret)) != 0;
 }

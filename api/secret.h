@@ -4,4 +4,4 @@
 #include <glib.h>
 
 char *secret_new(void); /* 64 hex digits (API-066); newly allocated */
-gboolean secret_equal(const char *a, const char *b);
+gboolean secret_equal(const char *given, const char *secret); /* FALSE when none is given */

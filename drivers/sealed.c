@@ -2,8 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <nettle/gcm.h>
+#include <nettle/hmac.h>
+#include <nettle/memops.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -148,12 +149,15 @@ GBytes *sealed_read(const char *reference, GError **error)
 
 /* ---- the key ---- */
 
-/* OpenSSL's, because GLib's leaves what it has read in memory. */
+/* Not GLib's, which leaves what it has read in memory. */
 static void hmac(const guint8 *key, const void *bytes, gsize length, guint8 *ret)
 {
-    guint size = KEY_BYTES;
+    struct hmac_sha256_ctx context;
 
-    g_assert(HMAC(EVP_sha256(), key, KEY_BYTES, bytes, length, ret, &size) != NULL);
+    hmac_sha256_set_key(&context, KEY_BYTES, key);
+    hmac_sha256_update(&context, length, bytes);
+    hmac_sha256_digest(&context, KEY_BYTES, ret);
+    explicit_bzero(&context, sizeof context);
 }
 
 static void keys_of(const guint8 *key, Keys *ret_keys)
@@ -244,44 +248,43 @@ char *sealed_digest(Sealed *sealed, GBytes *content, GError **error)
 
 /* ---- what is kept ---- */
 
-/* NONCE TAG TEXT, with the digest as what it belongs to, so that two files cannot be swapped. */
+/* NONCE TAG TEXT in AES-256-GCM, with the digest as what it belongs to, so that two files cannot be
+ * swapped. */
+static void begin(struct gcm_aes256_ctx *context, const Keys *keys, const char *digest,
+                  const guint8 *nonce)
+{
+    gcm_aes256_set_key(context, keys->seal);
+    gcm_aes256_set_iv(context, NONCE_BYTES, nonce);
+    gcm_aes256_update(context, DIGEST_DIGITS, (const guint8 *)digest);
+}
+
 static gboolean encrypt(const Keys *keys, const char *digest, GBytes *content, guint8 *ret)
 {
-    EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+    struct gcm_aes256_ctx context;
     gsize length;
     const guint8 *bytes = g_bytes_get_data(content, &length);
-    guint8 *text = ret + NONCE_BYTES + TAG_BYTES;
-    int n;
-    gboolean done =
-        context != NULL && getrandom(ret, NONCE_BYTES, 0) == NONCE_BYTES &&
-        EVP_EncryptInit_ex(context, EVP_aes_256_gcm(), NULL, keys->seal, ret) == 1 &&
-        EVP_EncryptUpdate(context, NULL, &n, (const guint8 *)digest, DIGEST_DIGITS) == 1 &&
-        EVP_EncryptUpdate(context, text, &n, bytes, (int)length) == 1 &&
-        EVP_EncryptFinal_ex(context, text + n, &n) == 1 &&
-        EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_GET_TAG, TAG_BYTES, ret + NONCE_BYTES) == 1;
 
-    EVP_CIPHER_CTX_free(context);
-    return done;
+    if (getrandom(ret, NONCE_BYTES, 0) != NONCE_BYTES)
+        return FALSE;
+    begin(&context, keys, digest, ret);
+    gcm_aes256_encrypt(&context, length, ret + NONCE_BYTES + TAG_BYTES, bytes);
+    gcm_aes256_digest(&context, TAG_BYTES, ret + NONCE_BYTES);
+    explicit_bzero(&context, sizeof context);
+    return TRUE;
 }
 
 static gboolean decrypt(const Keys *keys, const char *digest, const guint8 *sealed, gsize length,
                         char *ret)
 {
-    EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
-    const guint8 *text = sealed + NONCE_BYTES + TAG_BYTES;
-    int n;
-    gboolean done =
-        context != NULL &&
-        EVP_DecryptInit_ex(context, EVP_aes_256_gcm(), NULL, keys->seal, sealed) == 1 &&
-        EVP_DecryptUpdate(context, NULL, &n, (const guint8 *)digest, DIGEST_DIGITS) == 1 &&
-        EVP_DecryptUpdate(context, (guint8 *)ret, &n, text,
-                          (int)(length - NONCE_BYTES - TAG_BYTES)) == 1 &&
-        EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_TAG, TAG_BYTES,
-                            (void *)(sealed + NONCE_BYTES)) == 1 &&
-        EVP_DecryptFinal_ex(context, (guint8 *)ret + n, &n) == 1;
+    struct gcm_aes256_ctx context;
+    guint8 tag[TAG_BYTES];
 
-    EVP_CIPHER_CTX_free(context);
-    return done;
+    begin(&context, keys, digest, sealed);
+    gcm_aes256_decrypt(&context, length - NONCE_BYTES - TAG_BYTES, (guint8 *)ret,
+                       sealed + NONCE_BYTES + TAG_BYTES);
+    gcm_aes256_digest(&context, TAG_BYTES, tag);
+    explicit_bzero(&context, sizeof context);
+    return memeql_sec(tag, sealed + NONCE_BYTES, TAG_BYTES) != 0;
 }
 
 gboolean sealed_put(Sealed *sealed, const char *digest, GBytes *content, GError **error)
@@ -299,7 +302,7 @@ gboolean sealed_put(Sealed *sealed, const char *digest, GBytes *content, GError 
     done = encrypt(&keys, digest, content, text);
     explicit_bzero(&keys, sizeof keys);
     if (!done)
-        return error_set(error, ERR_FAILED, "a secret cannot be sealed");
+        return error_errno(error, errno, "draw a nonce");
     return file_write(path, (const char *)text, (gssize)size, 0600, NULL, error);
 }
 

@@ -1,10 +1,8 @@
 #include "http/certificate.h"
 
-#include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/rand.h>
-#include <openssl/x509v3.h>
+#include <arpa/inet.h>
+#include <gnutls/crypto.h>
+#include <gnutls/x509.h>
 #include <string.h>
 
 #include "error.h"
@@ -12,153 +10,189 @@
 
 #define DAYS 3650
 #define FILE_BYTES (1024 * 1024)
+#define KEY_ID_BYTES 32
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(X509, X509_free)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(EVP_PKEY, EVP_PKEY_free)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(BIO, BIO_free_all)
+typedef struct gnutls_x509_crt_int Certificate;
+typedef struct gnutls_x509_privkey_int Key;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Certificate, gnutls_x509_crt_deinit)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Key, gnutls_x509_privkey_deinit)
 
-/* "WHAT: what openssl says", which then forgets it. */
-static gboolean fail(GError **error, const char *what)
+/* "WHAT: what GnuTLS says". */
+static gboolean fail(GError **error, const char *what, int status)
 {
-    char reason[256] = "unknown reason";
-    unsigned long code = ERR_peek_last_error();
-
-    if (code != 0)
-        ERR_error_string_n(code, reason, sizeof reason);
-    ERR_clear_error();
-    return error_set(error, ERR_INVALID, "%s: %s", what, reason);
+    return error_set(error, ERR_INVALID, "%s: %s", what, gnutls_strerror(status));
 }
 
-static char *text_of(BIO *bio)
+static Certificate *certificate_new(void)
 {
-    char *data;
-    long length = BIO_get_mem_data(bio, &data);
+    gnutls_x509_crt_t certificate;
 
-    return g_strndup(data, (gsize)length);
+    g_assert(gnutls_x509_crt_init(&certificate) == GNUTLS_E_SUCCESS);
+    return certificate;
 }
 
-static gboolean add_extension(X509 *certificate, int id, const char *value)
+static Key *key_new(void)
 {
-    X509V3_CTX context;
-    X509_EXTENSION *extension;
-    gboolean ok;
+    gnutls_x509_privkey_t key;
 
-    X509V3_set_ctx(&context, certificate, certificate, NULL, NULL, 0);
-    extension = X509V3_EXT_conf_nid(NULL, &context, id, value);
-    ok = extension != NULL && X509_add_ext(certificate, extension, -1) == 1;
-    X509_EXTENSION_free(extension);
-    return ok;
+    g_assert(gnutls_x509_privkey_init(&key) == GNUTLS_E_SUCCESS);
+    return key;
 }
 
-static gboolean add_names(X509 *certificate, const char *const *names)
+/* What GnuTLS allocated, as GLib's; the original is overwritten. */
+static char *take_text(gnutls_datum_t *text)
 {
-    GENERAL_NAMES *all = GENERAL_NAMES_new();
-    gboolean ok = TRUE;
+    char *taken = g_strndup((const char *)text->data, text->size);
 
-    for (; names != NULL && *names != NULL && ok; names++) {
-        ASN1_OCTET_STRING *address = a2i_IPADDRESS(*names);
-        GENERAL_NAME *name = GENERAL_NAME_new();
-
-        if (address != NULL) {
-            GENERAL_NAME_set0_value(name, GEN_IPADD, address);
-        } else {
-            ASN1_IA5STRING *host = ASN1_IA5STRING_new();
-
-            ok = ASN1_STRING_set(host, *names, -1) == 1;
-            GENERAL_NAME_set0_value(name, GEN_DNS, host);
-        }
-        sk_GENERAL_NAME_push(all, name);
-    }
-    if (ok && sk_GENERAL_NAME_num(all) > 0)
-        ok = X509_add1_ext_i2d(certificate, NID_subject_alt_name, all, 0, 0) == 1;
-    GENERAL_NAMES_free(all);
-    ERR_clear_error(); /* a host name that is no address */
-    return ok;
+    explicit_bzero(text->data, text->size);
+    gnutls_free(text->data);
+    return taken;
 }
 
-static gboolean fill(X509 *certificate, EVP_PKEY *key, const char *common_name,
-                     const char *const *names, gboolean for_server)
+static int add_name(gnutls_x509_crt_t certificate, const char *name)
 {
-    X509_NAME *subject = X509_get_subject_name(certificate);
+    guint8 address[sizeof(struct in6_addr)];
+    guint size = 0;
+
+    if (inet_pton(AF_INET, name, address) == 1)
+        size = sizeof(struct in_addr);
+    else if (inet_pton(AF_INET6, name, address) == 1)
+        size = sizeof(struct in6_addr);
+    return size > 0 ? gnutls_x509_crt_set_subject_alt_name(certificate, GNUTLS_SAN_IPADDRESS,
+                                                           address, size, GNUTLS_FSAN_APPEND)
+                    : gnutls_x509_crt_set_subject_alt_name(certificate, GNUTLS_SAN_DNSNAME, name,
+                                                           (guint)strlen(name), GNUTLS_FSAN_APPEND);
+}
+
+static int set_subject(gnutls_x509_crt_t certificate, const char *common_name)
+{
+    static const char organization[] = "berth";
+    int status = gnutls_x509_crt_set_dn_by_oid(certificate, GNUTLS_OID_X520_ORGANIZATION_NAME, 0,
+                                               organization, sizeof organization - 1);
+
+    return status < 0 ? status
+                      : gnutls_x509_crt_set_dn_by_oid(certificate, GNUTLS_OID_X520_COMMON_NAME, 0,
+                                                      common_name, (guint)strlen(common_name));
+}
+
+static int set_serial(gnutls_x509_crt_t certificate)
+{
     guint8 serial[16];
-    BIGNUM *number;
-    gboolean ok;
+    int status = gnutls_rnd(GNUTLS_RND_NONCE, serial, sizeof serial);
 
-    if (RAND_bytes(serial, sizeof serial) != 1)
-        return FALSE;
     serial[0] &= 0x7f;
-    number = BN_bin2bn(serial, sizeof serial, NULL);
-    ok = BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != NULL;
-    BN_free(number);
-    return ok && X509_set_version(certificate, X509_VERSION_3) == 1 &&
-           X509_gmtime_adj(X509_getm_notBefore(certificate), 0) != NULL &&
-           X509_time_adj_ex(X509_getm_notAfter(certificate), DAYS, 0, NULL) != NULL &&
-           X509_set_pubkey(certificate, key) == 1 &&
-           X509_NAME_add_entry_by_txt(subject, "O", MBSTRING_UTF8, (const guchar *)"berth", -1, -1,
-                                      0) == 1 &&
-           X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const guchar *)common_name, -1,
-                                      -1, 0) == 1 &&
-           X509_set_issuer_name(certificate, subject) == 1 &&
-           add_extension(certificate, NID_basic_constraints, "critical,CA:FALSE") &&
-           add_extension(certificate, NID_key_usage, "critical,digitalSignature,keyEncipherment") &&
-           add_extension(certificate, NID_ext_key_usage,
-                         for_server ? "serverAuth" : "clientAuth") &&
-           add_names(certificate, names) && X509_sign(certificate, key, EVP_sha384()) > 0;
+    return status < 0 ? status : gnutls_x509_crt_set_serial(certificate, serial, sizeof serial);
+}
+
+/* The first status that is a failure. */
+static int fill(gnutls_x509_crt_t certificate, gnutls_x509_privkey_t key, const char *common_name,
+                const char *const *names, gboolean for_server)
+{
+    time_t now = time(NULL);
+    int status = set_serial(certificate);
+
+    if (status >= 0)
+        status = gnutls_x509_crt_set_version(certificate, 3);
+    if (status >= 0)
+        status = gnutls_x509_crt_set_activation_time(certificate, now);
+    if (status >= 0)
+        status = gnutls_x509_crt_set_expiration_time(certificate, now + (time_t)DAYS * 24 * 3600);
+    if (status >= 0)
+        status = gnutls_x509_crt_set_key(certificate, key);
+    if (status >= 0)
+        status = set_subject(certificate, common_name);
+    if (status >= 0)
+        status = gnutls_x509_crt_set_basic_constraints(certificate, 0, -1);
+    if (status >= 0)
+        status = gnutls_x509_crt_set_key_usage(certificate, GNUTLS_KEY_DIGITAL_SIGNATURE |
+                                                                GNUTLS_KEY_KEY_ENCIPHERMENT);
+    if (status >= 0)
+        status = gnutls_x509_crt_set_key_purpose_oid(
+            certificate, for_server ? GNUTLS_KP_TLS_WWW_SERVER : GNUTLS_KP_TLS_WWW_CLIENT, 0);
+    for (; status >= 0 && names != NULL && *names != NULL; names++)
+        status = add_name(certificate, *names);
+    return status < 0 ? status
+                      : gnutls_x509_crt_sign2(certificate, certificate, key, GNUTLS_DIG_SHA384, 0);
 }
 
 gboolean certificate_make(const char *common_name, const char *const *names, gboolean for_server,
                           char **ret_certificate, char **ret_key, GError **error)
 {
-    g_autoptr(EVP_PKEY) key = EVP_EC_gen("P-384");
-    g_autoptr(X509) certificate = X509_new();
-    g_autoptr(BIO) key_text = BIO_new(BIO_s_secmem());
-    g_autoptr(BIO) certificate_text = BIO_new(BIO_s_mem());
+    g_autoptr(Key) key = key_new();
+    g_autoptr(Certificate) certificate = certificate_new();
+    gnutls_datum_t text = {0}, key_text = {0};
+    int status = gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA,
+                                              GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP384R1), 0);
 
     /* A common name has at most 64 characters; the names of the host stand beside it. */
-    if (key == NULL || !fill(certificate, key, common_name, names, for_server) ||
-        PEM_write_bio_X509(certificate_text, certificate) != 1 ||
-        PEM_write_bio_PKCS8PrivateKey(key_text, key, NULL, NULL, 0, NULL, NULL) != 1)
-        return fail(error, "make a certificate");
-    *ret_certificate = text_of(certificate_text);
-    *ret_key = text_of(key_text);
+    if (status >= 0)
+        status = fill(certificate, key, common_name, names, for_server);
+    if (status >= 0)
+        status = gnutls_x509_crt_export2(certificate, GNUTLS_X509_FMT_PEM, &text);
+    if (status >= 0)
+        status = gnutls_x509_privkey_export2_pkcs8(key, GNUTLS_X509_FMT_PEM, NULL,
+                                                   GNUTLS_PKCS_PLAIN, &key_text);
+    if (status < 0) {
+        gnutls_free(text.data);
+        return fail(error, "make a certificate", status);
+    }
+    *ret_certificate = take_text(&text);
+    *ret_key = take_text(&key_text);
     return TRUE;
 }
 
-static X509 *read_pem(const char *text)
+/* A certificate in PEM or DER; NULL with an error that begins with `what`. */
+static Certificate *read_certificate(const void *bytes, gsize size, gnutls_x509_crt_fmt_t format,
+                                     const char *what, GError **error)
 {
-    g_autoptr(BIO) bio = BIO_new_mem_buf(text, -1);
+    g_autoptr(Certificate) certificate = certificate_new();
+    const gnutls_datum_t data = {(guchar *)bytes, (guint)size};
+    int status = gnutls_x509_crt_import(certificate, &data, format);
 
-    return PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    if (status < 0) {
+        fail(error, what, status);
+        return NULL;
+    }
+    return g_steal_pointer(&certificate);
 }
 
-static X509 *read_der(GBytes *der)
+static Certificate *read_pem(const char *text, const char *what, GError **error)
+{
+    return read_certificate(text, strlen(text), GNUTLS_X509_FMT_PEM, what, error);
+}
+
+static Certificate *read_der(GBytes *der, GError **error)
 {
     gsize size;
-    const guchar *bytes = g_bytes_get_data(der, &size);
+    const void *bytes = g_bytes_get_data(der, &size);
 
-    return d2i_X509(NULL, &bytes, (long)size);
-}
-
-/* A key with a passphrase is not asked for one. */
-static int no_passphrase(char *buffer, int size, int writing, void *data)
-{
-    return -1;
+    return read_certificate(bytes, size, GNUTLS_X509_FMT_DER, "the bytes are no certificate",
+                            error);
 }
 
 static gboolean check_pair(const char *certificate, const char *key, const char *path,
                            GError **error)
 {
-    g_autoptr(X509) own = read_pem(certificate);
-    g_autoptr(BIO) bio = BIO_new_mem_buf(key, -1);
-    g_autoptr(EVP_PKEY) secret = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+    g_autofree char *what =
+        g_strdup_printf("%s and its key are no pair (remove both to have new ones made)", path);
+    g_autoptr(Certificate) own = read_pem(certificate, what, error);
+    g_autoptr(Key) secret = key_new();
+    const gnutls_datum_t data = {(guchar *)key, (guint)strlen(key)};
+    guint8 ids[2][KEY_ID_BYTES];
+    size_t sizes[2] = {KEY_ID_BYTES, KEY_ID_BYTES};
+    int status;
 
-    if (own == NULL || secret == NULL || X509_check_private_key(own, secret) != 1) {
-        g_autofree char *what =
-            g_strdup_printf("%s and its key are no pair (remove both to have new ones made)", path);
-
-        return fail(error, what);
-    }
-    return TRUE;
+    if (own == NULL)
+        return FALSE;
+    /* A key with a passphrase is not asked for one. */
+    status = gnutls_x509_privkey_import2(secret, &data, GNUTLS_X509_FMT_PEM, NULL, 0);
+    if (status >= 0)
+        status = gnutls_x509_crt_get_key_id(own, GNUTLS_KEYID_USE_SHA256, ids[0], &sizes[0]);
+    if (status >= 0)
+        status = gnutls_x509_privkey_get_key_id(secret, GNUTLS_KEYID_USE_SHA256, ids[1], &sizes[1]);
+    if (status >= 0 && memcmp(ids[0], ids[1], KEY_ID_BYTES) != 0)
+        status = GNUTLS_E_CERTIFICATE_KEY_MISMATCH;
+    return status >= 0 || fail(error, what, status);
 }
 
 gboolean certificate_ensure(const char *certificate_path, const char *key_path,
@@ -186,30 +220,28 @@ gboolean certificate_ensure(const char *certificate_path, const char *key_path,
 
 GBytes *certificate_from_pem(const char *text, GError **error)
 {
-    g_autoptr(X509) certificate = read_pem(text);
-    guchar *der = NULL;
-    int size = certificate != NULL ? i2d_X509(certificate, &der) : -1;
+    g_autoptr(Certificate) certificate =
+        read_pem(text, "the text holds no certificate in PEM", error);
+    gnutls_datum_t der = {0};
     GBytes *bytes;
 
-    if (size < 0) {
-        fail(error, "the text holds no certificate in PEM");
+    if (certificate == NULL)
         return NULL;
-    }
-    bytes = g_bytes_new(der, (gsize)size);
-    OPENSSL_free(der);
+    g_assert(gnutls_x509_crt_export2(certificate, GNUTLS_X509_FMT_DER, &der) == GNUTLS_E_SUCCESS);
+    bytes = g_bytes_new(der.data, der.size);
+    gnutls_free(der.data);
     return bytes;
 }
 
 char *certificate_to_pem(GBytes *der, GError **error)
 {
-    g_autoptr(X509) certificate = read_der(der);
-    g_autoptr(BIO) text = BIO_new(BIO_s_mem());
+    g_autoptr(Certificate) certificate = read_der(der, error);
+    gnutls_datum_t text = {0};
 
-    if (certificate == NULL || PEM_write_bio_X509(text, certificate) != 1) {
-        fail(error, "the bytes are no certificate");
+    if (certificate == NULL)
         return NULL;
-    }
-    return text_of(text);
+    g_assert(gnutls_x509_crt_export2(certificate, GNUTLS_X509_FMT_PEM, &text) == GNUTLS_E_SUCCESS);
+    return take_text(&text);
 }
 
 char *certificate_fingerprint(GBytes *der)
@@ -217,32 +249,35 @@ char *certificate_fingerprint(GBytes *der)
     return g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, der);
 }
 
-static gint64 seconds_of(const ASN1_TIME *time)
+/* 0 when it has none. */
+static gint64 seconds_of(time_t time)
 {
-    struct tm parts = {0};
+    return time == (time_t)-1 ? 0 : (gint64)time;
+}
 
-    return ASN1_TIME_to_tm(time, &parts) == 1 ? (gint64)timegm(&parts) : 0;
+static char *common_name_of(gnutls_x509_crt_t certificate)
+{
+    char name[256];
+    size_t size = sizeof name;
+
+    return g_strdup(gnutls_x509_crt_get_dn_by_oid(certificate, GNUTLS_OID_X520_COMMON_NAME, 0, 0,
+                                                  name, &size) == GNUTLS_E_SUCCESS
+                        ? name
+                        : "");
 }
 
 gboolean certificate_facts(GBytes *der, CertificateFacts *ret, GError **error)
 {
-    g_autoptr(X509) certificate = read_der(der);
-    EVP_PKEY *key = certificate != NULL ? X509_get0_pubkey(certificate) : NULL;
-    X509_NAME *subject;
-    int at;
-    guchar *name = NULL;
+    g_autoptr(Certificate) certificate = read_der(der, error);
+    guint bits = 0;
 
-    if (key == NULL)
-        return fail(error, "the bytes are no certificate");
-    subject = X509_get_subject_name(certificate);
-    at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-    if (at >= 0)
-        ASN1_STRING_to_UTF8(&name, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
-    ret->common_name = g_strdup(name != NULL ? (const char *)name : "");
-    OPENSSL_free(name);
-    ret->from = seconds_of(X509_get0_notBefore(certificate));
-    ret->until = seconds_of(X509_get0_notAfter(certificate));
-    ret->is_weak = EVP_PKEY_is_a(key, "RSA") == 1 && EVP_PKEY_get_bits(key) < 2048;
+    if (certificate == NULL)
+        return FALSE;
+    ret->common_name = common_name_of(certificate);
+    ret->from = seconds_of(gnutls_x509_crt_get_activation_time(certificate));
+    ret->until = seconds_of(gnutls_x509_crt_get_expiration_time(certificate));
+    ret->is_weak =
+        gnutls_x509_crt_get_pk_algorithm(certificate, &bits) == GNUTLS_PK_RSA && bits < 2048;
     return TRUE;
 }
 
@@ -253,21 +288,19 @@ void certificate_facts_clear(CertificateFacts *facts)
 
 char *certificate_pin(GBytes *der, GError **error)
 {
-    gsize size;
-    const unsigned char *bytes = g_bytes_get_data(der, &size);
-    g_autoptr(X509) certificate = d2i_X509(NULL, &bytes, (long)size);
-    guint8 digest[EVP_MAX_MD_SIZE];
-    unsigned char *key = NULL;
-    guint length = 0;
-    int key_size =
-        certificate != NULL ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &key) : -1;
-    gboolean done =
-        key_size > 0 && EVP_Digest(key, (size_t)key_size, digest, &length, EVP_sha256(), NULL) == 1;
-    g_autofree char *text = done ? g_base64_encode(digest, length) : NULL;
+    g_autoptr(Certificate) certificate = read_der(der, error);
+    guint8 id[KEY_ID_BYTES];
+    size_t size = sizeof id;
+    g_autofree char *text = NULL;
+    int status;
 
-    OPENSSL_free(key);
-    if (done)
-        return g_strdup_printf("sha256//%s", text);
-    fail(error, "read the certificate's key");
-    return NULL;
+    if (certificate == NULL)
+        return NULL;
+    status = gnutls_x509_crt_get_key_id(certificate, GNUTLS_KEYID_USE_SHA256, id, &size);
+    if (status < 0) {
+        fail(error, "read the certificate's key", status);
+        return NULL;
+    }
+    text = g_base64_encode(id, size);
+    return g_strdup_printf("sha256//%s", text);
 }

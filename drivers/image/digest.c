@@ -1,7 +1,7 @@
 #include "image/digest.h"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
+#include <nettle/sha2.h>
 #include <sys/stat.h>
 
 #include "error.h"
@@ -11,22 +11,20 @@
 #define BLOCK (256u << 10)
 
 struct Digest {
-    EVP_MD_CTX *context;
+    struct sha256_ctx context;
 };
 
 Digest *digest_new(void)
 {
     Digest *digest = g_new0(Digest, 1);
 
-    digest->context = EVP_MD_CTX_new();
-    if (digest->context == NULL || EVP_DigestInit_ex(digest->context, EVP_sha256(), NULL) != 1)
-        g_error("SHA-256 is not available in this libcrypto");
+    sha256_init(&digest->context);
     return digest;
 }
 
 void digest_add(Digest *digest, const void *bytes, gsize length)
 {
-    EVP_DigestUpdate(digest->context, bytes, length);
+    sha256_update(&digest->context, length, bytes);
 }
 
 static gboolean write_all(int fd, const char *bytes, gsize length)
@@ -76,20 +74,16 @@ gboolean digest_add_file(Digest *digest, const char *path, int copy, guint64 *re
 
 char *digest_finish(Digest *digest)
 {
-    guint8 bytes[EVP_MAX_MD_SIZE];
-    guint length = 0;
+    guint8 bytes[SHA256_DIGEST_SIZE];
     GString *text = g_string_new(NULL);
 
-    EVP_DigestFinal_ex(digest->context, bytes, &length);
-    for (guint i = 0; i < length; i++)
+    sha256_digest(&digest->context, sizeof bytes, bytes);
+    for (guint i = 0; i < sizeof bytes; i++)
         g_string_append_printf(text, "%02x", bytes[i]);
     return g_string_free(text, FALSE);
 }
 
 void digest_free(Digest *digest)
 {
-    if (digest == NULL)
-        return;
-    EVP_MD_CTX_free(digest->context);
     g_free(digest);
 }
