@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "drift.h"
 #include "error.h"
 #include "instance/ended.h"
 #include "instance/record.h"
@@ -42,26 +43,6 @@ static gboolean is_busy(const Round *round, const Object *object)
 /* EN-47: whether somebody asked for the object to be left as it is. */
 static gboolean is_held(const Object *object)
 {
-    return FALSE;
-}
-
-/* Somebody stopped it over the API, whatever files declare (EN-44). */
-static gboolean is_stopped_by_hand(const PlanObject *object)
-{
-    return object->stored->id.kind == KIND_INSTANCE &&
-           json_object_get(object->observed, "running") == NULL &&
-           g_strcmp0(object_config(object->stored, "volatile.last_state.power"), "STOPPED") == 0;
-}
-
-/* Whether drift that repair would mend by making people's data anew. */
-static gboolean lacks_data(const Plan *plan, const char *key)
-{
-    for (guint i = 0; i < plan->steps->len; i++) {
-        const PlanStep *step = plan->steps->pdata[i];
-
-        if (strcmp(step->object, key) == 0 && step->row->data && step->step.from == NULL)
-            return TRUE;
-    }
     return FALSE;
 }
 
@@ -262,7 +243,7 @@ static gboolean judge(const Round *round, const Plan *plan, const PlanObject *ob
         finish(round, object->key, QUEUE_CONVERGED);
         return FALSE;
     }
-    if (lacks_data(plan, object->key)) {
+    if (drift_lacks_data(plan, object->key)) {
         drifted(round, object, "");
         conditions_set(round->look->conditions, object->stored, "Degraded", TRUE,
                        "its data are gone: restore a backup, or have it made anew by deleting it "
@@ -270,7 +251,7 @@ static gboolean judge(const Round *round, const Plan *plan, const PlanObject *ob
         finish(round, object->key, QUEUE_CONVERGED);
         return FALSE;
     }
-    if (is_stopped_by_hand(object)) {
+    if (drift_is_stopped_by_hand(object)) {
         drifted(round, object, "; stopped over the API, left so");
         finish(round, object->key, QUEUE_CONVERGED);
         return FALSE;

@@ -121,6 +121,8 @@ static const GOptionEntry plan_entries[] = {
      "Carry the plan out on a copy of the host in memory, and show each step, its time there, and "
      "what fails",
      NULL},
+    {"refresh-only", 0, 0, G_OPTION_ARG_NONE, &record.refresh_only,
+     "Show only how the host differs from what is stored, and propose nothing", NULL},
     {NULL},
 };
 

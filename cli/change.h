@@ -18,3 +18,7 @@ Proposal *change_plan(Cli *cli, const char *sort, json_t *value, json_t *options
  * `exactly`, and when it was asked for, nothing but this very plan is carried out. */
 gboolean change_carry_out(Cli *cli, const Proposal *proposal, gboolean exactly,
                           const char *question, const char *cause, GError **error);
+
+/* plan --refresh-only (EN-40): how the host differs from what is stored, and no change of either.
+ */
+gboolean command_refresh_only(Cli *cli, GError **error);

@@ -1,19 +1,14 @@
-/* plan, apply, destroy, drift: from files to the host. */
+/* plan, apply, destroy: from files to the host. */
 #include <string.h>
 
 #include "change.h"
 #include "error.h"
-#include "local.h"
-#include "mode.h"
 #include "output.h"
 #include "patch_files.h"
 #include "rehearse.h"
 #include "saved.h"
-#include "select.h"
-#include "source_sync.h"
 #include "sources.h"
 #include "table.h"
-#include "view.h"
 
 static void print_plan(const Cli *cli, const Proposal *proposal)
 {
@@ -28,12 +23,13 @@ static void print_plan(const Cli *cli, const Proposal *proposal)
     output_text(text);
 }
 
-/* Prints a patch, and what it cannot say. TRUE in `ret_any` when there is one. */
-static gboolean print_patch(const Input *input, const Snapshot *stored, const GPtrArray *keys,
-                            const char *prefix, gboolean *ret_any, GError **error)
+static gboolean plan_as_patch(Cli *cli, const Input *input, GError **error)
 {
     g_autoptr(GPtrArray) left = g_ptr_array_new_with_free_func(g_free);
-    g_autofree char *text = patch_files(input, stored, keys, prefix, left, error);
+    g_autofree char *here = g_get_current_dir();
+    const Snapshot *stored = backend_model(cli->backend, error);
+    g_autofree char *text =
+        stored != NULL ? patch_files(input, stored, NULL, here, left, error) : NULL;
 
     if (text == NULL)
         return FALSE;
@@ -41,24 +37,11 @@ static gboolean print_patch(const Input *input, const Snapshot *stored, const GP
     for (guint i = 0; i < left->len; i++)
         message_warning("%s: a patch cannot say this; change it by hand",
                         (const char *)g_ptr_array_index(left, i));
-    *ret_any = *ret_any || *text != '\0' || left->len > 0;
+    cli->status = (*text != '\0' || left->len > 0) && cli->args->detailed_exitcode ? 2 : 0;
     return TRUE;
 }
 
-static gboolean plan_as_patch(Cli *cli, const Input *input, GError **error)
-{
-    g_autofree char *here = g_get_current_dir();
-    gboolean any = FALSE;
-
-    const Snapshot *stored = backend_model(cli->backend, error);
-
-    if (stored == NULL || !print_patch(input, stored, NULL, here, &any, error))
-        return FALSE;
-    cli->status = any && cli->args->detailed_exitcode ? 2 : 0;
-    return TRUE;
-}
-
-gboolean command_plan(Cli *cli, GError **error)
+static gboolean plan_files(Cli *cli, GError **error)
 {
     g_autoptr(GPtrArray) paths = sources_paths(cli, cli->args->out != NULL, error);
     g_autofree char *owner = paths != NULL ? sources_owner(cli, paths, error) : NULL;
@@ -100,6 +83,11 @@ gboolean command_plan(Cli *cli, GError **error)
     if (cli->args->detailed_exitcode && !plan_shown_is_empty(proposal->shown))
         cli->status = 2;
     return TRUE;
+}
+
+gboolean command_plan(Cli *cli, GError **error)
+{
+    return cli->args->refresh_only ? command_refresh_only(cli, error) : plan_files(cli, error);
 }
 
 /* Does the plan delete and remake anything? */
@@ -223,119 +211,4 @@ gboolean command_destroy(Cli *cli, GError **error)
     return proposal != NULL &&
            change_carry_out(cli, proposal, FALSE, "Delete these objects and their data?",
                             "cli destroy", error);
-}
-
-/* Since when the daemon knows of it, and what it does about it (EN-40, EN-41): into the objects of
- * the plan. */
-static gboolean add_since(Cli *cli, const Proposal *proposal, const Snapshot *model, GError **error)
-{
-    g_autoptr(json_t) conditions = backend_conditions(cli->backend, error);
-    json_t *objects = json_object_get(json_object_get(proposal->shown, "plan"), "objects");
-    size_t i, c;
-    json_t *object, *condition;
-
-    if (conditions == NULL)
-        return FALSE;
-    json_array_foreach (objects, i, object) {
-        const char *key = json_member_string(object, "key");
-        const Object *stored = snapshot_get(model, key);
-
-        if (stored != NULL)
-            json_object_set_new(object, "mode",
-                                json_string(mode_to_string(mode_of(model, stored))));
-        json_array_foreach (conditions, c, condition) {
-            if (strcmp(json_member_string(condition, "object"), key) == 0 &&
-                strcmp(json_member_string(condition, "type"), "Drifted") == 0)
-                json_object_set(object, "since", json_object_get(condition, "since"));
-        }
-    }
-    return TRUE;
-}
-
-static void print_since(const Proposal *proposal)
-{
-    const json_t *objects = json_object_get(json_object_get(proposal->shown, "plan"), "objects");
-    size_t i;
-    json_t *object;
-
-    json_array_foreach ((json_t *)objects, i, object) {
-        g_autofree char *label = object_key_label(json_member_string(object, "key"));
-        g_autofree char *time = view_time(json_object_get(object, "since"));
-        const char *mode = json_member_string(object, "mode");
-        g_autofree char *line =
-            g_strdup_printf("%s: %s%s, mode %s\n", label, *time != '\0' ? "drifted since " : "",
-                            *time != '\0' ? time : "not told by the daemon", mode);
-
-        if (mode != NULL)
-            output_text(line);
-    }
-}
-
-static GPtrArray *keys_of_owner(const Snapshot *stored, const GPtrArray *keys, const char *owner)
-{
-    GPtrArray *own = g_ptr_array_new();
-
-    for (guint i = 0; i < keys->len; i++)
-        if (snapshot_get(stored, g_ptr_array_index(keys, i)) != NULL &&
-            strcmp(snapshot_get(stored, g_ptr_array_index(keys, i))->owner, owner) == 0)
-            g_ptr_array_add(own, g_ptr_array_index(keys, i));
-    return own;
-}
-
-/* What was edited over the API, as the change of its source's files that it would be (EN-44). */
-static gboolean drift_as_patch(Cli *cli, const GPtrArray *keys, GError **error)
-{
-    g_auto(Local) local = {0};
-    const Snapshot *stored;
-    gboolean any = FALSE;
-    guint first, count;
-
-    if (!cli_only_here(cli, "drift --as-patch", error) ||
-        !local_open(cli, ENGINE_READ_ONLY, &local, error))
-        return FALSE;
-    stored = engine_stored(local.engine);
-    snapshot_range(stored, KIND_SOURCE, "", &first, &count);
-    for (guint i = first; i < first + count; i++) {
-        const Object *source = snapshot_at(stored, i);
-        g_autofree char *owner = source_owner(source->id.name);
-        g_autoptr(GPtrArray) own = keys_of_owner(stored, keys, owner);
-        g_autofree char *prefix = NULL;
-        g_autoptr(Input) input =
-            own->len > 0 ? source_input(local.engine, source, &prefix, error) : NULL;
-
-        if (own->len > 0 &&
-            (input == NULL || !print_patch(input, stored, own, prefix, &any, error)))
-            return FALSE;
-    }
-    cli->status = any ? 2 : 0;
-    return TRUE;
-}
-
-/* Planning towards what is stored already shows where the host differs, and nothing else. */
-gboolean command_drift(Cli *cli, GError **error)
-{
-    const Snapshot *model = cli_model(cli, 0, error);
-    g_autoptr(GPtrArray) keys = NULL;
-    g_autoptr(Proposal) proposal = NULL;
-    json_t *list;
-
-    if (model == NULL)
-        return FALSE;
-    keys = select_keys(model, cli->words,
-                       cli->words[0] != NULL ? cli_project(cli) : cli->args->project, error);
-    if (keys == NULL)
-        return FALSE;
-    if (cli->args->as_patch)
-        return drift_as_patch(cli, keys, error);
-    list = json_array();
-    for (guint i = 0; i < keys->len; i++)
-        json_array_append_new(list, json_string(g_ptr_array_index(keys, i)));
-    proposal = change_plan(cli, "repair", list, change_options(cli, NULL, TRUE), NULL, error);
-    if (proposal == NULL || !add_since(cli, proposal, model, error))
-        return FALSE;
-    print_plan(cli, proposal);
-    if (!cli_format_is(cli, "json"))
-        print_since(proposal);
-    cli->status = plan_shown_is_empty(proposal->shown) ? 0 : 2;
-    return TRUE;
 }

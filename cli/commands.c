@@ -52,6 +52,11 @@ static const Command change_commands[] = {
      "order of the steps, their times there, and whether a plan made afterwards is empty. What "
      "does "
      "not fit fails (exit 1); the host is not touched.\n\n"
+     "--refresh-only shows instead how the host differs from what is stored of the objects that "
+     "the "
+     "files declare or their set owns (without files: of all), and proposes no change; with "
+     "--format "
+     "patch as a diff from stored to running.\n\n"
      "--format patch goes the other way: a patch of the files, comments kept, that has them say "
      "what "
      "is stored.",
@@ -117,7 +122,12 @@ static const Command change_commands[] = {
          OPTIONS_APPLY | OPTIONS_FORMAT,
      0, -1, FALSE, command_destroy},
     {"drift", "[OBJ...]", "Show where the host is no longer as it was applied",
-     "Only looks. Exit 2 when there is drift, 0 when there is none.\n\n"
+     "Only looks. For each field that differs: what its source declares (desired), what is stored, "
+     "and what runs; since when, as far as the daemon has noticed; what a change costs; and what "
+     "is "
+     "done about it. 'edited' was changed over the API and not in its source; 'pending' waits for "
+     "a "
+     "restart, and is no drift. Exit 2 when there is drift, 0 when there is none.\n\n"
      "--as-patch shows instead where what is stored is no longer as the files of its source say, "
      "as "
      "a patch of these files.",

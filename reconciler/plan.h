@@ -101,7 +101,7 @@ char *plan_json_digest(const json_t *plan);
 
 /* A plan as it is shown to people and sent to clients: {"plan": see plan_json, "examined": how many
  * objects were looked at, "blocked_code": word of base/error.h, when it is blocked; "rehearsal":
- * see rehearse.h, when it was rehearsed}. */
+ * see rehearse.h; "drift" and "patch": see drift.h; where the wish asks for them}. */
 json_t *plan_shown(const Plan *plan);
 /* Human form (EN-20): riskiest first, one line a field, counts and irreversible steps at the end.
  * `colour` adds SGR codes. Newly allocated. */

@@ -2,10 +2,12 @@
 
 #include <string.h>
 
+#include "drift.h"
 #include "error.h"
 #include "image_lock.h"
 #include "plan_options.h"
 #include "rehearse.h"
+#include "wanted.h"
 
 struct Wish {
     json_t *body;
@@ -181,8 +183,8 @@ static gboolean are_texts(const json_t *list, const char *what, GError **error)
 
 Wish *wish_new(const json_t *body, const char *project, GError **error)
 {
-    static const char *const sorts[] = {"files",    "objects",  "delete", "repair",
-                                        "rollback", "undelete", "revert"};
+    static const char *const sorts[] = {"files", "objects",  "delete",   "repair",
+                                        "patch", "rollback", "undelete", "revert"};
     g_autoptr(Wish) wish = wish_begin(body);
     g_autoptr(Problems) problems = problems_new();
     const json_t *value = NULL;
@@ -202,7 +204,7 @@ Wish *wish_new(const json_t *body, const char *project, GError **error)
     if (sort == NULL) {
         error_set(error, ERR_INVALID,
                   "say what to plan: \"files\" (a list of {\"name\", \"text\"}), \"objects\", "
-                  "\"delete\", \"repair\", \"rollback\", \"undelete\" or \"revert\"");
+                  "\"delete\", \"repair\", \"patch\", \"rollback\", \"undelete\" or \"revert\"");
         return NULL;
     }
     if (json_object_get(wish->options, "project") == NULL)
@@ -257,6 +259,8 @@ static Plan *plan_repair(Engine *engine, const json_t *keys, const PlanOptions *
         const Object *object = snapshot_get(engine_stored(engine), json_string_value(key));
         g_autofree char *label = object_key_label(json_string_value(key));
 
+        if (!wanted_selected(options, json_string_value(key)))
+            continue;
         if (object == NULL) {
             error_set(error, ERR_NOT_FOUND, "%s does not exist", label);
             return NULL;
@@ -281,6 +285,8 @@ static Plan *make(Engine *engine, const Wish *wish, const PlanOptions *options, 
     }
     if (repair != NULL)
         return plan_repair(engine, repair, options, error);
+    if (json_object_get(wish->body, "patch") != NULL)
+        return engine_plan_change(engine, NULL, NULL, options, error);
     if (rollback != NULL)
         return engine_plan_rollback(engine,
                                     json_integer_value(json_object_get(rollback, "generation")),
@@ -314,17 +320,50 @@ Plan *wish_plan(Engine *engine, void *data, GError **error)
     return NULL;
 }
 
+static gboolean add_rehearsal(Engine *engine, const Plan *plan, json_t *shown, GError **error)
+{
+    json_t *rehearsal = engine_rehearse(engine, plan, error);
+
+    if (rehearsal != NULL)
+        json_object_set_new(shown, "rehearsal", rehearsal);
+    return rehearsal != NULL;
+}
+
+static gboolean add_drift(Engine *engine, const Wish *wish, const Plan *plan, json_t *shown,
+                          GError **error)
+{
+    g_autoptr(GPtrArray) keys = texts_of(json_object_get(wish->body, "repair"));
+    json_t *warnings = json_object_get(json_object_get(shown, "plan"), "warnings");
+    json_t *drift = drift_list(engine, plan, keys, warnings, error);
+
+    if (drift != NULL)
+        json_object_set_new(shown, "drift", drift);
+    return drift != NULL;
+}
+
+static gboolean add_patch(Engine *engine, const json_t *list, json_t *shown, GError **error)
+{
+    g_autoptr(GPtrArray) keys = texts_of(list);
+    json_t *patch = drift_as_patch(engine, keys, error);
+
+    if (patch != NULL)
+        json_object_set_new(shown, "patch", patch);
+    return patch != NULL;
+}
+
 json_t *wish_shown(Engine *engine, const Wish *wish, const Plan *plan, GError **error)
 {
     g_autoptr(json_t) shown = plan_shown(plan);
-    json_t *rehearsal;
+    const json_t *patch = json_object_get(wish->body, "patch");
 
     /* What is blocked fails before the first step, and the plan says why. */
-    if (!json_is_true(json_object_get(wish->body, "rehearse")) || plan->blocked->len > 0)
-        return g_steal_pointer(&shown);
-    rehearsal = engine_rehearse(engine, plan, error);
-    if (rehearsal == NULL)
+    if (json_is_true(json_object_get(wish->body, "rehearse")) && plan->blocked->len == 0 &&
+        !add_rehearsal(engine, plan, shown, error))
         return NULL;
-    json_object_set_new(shown, "rehearsal", rehearsal);
+    if (json_is_true(json_object_get(wish->body, "drift")) &&
+        !add_drift(engine, wish, plan, shown, error))
+        return NULL;
+    if (patch != NULL && !add_patch(engine, patch, shown, error))
+        return NULL;
     return g_steal_pointer(&shown);
 }

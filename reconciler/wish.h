@@ -6,12 +6,14 @@
  *               the text of their images.lock (image_lock_print)
  *   "delete"    [KEY]
  *   "repair"    [KEY]: as they are stored; the plan shows where the host differs
+ *   "patch"     [KEY]: nothing, but what was edited of them as a patch of their sources' files
  *   "rollback"  {"generation": N (0: the newest), "to": bool} (EN-46)
  *   "undelete"  KEY (EN-31)
  *   "revert"    N: the unconfirmed generation that is taken back (EN-33)
  *
  * and "options" (plan_options.h); with "rehearse": true the plan is rehearsed as well (rehearse.h);
- * with "agreed", a plan_json_digest, only that very plan is made.
+ * with "drift": true what a repair finds is told field by field (drift.h); with "agreed", a
+ * plan_json_digest, only that very plan is made.
  */
 #pragma once
 

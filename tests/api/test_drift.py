@@ -237,7 +237,7 @@ def test_modes(berth):
         tap.contains(found["Drifted"]["reason"], "link differs")
         tap.contains(daemon.log_text(), f"{NETWORK} has drifted")
         tap.equal(daemon.figure("berth_drifted_objects"), 1)
-        tap.contains(berth.run("drift").expect(2).out, f"network/{BRIDGE}: drifted since 20")
+        tap.contains(berth.run("drift").expect(2).out, f"network/{BRIDGE}  drifted since 20")
         shown = json.loads(berth.run("drift", "--format", "json").expect(2).out)["objects"]
         tap.equal([(item["key"], item["mode"], item["since"]) for item in shown], [(NETWORK, "warn", found["Drifted"]["since"])])
         began = time.monotonic()

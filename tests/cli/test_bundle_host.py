@@ -81,7 +81,7 @@ def test_offline(berth):
     running(berth)
     tap.contains(apply(berth, "one.bundle").expect(0).out, "Nothing to do")
     tap.equal(description(berth), "first")
-    tap.contains(berth.run("drift").expect(0).out, "Nothing to do")
+    tap.contains(berth.run("drift").expect(0).out, "No drift")
     make(berth, "two.bundle", "second")
     apply(berth, "two.bundle", "--allow-replace", "all").expect(0)
     tap.equal(description(berth), "second")

@@ -1,0 +1,369 @@
+#include "drift.h"
+
+#include <string.h>
+
+#include "error.h"
+#include "fields.h"
+#include "mode.h"
+#include "patch_files.h"
+#include "source_sync.h"
+#include "wanted.h"
+
+typedef struct {
+    Engine *engine;
+    const Plan *plan;
+    const Snapshot *stored;
+    Snapshot *desired;  /* `stored` with what sources declare of their objects */
+    GHashTable *edited; /* key -> GPtrArray of PlanField *: stored -> desired */
+    json_t *host_facts;
+    json_t *conditions;
+} Drift;
+
+gboolean drift_lacks_data(const Plan *plan, const char *key)
+{
+    for (guint i = 0; i < plan->steps->len; i++) {
+        const PlanStep *step = plan->steps->pdata[i];
+
+        if (strcmp(step->object, key) == 0 && step->row->data && step->step.from == NULL)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+gboolean drift_is_stopped_by_hand(const PlanObject *object)
+{
+    return object->stored->id.kind == KIND_INSTANCE &&
+           json_object_get(object->observed, "running") == NULL &&
+           g_strcmp0(object_config(object->stored, "volatile.last_state.power"), "STOPPED") == 0;
+}
+
+/* ---- what sources declare ---- */
+
+/* Called for each source that owns some of the keys, with these keys. */
+typedef gboolean (*SourceFunction)(Engine *engine, const Object *source, const GPtrArray *own,
+                                   void *data, GError **error);
+
+static gboolean for_sources(Engine *engine, const Snapshot *stored, const GPtrArray *keys,
+                            SourceFunction run, void *data, GError **error)
+{
+    guint first, count;
+
+    snapshot_range(stored, KIND_SOURCE, "", &first, &count);
+    for (guint i = first; i < first + count; i++) {
+        const Object *source = snapshot_at(stored, i);
+        g_autofree char *owner = source_owner(source->id.name);
+        g_autoptr(GPtrArray) own = g_ptr_array_new();
+
+        for (guint k = 0; k < keys->len; k++) {
+            const Object *object = snapshot_get(stored, keys->pdata[k]);
+
+            if (object != NULL && strcmp(object->owner, owner) == 0)
+                g_ptr_array_add(own, keys->pdata[k]);
+        }
+        if (own->len > 0 && !run(engine, source, own, data, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+typedef struct {
+    Drift *drift;
+    GPtrArray *declared; /* of Object * */
+    json_t *warnings;
+} Reading;
+
+static void add_declared(const Reading *reading, const Object *object, const Object *source)
+{
+    g_autoptr(Wanted) wanted = wanted_new();
+    g_autofree char *owner = source_owner(source->id.name);
+    const Object *now = snapshot_get(reading->drift->stored, object->key);
+    g_autoptr(GPtrArray) fields = NULL;
+    Object *declared;
+
+    wanted_put(wanted, reading->drift->stored, object, owner);
+    declared = wanted->put->pdata[0];
+    fields = fields_diff(now, declared);
+    if (fields->len == 0)
+        return;
+    for (guint i = 0; i < fields->len; i++) {
+        PlanField *field = fields->pdata[i];
+
+        field->where = object_where(object, field->path);
+    }
+    g_ptr_array_add(reading->declared, object_ref(declared));
+    g_hash_table_insert(reading->drift->edited, g_strdup(object->key), g_steal_pointer(&fields));
+}
+
+static gboolean read_source(Engine *engine, const Object *source, const GPtrArray *own, void *data,
+                            GError **error)
+{
+    const Reading *reading = data;
+    g_autoptr(GError) failure = NULL;
+    g_autofree char *prefix = NULL;
+    g_autoptr(Input) input = source_input(engine, source, &prefix, &failure);
+
+    if (input == NULL) {
+        json_array_append_new(reading->warnings,
+                              json_sprintf("what source %s declares cannot be told: %s",
+                                           source->id.name, failure->message));
+        return TRUE;
+    }
+    for (guint i = 0; i < input->objects->len; i++) {
+        const Object *object = input->objects->pdata[i];
+
+        if (g_ptr_array_find_with_equal_func((GPtrArray *)own, object->key, g_str_equal, NULL))
+            add_declared(reading, object, source);
+    }
+    return TRUE;
+}
+
+/* ---- fields ---- */
+
+/* Secrets that a row marks are not told; tokens are masked where anything leaves. */
+static json_t *shown(const PlanField *field, const json_t *value)
+{
+    if (value == NULL)
+        return json_null();
+    return field->secret ? json_string("(secret)") : json_incref((json_t *)value);
+}
+
+static void add_field(json_t *fields, const char *path, const json_t *desired, const json_t *stored,
+                      const json_t *running, Label label, const char *state, const char *where)
+{
+    json_t *nothing = json_null();
+
+    json_array_append_new(fields,
+                          json_pack("{s:s, s:O, s:O, s:O, s:s, s:s, s:s?}", "path", path, "desired",
+                                    desired != NULL ? desired : nothing, "stored",
+                                    stored != NULL ? stored : nothing, "running",
+                                    running != NULL ? running : nothing, "label",
+                                    label_to_string(label), "state", state, "source", where));
+}
+
+static const json_t *member(const json_t *value, const char *key)
+{
+    return json_is_object(value) ? json_object_get(value, key) : NULL;
+}
+
+/* A fact that is an object is taken apart into what differs in it, so that people see that. */
+static void add_fact(json_t *fields, const char *path, const json_t *desired, const json_t *stored,
+                     const json_t *running, Label label, const char *state)
+{
+    g_autoptr(json_t) all = NULL;
+    g_autoptr(GPtrArray) keys = NULL;
+
+    if (!json_is_object(stored) || !json_is_object(running)) {
+        add_field(fields, path, desired, stored, running, label, state, NULL);
+        return;
+    }
+    all = json_copy((json_t *)stored);
+    json_object_update_missing(all, (json_t *)running);
+    keys = json_sorted_keys(all);
+    for (guint i = 0; i < keys->len; i++) {
+        g_autofree char *part = json_path_part(keys->pdata[i]);
+        g_autofree char *below = g_strdup_printf("%s/%s", path, part);
+        const json_t *should = member(stored, keys->pdata[i]),
+                     *is = member(running, keys->pdata[i]);
+
+        if (((const char *)keys->pdata[i])[0] != '$' && !json_equal((json_t *)should, (json_t *)is))
+            add_fact(fields, below, member(desired, keys->pdata[i]), should, is, label, state);
+    }
+}
+
+static const json_t *condition_of(const Drift *drift, const char *key, const char *type)
+{
+    const json_t *condition;
+    size_t i;
+
+    json_array_foreach (drift->conditions, i, condition)
+        if (g_strcmp0(json_member_string(condition, "object"), key) == 0 &&
+            g_strcmp0(json_member_string(condition, "type"), type) == 0)
+            return condition;
+    return NULL;
+}
+
+/* What the facts would be by what the sources declare; NULL when that is what is stored, or cannot
+ * be told. New reference. */
+static json_t *desired_facts(const Drift *drift, const PlanObject *object)
+{
+    const Driver *driver = DRIVERS[object->stored->id.kind];
+    const Host *host = engine_host(drift->engine);
+    const Context context = {drift->desired, drift->host_facts, host->dir, host->seed, NULL, FALSE};
+    const Object *desired = snapshot_get(drift->desired, object->stored->key);
+    json_t *facts;
+
+    if (driver == NULL || g_hash_table_size(drift->edited) == 0)
+        return NULL;
+    facts = driver->expect(&context, desired, object->observed, NULL);
+    json_decref(driver_take_remarks(facts));
+    return facts;
+}
+
+static void add_facts(const Drift *drift, const PlanObject *object, json_t *fields)
+{
+    g_autoptr(json_t) desired = desired_facts(drift, object);
+    gboolean waits = condition_of(drift, object->key, "RestartPending") != NULL;
+
+    for (guint i = 0; i < object->fields->len; i++) {
+        const PlanField *field = object->fields->pdata[i];
+        gboolean pending = field->pending || (waits && field->label >= LABEL_RESTART);
+        g_autoptr(json_t) stored = shown(field, field->after);
+        g_autoptr(json_t) running = shown(field, field->before);
+        g_autoptr(json_t) wanted =
+            shown(field, desired != NULL ? json_at(desired, field->path) : field->after);
+
+        add_fact(fields, field->path, wanted, stored, running, field->label,
+                 pending ? "pending" : "drift");
+    }
+}
+
+/* In force is what is stored, unless the host differs. */
+static void add_edited(const GPtrArray *edited, gboolean in_force, json_t *fields)
+{
+    for (guint i = 0; edited != NULL && i < edited->len; i++) {
+        const PlanField *field = edited->pdata[i];
+        g_autoptr(json_t) stored = shown(field, field->before);
+        g_autoptr(json_t) desired = shown(field, field->after);
+
+        add_field(fields, field->path, desired, stored, in_force ? stored : NULL, field->label,
+                  "edited", field->where);
+    }
+}
+
+/* ---- objects ---- */
+
+static gboolean has_state(const json_t *entry, const char *state)
+{
+    const json_t *field;
+    size_t i;
+
+    json_array_foreach (json_object_get(entry, "fields"), i, field)
+        if (g_strcmp0(json_member_string(field, "state"), state) == 0)
+            return TRUE;
+    return FALSE;
+}
+
+/* What comes of it, for people. */
+static const char *next_of(const Drift *drift, const PlanObject *planned, const json_t *entry,
+                           Mode mode)
+{
+    if (has_state(entry, "drift")) {
+        if (drift_lacks_data(drift->plan, planned->key))
+            return "its data are gone, and are not made up";
+        if (drift_is_stopped_by_hand(planned))
+            return "stopped over the API, and left so; an apply starts it";
+        return mode == MODE_CORRECT ? "the daemon puts it right" : "an apply puts it right";
+    }
+    if (has_state(entry, "pending"))
+        return "in force after a restart";
+    return "held, or taken back by the next round of its source";
+}
+
+static void add_entry(const Drift *drift, const char *key, const PlanObject *planned, json_t *list)
+{
+    const Object *object = snapshot_get(drift->stored, key);
+    const json_t *condition = condition_of(drift, key, "Drifted");
+    Mode mode = mode_of(drift->stored, object);
+    json_t *fields = json_array();
+    json_t *entry = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:[s], s:s, s:s, s:o}", "key", key, "kind",
+        object_kind(object)->name, "project", object->id.project, "name", object->id.name, "owner",
+        object->owner, "actions", action_to_string(planned != NULL ? planned->action : ACTION_NONE),
+        "label", label_to_string(planned != NULL ? planned->label : LABEL_NONE), "mode",
+        mode_to_string(mode), "fields", fields);
+
+    if (planned != NULL)
+        add_facts(drift, planned, fields);
+    add_edited(g_hash_table_lookup(drift->edited, key), planned == NULL, fields);
+    json_object_set_new(entry, "next", json_string(next_of(drift, planned, entry, mode)));
+    json_object_set_new(entry, "since",
+                        condition != NULL && json_is_true(json_object_get(condition, "status"))
+                            ? json_incref(json_object_get(condition, "since"))
+                            : json_null());
+    json_array_append_new(list, entry);
+}
+
+static const PlanObject *planned(const Plan *plan, const char *key)
+{
+    for (guint i = 0; i < plan->objects->len; i++) {
+        const PlanObject *object = plan->objects->pdata[i];
+
+        if (strcmp(object->key, key) == 0 && object->stored != NULL && object->fields->len > 0)
+            return object;
+    }
+    return NULL;
+}
+
+json_t *drift_list(Engine *engine, const Plan *plan, const GPtrArray *keys, json_t *warnings,
+                   GError **error)
+{
+    g_autoptr(GHashTable) edited =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
+    g_autoptr(GPtrArray) declared = g_ptr_array_new_with_free_func((GDestroyNotify)object_unref);
+    g_autoptr(json_t) facts = host_facts(engine_host(engine), error);
+    g_autoptr(json_t) conditions = facts != NULL ? engine_conditions(engine, NULL, error) : NULL;
+    g_autoptr(Snapshot) desired = NULL;
+    Drift drift = {.engine = engine,
+                   .plan = plan,
+                   .stored = plan->base,
+                   .edited = edited,
+                   .host_facts = facts,
+                   .conditions = conditions};
+    Reading reading = {&drift, declared, warnings};
+    json_t *list;
+
+    if (conditions == NULL || !for_sources(engine, plan->base, keys, read_source, &reading, error))
+        return NULL;
+    drift.desired = desired = snapshot_change(plan->base, declared, NULL);
+    list = json_array();
+    for (guint i = 0; i < keys->len; i++) {
+        const char *key = keys->pdata[i];
+        const PlanObject *object = planned(plan, key);
+
+        if (object != NULL || g_hash_table_contains(edited, key))
+            add_entry(&drift, key, object, list);
+    }
+    return list;
+}
+
+gboolean drift_is_any(const json_t *list, gboolean edited)
+{
+    const json_t *entry;
+    size_t i;
+
+    json_array_foreach (list, i, entry)
+        if (has_state(entry, "drift") || (edited && has_state(entry, "edited")))
+            return TRUE;
+    return FALSE;
+}
+
+/* ---- as a patch of files ---- */
+
+static gboolean patch_source(Engine *engine, const Object *source, const GPtrArray *own, void *data,
+                             GError **error)
+{
+    json_t *patch = data;
+    g_autoptr(GPtrArray) left = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(Snapshot) stored = engine_ref_stored(engine);
+    g_autofree char *prefix = NULL;
+    g_autoptr(Input) input = source_input(engine, source, &prefix, error);
+    g_autofree char *text =
+        input != NULL ? patch_files(input, stored, own, prefix, left, error) : NULL;
+
+    if (text == NULL)
+        return FALSE;
+    json_object_set_new(patch, "text",
+                        json_sprintf("%s%s", json_member_string(patch, "text"), text));
+    for (guint i = 0; i < left->len; i++)
+        json_array_append_new(json_object_get(patch, "left"), json_string(left->pdata[i]));
+    return TRUE;
+}
+
+json_t *drift_as_patch(Engine *engine, const GPtrArray *keys, GError **error)
+{
+    g_autoptr(Snapshot) stored = engine_ref_stored(engine);
+    g_autoptr(json_t) patch = json_pack("{s:s, s:[]}", "text", "", "left");
+
+    return for_sources(engine, stored, keys, patch_source, patch, error) ? g_steal_pointer(&patch)
+                                                                         : NULL;
+}
