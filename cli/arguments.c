@@ -233,7 +233,7 @@ static const GOptionEntry confirm_entries[] = {
 
 static const GOptionEntry due_entries[] = {
     {"when-due", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_NONE, &record.when_due,
-     "Wait for its deadline", NULL},
+     "Wait for the deadlines of all that waits", NULL},
     {NULL},
 };
 

@@ -4,12 +4,12 @@
 #include <unistd.h>
 
 #include "backend_engine.h"
+#include "deadline_watch.h"
 #include "error.h"
 #include "fingerprint.h"
 #include "instance/exec.h"
 #include "look.h"
 #include "output.h"
-#include "spawn.h"
 #include "state_watch.h"
 #include "wish.h"
 
@@ -117,22 +117,6 @@ int engine_signals_end(void)
     return cancel_signal;
 }
 
-/* The deadline holds by the store alone; this is so that it comes without anybody doing anything.
- */
-static void leave_a_watch(const Backend *backend, const ApplyResult *result)
-{
-    g_autofree char *program = g_file_read_link("/proc/self/exe", NULL);
-    g_autofree char *number = g_strdup_printf("%" G_GINT64_FORMAT, result->generation);
-    const char *const argv[] = {program, "revert",     "--dir", backend->place,
-                                number,  "--when-due", NULL};
-    g_autoptr(GError) error = NULL;
-
-    if (program == NULL || spawn_daemon(argv, NULL, &error) < 0)
-        message(
-            "warning: nothing waits for the deadline (%s); the next berth that writes acts on it",
-            error != NULL ? error->message : "where this program is cannot be read");
-}
-
 /* Nobody else writes while this process holds the state lock: a plan stays what it is. */
 static gboolean local_apply(Backend *backend, const Proposal *proposal, gboolean exactly,
                             const ApplyOptions *options, ApplyResult *ret_result, int *ret_signal,
@@ -145,7 +129,7 @@ static gboolean local_apply(Backend *backend, const Proposal *proposal, gboolean
     done = engine_apply(engine_of(backend), proposal->plan, &whole, ret_result, error);
     *ret_signal = engine_signals_end();
     if (done && ret_result->revert_at != 0)
-        leave_a_watch(backend, ret_result);
+        deadline_watch_start(backend->place);
     return done;
 }
 

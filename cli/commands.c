@@ -84,8 +84,10 @@ static const Command change_commands[] = {
      NULL, 0, 1, 1, FALSE, command_confirm},
     {"revert", "N", "Take back an apply that waits for its confirmation",
      "It happens by itself at the deadline, whatever became of the one who applied: by the daemon, "
-     "by the process that the apply left behind, or by the next berth that writes.",
-     "text|json|jsonl", OPTIONS_APPLY | OPTIONS_DUE | OPTIONS_FORMAT, 1, 1, FALSE, command_revert},
+     "by the service berth-revert or the process that the apply left behind, or by the next berth "
+     "that writes. Without a daemon, 'systemctl enable berth-revert.service' has it happen after a "
+     "reboot too.",
+     "text|json|jsonl", OPTIONS_APPLY | OPTIONS_DUE | OPTIONS_FORMAT, 0, 1, FALSE, command_revert},
     {"env", "up|renew|list|down|leaks",
      "Many copies of the same files side by side, each with a lease",
      "'berth env up --name NAME [PATH...]' makes an environment: a project of its own with what "

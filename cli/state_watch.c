@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -105,11 +106,13 @@ static void drain(const StateWatch *watch)
         continue;
 }
 
-gboolean state_watch_wait(StateWatch *watch, int tick)
+/* `timer` may be -1; `left` milliseconds, -1: as long as it takes. */
+static gboolean wait_for(StateWatch *watch, int timer, int left)
 {
-    struct pollfd waits[] = {{.fd = watch->fd, .events = POLLIN}, {.fd = STDOUT_FILENO}};
+    struct pollfd waits[] = {{.fd = watch->fd, .events = POLLIN},
+                             {.fd = STDOUT_FILENO},
+                             {.fd = timer, .events = POLLIN}};
     gint64 last = 0;
-    int left = tick * 1000;
 
     for (;;) {
         int ready = poll(waits, G_N_ELEMENTS(waits), left);
@@ -119,7 +122,7 @@ gboolean state_watch_wait(StateWatch *watch, int tick)
             continue;
         if (ready > 0 && waits[1].revents != 0)
             return FALSE;
-        if (ready <= 0)
+        if (ready <= 0 || waits[2].revents != 0)
             break;
         drain(watch);
         /* The directory came, or went. */
@@ -132,4 +135,19 @@ gboolean state_watch_wait(StateWatch *watch, int tick)
         left = QUIET_MS;
     }
     return TRUE;
+}
+
+gboolean state_watch_wait(StateWatch *watch, int tick)
+{
+    return wait_for(watch, -1, tick * 1000);
+}
+
+void state_watch_until(StateWatch *watch, gint64 moment)
+{
+    const struct itimerspec until = {.it_value = {.tv_sec = (time_t)moment}};
+    int timer = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+
+    timerfd_settime(timer, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &until, NULL);
+    wait_for(watch, timer, -1);
+    close(timer);
 }

@@ -14,3 +14,5 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(StateWatch, state_watch_free)
 /* Returns when something was written and a moment of quiet came after it, or after `tick` seconds.
  * FALSE when nobody reads standard output any more. */
 gboolean state_watch_wait(StateWatch *watch, int tick);
+/* The same until a moment in seconds since the epoch, or until the clock is set. */
+void state_watch_until(StateWatch *watch, gint64 moment);

@@ -142,6 +142,7 @@ typedef struct {
     GError *failure; /* the first */
 } Revert;
 
+/* One that another program took back, or somebody confirmed, a moment ago is no failure. */
 static void revert_one(void *data, gint64 number, const char *cause)
 {
     Revert *revert = data;
@@ -155,7 +156,7 @@ static void revert_one(void *data, gint64 number, const char *cause)
                                "%sgeneration %" G_GINT64_FORMAT
                                " was not confirmed in time and has been reverted",
                                revert->told->len > 0 ? "\n" : "", number);
-    } else if (revert->failure == NULL) {
+    } else if (revert->failure == NULL && !g_error_matches(failure, BERTH_ERROR, ERR_NOT_FOUND)) {
         g_prefix_error(&failure,
                        "generation %" G_GINT64_FORMAT
                        " was not confirmed in time, and cannot be reverted: ",

@@ -1,7 +1,11 @@
 #!/usr/bin/python3
 """The command with containers that run a whole distribution: Debian with systemd as init."""
+import contextlib
 import json
 import os
+import re
+import shutil
+import sqlite3
 import sys
 import time
 
@@ -118,6 +122,66 @@ def test_reboot_and_poweroff(berth):
     berth.run("apply", "-y").expect(0)
     tap.equal(host.states(berth), {A: "running"})
     host.down(berth, before)
+
+
+def mount_of_this_host(name, path, target):
+    return f"    {name}: {{type: disk, source: {path}, path: {target}, readonly: \"true\"}}\n"
+
+
+def history_of(berth, name):
+    """Causes of the generations that a berth inside has made, read without a berth, which would act on what is due."""
+    root = os.path.join(berth.state, "containers", name, "rootfs", "var", "lib", "berth")
+    copy = berth.path("copy")
+    os.makedirs(copy, exist_ok=True)
+    for file in ("berth.db", "berth.db-wal"):
+        if os.path.exists(os.path.join(root, file)):
+            shutil.copy(os.path.join(root, file), os.path.join(copy, file))
+    with contextlib.closing(sqlite3.connect(os.path.join(copy, "berth.db"))) as database:
+        return [cause for cause, in database.execute("SELECT cause FROM generations ORDER BY id")]
+
+
+def test_confirm_over_a_reboot(berth):
+    """an apply without a daemon that nobody confirms is taken back after a reboot, by the service berth-revert (EN-33)"""
+    build = os.path.dirname(os.path.dirname(berth.program))
+    libraries = os.path.dirname(next(line.split()[2] for line in host.output("ldd", berth.program).splitlines() if "libjansson" in line))
+    with open(os.path.join(build, "systemd", "berth-revert.service"), encoding="utf-8") as file:
+        unit = re.sub(r"^ExecStart=\S+", "ExecStart=/usr/local/bin/berth", file.read(), flags=re.M)
+    disks = "  devices:\n" + mount_of_this_host("build", build, "/opt/build") + mount_of_this_host("libs", libraries, "/opt/lib")
+    host.apply(berth, base() + instances(A, extra=disks)).expect(0)
+    host.wait_for(lambda: has_booted(berth, A), "boot", 60)
+
+    def write(path, text, mode="644"):
+        script = f"cat > {path} && chmod {mode} {path} && sync"
+        berth.run("exec", A, "--", "sh", "-c", script, stdin=text).expect(0)
+
+    def file(value):
+        return f"profiles:\n- name: a\n  config: {{user.value: \"{value}\"}}\n"
+
+    write("/usr/local/bin/berth", "#!/bin/sh\nLD_LIBRARY_PATH=/opt/lib exec /opt/build/cli/berth \"$@\"\n", "755")
+    write("/etc/systemd/system/berth-revert.service", unit)
+    write("/root/a.yaml", file(1))
+    inside(berth, A, "berth", "apply", "-y", "-f", "/root/a.yaml").expect(0)
+    write("/root/a.yaml", file(2))
+    told = inside(berth, A, "berth", "apply", "-y", "-f", "/root/a.yaml", "--confirm-within", "1h").expect(0).err
+    tap.contains(told, "systemctl enable berth-revert.service")
+    inside(berth, A, "berth", "confirm", "2").expect(0)
+    inside(berth, A, "systemctl", "enable", "berth-revert.service").expect(0)
+    write("/root/a.yaml", file(3))
+    told = inside(berth, A, "berth", "apply", "-y", "-f", "/root/a.yaml", "--confirm-within", "25s").expect(0).err
+    tap.absent(told, "warning")
+    applied = time.monotonic()
+    tap.equal(inside(berth, A, "systemctl", "is-active", "berth-revert.service").out.strip(), "active")
+    first = init_of(berth, A)
+    inside(berth, A, "systemctl", "reboot")
+    host.wait_for(lambda: init_of(berth, A) not in (None, first), "reboot", 60)
+    host.wait_for(lambda: has_booted(berth, A), "boot after the reboot", 60)
+    if time.monotonic() - applied < 24:
+        tap.equal(len(history_of(berth, A)), 3)
+    host.wait_for(lambda: len(history_of(berth, A)) == 4, "that it is taken back", 60)
+    tap.equal(history_of(berth, A)[3], "revert 3: not confirmed in time")
+    host.wait_for(lambda: inside(berth, A, "systemctl", "is-active", "berth-revert.service").out.strip() == "inactive", "its end")
+    tap.contains(inside(berth, A, "berth", "get", "profile/a").expect(0).out, 'user.value: "2"')
+    berth.run("destroy", "--all", "-y").expect(0)
 
 
 def prepare():
