@@ -134,7 +134,7 @@ void image_origin_check(const Object *object, const json_t *source, Problems *pr
                     "${secret:...} is not supported by this build in the source of an image");
     if (mode != NULL && strcmp(mode, "pull") != 0)
         problem_add(problems, PROBLEM_UNSUPPORTED, object, "source/mode",
-                    "%s is not supported by this build: only pull", mode);
+                    "source.mode %s is not supported by this build: only pull", mode);
     if (type != NULL && strcmp(type, "container") != 0)
         problem_add(problems, PROBLEM_UNSUPPORTED, object, "source/image_type",
                     "images of virtual machines are not supported by this build");

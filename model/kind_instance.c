@@ -22,7 +22,7 @@ const Row INSTANCE_CONFIG[] = {
         "First host id of its id range."),
     ROW("volatile.idmap.current", STRING, NULL, C, NONE, RUNTIME, "I-207",
         "Id map that the kernel uses now (JSON)."),
-    ROW("volatile.idmap.next", STRING, NULL, C, NONE, GENERATED, "I-208",
+    ROW("volatile.idmap.next", STRING, NULL, C, NONE, RUNTIME, "I-208",
         "Id map for the next start (JSON)."),
     ROW("volatile.last_state.idmap", STRING, NULL, C, NONE, RUNTIME, "I-209",
         "Id map that the files on disk are in (JSON); [] means unshifted."),

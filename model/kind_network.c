@@ -333,13 +333,13 @@ static void check_mode(const Object *object, Problems *problems)
     }
     if (fan)
         problem_add(problems, PROBLEM_UNSUPPORTED, object, "config/bridge.mode",
-                    "fan is not supported by this build");
+                    "bridge.mode fan is not supported by this build");
     if (fan && object_config(object, "bridge.hwaddr") != NULL)
         problem_add(problems, PROBLEM_ERROR, object, "config/bridge.hwaddr",
                     "cannot be set while bridge.mode is fan");
     if (g_strcmp0(object_config(object, "bridge.driver"), "openvswitch") == 0)
         problem_add(problems, PROBLEM_UNSUPPORTED, object, "config/bridge.driver",
-                    "openvswitch is not supported by this build");
+                    "bridge.driver openvswitch is not supported by this build");
 }
 
 static void check_bridge(const Object *object, Problems *problems)

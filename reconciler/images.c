@@ -42,10 +42,11 @@ json_t *engine_ask_image(Engine *engine, const Object *object, gboolean fresh, G
 void engine_follow_proxy(const Snapshot *stored)
 {
     const Object *server = snapshot_find(stored, KIND_SERVER, "", "");
+    const char *http = server != NULL ? object_config(server, "core.proxy_http") : NULL;
     const char *https = server != NULL ? object_config(server, "core.proxy_https") : NULL;
     const char *ignored = server != NULL ? object_config(server, "core.proxy_ignore_hosts") : NULL;
 
-    fetch_set_proxy(https, ignored);
+    fetch_set_proxy(http, https, ignored);
 }
 
 char *engine_architecture(Engine *engine, GError **error)

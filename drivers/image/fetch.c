@@ -14,7 +14,7 @@
 #define TRANSFER_MS (24u * 3600 * 1000) /* the helper itself ends what does not move */
 
 static GMutex proxy_mutex;
-static char *proxy_https, *proxy_ignored;
+static char *proxy_http, *proxy_https, *proxy_ignored;
 
 static void set_text(char **held, const char *text)
 {
@@ -24,10 +24,11 @@ static void set_text(char **held, const char *text)
     *held = g_strdup(text);
 }
 
-void fetch_set_proxy(const char *https, const char *ignored_hosts)
+void fetch_set_proxy(const char *http, const char *https, const char *ignored_hosts)
 {
     g_autoptr(GMutexLocker) held = g_mutex_locker_new(&proxy_mutex);
 
+    set_text(&proxy_http, http);
     set_text(&proxy_https, https);
     set_text(&proxy_ignored, ignored_hosts);
 }
@@ -49,10 +50,18 @@ static void set_member(json_t *request, const char *member, const char *text)
         json_object_set_new(request, member, json_string(text));
 }
 
+/* By way of which other server, if any. */
+static void set_proxy(json_t *request, const char *url)
+{
+    g_autoptr(GMutexLocker) held = g_mutex_locker_new(&proxy_mutex);
+
+    set_member(request, "proxy", g_str_has_prefix(url, "http:") ? proxy_http : proxy_https);
+    set_member(request, "no_proxy", proxy_ignored);
+}
+
 /* NULL with an error. */
 static json_t *request_new(const FetchServer *server, const char *path, GError **error)
 {
-    g_autoptr(GMutexLocker) held = g_mutex_locker_new(&proxy_mutex);
     gboolean local;
     gsize length;
     g_autofree char *base = NULL;
@@ -76,8 +85,8 @@ static json_t *request_new(const FetchServer *server, const char *path, GError *
     } else {
         set_member(request, "certificate", server->certificate);
     }
-    set_member(request, "proxy", proxy_https);
-    set_member(request, "no_proxy", proxy_ignored);
+    if (!local)
+        set_proxy(request, url);
     return request;
 }
 
@@ -267,7 +276,9 @@ gboolean fetch_post(const char *url, const char *const *headers, const char *bod
         json_pack("{s:s, s:s, s:s, s:o, s:s, s:i}", "server", url, "url", url, "protocols",
                   "http,https", "headers", lines_of(headers), "body", body, "seconds", seconds);
     g_auto(Fd) unread = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    g_autoptr(json_t) answer = run(request, unread, NULL, error);
+    g_autoptr(json_t) answer = NULL;
 
+    set_proxy(request, url);
+    answer = run(request, unread, NULL, error);
     return answer != NULL;
 }

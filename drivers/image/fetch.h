@@ -12,9 +12,9 @@ typedef struct {
     gboolean redirects;      /* it may send us elsewhere, by https only */
 } FetchServer;
 
-/* Proxy for HTTPS and the hosts (comma list) that are reached without one, from now on; NULL: what
- * the environment says (SV-36, SV-63). Any thread. */
-void fetch_set_proxy(const char *https, const char *ignored_hosts);
+/* Proxies for HTTP and HTTPS, and the hosts (comma list) that are reached without one, from now on;
+ * NULL: what the environment says (SV-36, SV-62, SV-63). Any thread. */
+void fetch_set_proxy(const char *http, const char *https, const char *ignored_hosts);
 
 /* Whether `url` is one that fetch_* can ask; ERR_INVALID with what it has to be. */
 gboolean fetch_check(const FetchServer *server, GError **error);

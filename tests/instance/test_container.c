@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "scene.h"
 
@@ -60,6 +61,29 @@ Test(container, isolated)
     scene_run(scene, b, "cat /proc/1/uid_map | while read a b c; do echo $a $b $c; done", &second);
     cr_expect_str_eq(first, "0 1065536 65536");
     cr_expect_str_eq(second, "0 1131072 70000");
+}
+
+/* I-145: a range where somebody wants it; I-151: the files on disk keep their owners all the same.
+ */
+Test(container, ids_at_a_base)
+{
+    SCENE();
+    const Object *c =
+        running(scene, "{'security.idmap.isolated': 'true', 'security.idmap.base': '1700000', "
+                       "'security.protection.shift': 'true'}");
+    g_autofree char *init =
+        g_strdup_printf("%s/storage-pools/p/containers/c1/rootfs/sbin/init", scene->dir);
+    g_autofree char *text = NULL;
+    struct stat status;
+
+    scene_must(scene, c);
+    scene_run(
+        scene, c,
+        "cat /proc/1/uid_map | while read a b c; do echo $a $b $c; done; stat -c %u /sbin/init",
+        &text);
+    cr_expect_str_eq(text, "0 1700000 65536\n0");
+    cr_assert(stat(init, &status) == 0);
+    cr_expect_eq(status.st_uid, 0);
 }
 
 Test(container, privileged)

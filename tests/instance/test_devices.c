@@ -133,6 +133,35 @@ Test(devices, nic_live)
     cr_expect_eq(routes->len, 0);
 }
 
+/* D-NIC-BR-09, D-NIC-BR-10: each direction has its own rate, on a bridge as between two points. */
+static void is_limited(guint64 towards, guint64 from)
+{
+    guint64 ingress, egress;
+
+    cr_assert(link_limits("vtest1", &ingress, &egress, NULL));
+    cr_expect_eq(ingress, towards);
+    cr_expect_eq(egress, from);
+}
+
+Test(devices, nic_rates)
+{
+    SCENE();
+    const char *bridged = "{'eth0': {'type': 'nic', 'nictype': 'bridged', 'parent': 'tbr0', "
+                          "'host_name': 'vtest1', 'mtu': '1400', 'limits.ingress': '3Mbit', "
+                          "'limits.egress': '4Mbit'}}";
+    g_autoptr(Link) link = NULL;
+
+    bridge("tbr0");
+    scene_must(scene, with(scene, P2P(", 'limits.ingress': '1Mbit', 'limits.egress': '2Mbit'")));
+    is_limited(1000000, 2000000);
+    scene_must(scene, with(scene, bridged));
+    is_limited(3000000, 4000000);
+    link = link_get("vtest1", NULL);
+    cr_expect_eq(link->mtu, 1400);
+    scene_must(scene, with(scene, P2P("")));
+    is_limited(0, 0);
+}
+
 /* Another name is a new plug, still without a restart. */
 Test(devices, nic_replug)
 {
@@ -410,6 +439,20 @@ Test(devices, disk_not_required)
     cr_expect_eq(scene_run(scene, c, "test -e /data/in/file", NULL), 0);
 }
 
+/* D-DISK-18: the old word for the same. */
+Test(devices, disk_optional)
+{
+    SCENE();
+    g_autoptr(GError) error = NULL;
+    const Object *c = disk(scene, "/no/such", ", 'optional': 'true'");
+
+    scene_must(scene, c);
+    cr_expect_neq(scene_run(scene, c, "test -e /data/in", NULL), 0);
+    cr_expect_not(scene_apply(scene, disk(scene, "/no/such", ", 'optional': 'false'"), &error));
+    has_text(error->message, "device d: source /no/such");
+    cr_assert(scene_undo(scene, NULL));
+}
+
 /* D-GEN-06 */
 Test(devices, disk_missing_hot)
 {
@@ -444,7 +487,7 @@ Test(devices, disk_cannot_escape)
     scene_undo(scene, NULL);
 }
 
-/* D-DISK-21 */
+/* D-DISK-21, D-DISK-14 */
 static void block(Scene *scene, gboolean hot)
 {
     g_autofree char *image = g_build_filename(scene->dir, "image", NULL);
@@ -469,6 +512,9 @@ static void block(Scene *scene, gboolean hot)
     c = disk(scene, output, "");
     scene_must(scene, c);
     cr_expect_eq(scene_run(scene, c, "test -d /data/in/lost+found && touch /data/in/x", NULL), 0);
+    c = disk(scene, output, ", 'raw.mount.options': 'stripe=7,errors=continue'");
+    scene_must(scene, c);
+    cr_expect_eq(scene_run(scene, c, "grep -q ' /data/in ext4 .*stripe=7' /proc/mounts", NULL), 0);
     c = with(scene, "{}");
     scene_must(scene, c);
     c = scene_instance(scene, "c1", "{}", "{}", "{'state': 'stopped'}");
