@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "answer.h"
+#include "download.h"
 #include "error.h"
 #include "file.h"
 #include "image/remote.h"
@@ -44,16 +45,6 @@ static json_t *wanted_of(const Remote *remote, const ImageFound *found)
 
 /* ---- fetching ---- */
 
-/* IMG-047 */
-static void tell(void *data, const char *part, guint64 done, guint64 all, guint64 speed)
-{
-    g_autofree char *amount = all > 0 ? g_strdup_printf("%d%%", (int)(done * 100 / all))
-                                      : g_strdup_printf("%.2fMB", (double)done / 1e6);
-    g_autofree char *text = g_strdup_printf("%s: %s (%.2fMB/s)", part, amount, (double)speed / 1e6);
-
-    operation_set_metadata(data, json_pack("{s:s}", "download_progress", text));
-}
-
 static gboolean find(const Remote *remote, ImageFound *ret, GError **error)
 {
     g_autoptr(json_t) host = host_facts(remote->daemon->host, error);
@@ -76,7 +67,7 @@ static gboolean run(Operation *operation, void *data, GError **error)
     g_auto(Fd) file = -1, rootfs = -1;
     g_autoptr(json_t) wanted = NULL;
     g_autoptr(json_t) update = image_remote_update(json_object_get(remote->body, "source"));
-    FetchReport report = {tell, operation, operation_cancel_flag(operation)};
+    FetchReport report = {download_tell, operation, operation_cancel_flag(operation)};
     json_t *result = NULL;
 
     if (!find(remote, &found, error))

@@ -4,6 +4,7 @@
 
 #include "answer.h"
 #include "call.h"
+#include "download.h"
 #include "error.h"
 #include "wish.h"
 
@@ -90,7 +91,8 @@ static gboolean read_cause(const json_t *body, char **ret, GError **error)
 static void tell_steps(Apply *apply)
 {
     if (json_array_size(apply->steps) > 0)
-        operation_set_metadata(apply->operation, json_pack("{s:O}", "steps", apply->steps));
+        operation_set_metadata(apply->operation,
+                               json_pack("{s:O, s:n}", "steps", apply->steps, "fetch"));
     json_decref(apply->steps);
     apply->steps = json_array();
     apply->told = g_get_monotonic_time();
@@ -110,6 +112,19 @@ static void on_step(void *data, const Step *step, StepState state, const Progres
         tell_steps(apply);
 }
 
+/* Beside LXD's words metadata.fetch has what a step has: [KEY, PART, DONE, ALL, SPEED]. */
+static void on_fetch(void *data, const Object *object, const char *part, guint64 done, guint64 all,
+                     guint64 speed)
+{
+    Apply *apply = data;
+    g_autofree char *text = download_text(part, done, all, speed);
+
+    operation_set_metadata(apply->operation,
+                           json_pack("{s:s, s:[], s:[s, s, I, I, I]}", "download_progress", text,
+                                     "steps", "fetch", object->key, part, (json_int_t)done,
+                                     (json_int_t)all, (json_int_t)speed));
+}
+
 /* Clients that show nothing before learn of the plan by metadata.plan_hash and metadata.result; of
  * a failure by metadata.code, the word of its exit status. */
 static gboolean run(Operation *operation, void *data, GError **error)
@@ -127,6 +142,7 @@ static gboolean run(Operation *operation, void *data, GError **error)
     apply->options.directory = apply->directory;
     apply->options.cancel = operation_cancel_flag(operation);
     apply->options.progress = on_step;
+    apply->options.fetching = on_fetch;
     apply->options.progress_data = apply;
     done = daemon_apply(apply->daemon, operation_caller(operation), &apply->options, wish_plan,
                         apply->wish, &made, &result, &failure);

@@ -3,6 +3,7 @@
 
 #include "answer.h"
 #include "call.h"
+#include "download.h"
 #include "edit.h"
 #include "error.h"
 #include "filter.h"
@@ -170,10 +171,15 @@ static gboolean carry_out(Operation *operation, void *data, GError **error)
     Way way;
     g_autofree char *cause = g_strdup_printf("api %s %s", request_method(change->call->request),
                                              request_path(change->call->request));
+    const ApplyOptions options = {.cause = cause,
+                                  .cancel = operation_cancel_flag(operation),
+                                  .fetching = download_tell_object,
+                                  .progress_data = operation};
+    g_auto(ApplyResult) result = {0};
 
     way_of(change, &way);
-    return daemon_transact(change->call->daemon, change->call->caller, cause,
-                           operation_cancel_flag(operation), way.make, way.data, error);
+    return daemon_apply(change->call->daemon, change->call->caller, &options, way.make, way.data,
+                        NULL, &result, error);
 }
 
 /* Answers with an operation that carries `change` out, which is taken over. With a dry run the plan

@@ -7,6 +7,7 @@
 #include "backend_daemon.h"
 #include "error.h"
 #include "output.h"
+#include "store.h"
 
 #define FINAL 200
 #define CANCELLED 401
@@ -45,6 +46,19 @@ static void tell_step(const Following *following, const json_t *told)
                                  (StepState)number_at(told, 3), &count);
 }
 
+/* As on_fetch of api/routes_apply.c writes it. */
+static void tell_fetch(const Following *following, const json_t *told)
+{
+    const char *key = json_string_value(json_array_get(told, 0));
+    const char *part = json_string_value(json_array_get(told, 1));
+    g_autoptr(json_t) empty = json_pack("{s:{}}", "spec");
+    g_autoptr(Object) object = key != NULL ? store_object_from_json(key, empty) : NULL;
+
+    if (object != NULL && part != NULL)
+        following->options->fetching(following->options->progress_data, object, part,
+                                     number_at(told, 2), number_at(told, 3), number_at(told, 4));
+}
+
 static void on_message(WebSocket *socket, gboolean is_text, const void *bytes, gsize size,
                        void *data)
 {
@@ -60,6 +74,9 @@ static void on_message(WebSocket *socket, gboolean is_text, const void *bytes, g
     if (following->options != NULL && following->options->progress != NULL)
         json_array_foreach (json_at(operation, "metadata/steps"), i, told)
             tell_step(following, told);
+    told = json_at(operation, "metadata/fetch");
+    if (json_is_array(told) && following->options != NULL && following->options->fetching != NULL)
+        tell_fetch(following, told);
     if (json_integer_value(json_object_get(operation, "status_code")) >= FINAL)
         following->final = json_incref(operation);
 }

@@ -166,7 +166,10 @@ def test_instance(berth):
         tap.contains(daemon.wait(daemon.ask("POST", "/1.0/instances", {**wrong, "name": "x1"}))["err"], "has no image none")
         web.asked.clear()
         begun = [daemon.ask("POST", "/1.0/instances", {**wanted, "name": f"{host.NAME}-{i}"}).expect(202) for i in range(3)]
-        tap.equal([daemon.wait(one)["err"] for one in begun], ["", "", ""])
+        ends = [daemon.wait(one) for one in begun]
+        tap.equal([end["err"] for end in ends], ["", "", ""])
+        told = [end["metadata"]["download_progress"] for end in ends if end["metadata"]]
+        assert any(text.startswith("rootfs: 100% (") for text in told), f"who fetched told nothing (IMG-047): {ends}"
         tap.equal([path for _, path, _ in web.asked].count("/images/r.tar.xz"), 1)
         image = daemon.ask("GET", f"/1.0/images/{digest(metadata, root)}").expect(200).metadata
         tap.equal((image["cached"], image["auto_update"], image["public"], image["aliases"]), (True, True, False, []))

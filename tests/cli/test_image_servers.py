@@ -2,6 +2,7 @@
 """Images of other servers in state files: simplestreams over TLS, LXD's protocol, the web; images.lock."""
 import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -9,7 +10,7 @@ import textwrap
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import host  # noqa: E402
 import tap  # noqa: E402
-from daemon import Daemon  # noqa: E402
+from daemon import Daemon, Monitor  # noqa: E402
 from image_archive import METADATA, archive, digest, form, stored, unified, upload  # noqa: E402
 from image_server import Web, certificate, streams  # noqa: E402
 
@@ -74,15 +75,29 @@ def test_simplestreams(berth):
 
 
 def test_progress(berth):
-    """a fetch tells its bytes and rate, a JSON line each (EN-34)"""
+    """a fetch tells its bytes and rate, a JSON line each, without a daemon and by way of one, and as LXD's metadata (EN-34, IMG-047)"""
     web = Web(berth, streams(*split()))
     berth.write("berth.yaml", image(web))
-    done = berth.run("apply", "-y", "--format", "jsonl").expect(0)
-    lines = [json.loads(line) for line in done.err.splitlines() if line.startswith("{")]
-    fetched = [line for line in lines if line["type"] == "fetch"]
-    tap.equal([(line["object"], line["part"], line["bytes"] == line["bytes_total"]) for line in fetched],
-              [("image/mine", "metadata", True), ("image/mine", "rootfs", True)])
-    assert lines.index(fetched[-1]) < [line["type"] for line in lines].index("step"), "a step ran before the fetch"
+
+    def check():
+        done = berth.run("apply", "-y", "--format", "jsonl").expect(0)
+        lines = [json.loads(line) for line in done.err.splitlines() if line.startswith("{")]
+        fetched = [line for line in lines if line["type"] == "fetch"]
+        tap.equal([(line["object"], line["part"], line["bytes"] == line["bytes_total"]) for line in fetched],
+                  [("image/mine", "metadata", True), ("image/mine", "rootfs", True)])
+        kinds = [line["type"] for line in lines]
+        assert lines.index(fetched[-1]) < kinds.index("step"), "a step ran before the fetch"
+        return kinds.count("step")
+
+    steps = check()
+    berth.run("destroy", "-y", "--all").expect(0)
+    with Daemon(berth) as daemon, Monitor(daemon, "operation") as events:
+        tap.equal(check(), steps, "each step is told as often")
+        told = []
+        while not told or "rootfs: 100%" not in told[-1]:
+            progress = (events.next()["metadata"]["metadata"] or {}).get("download_progress")
+            told += [progress] if progress else []
+        assert re.fullmatch(r"metadata: 100% \(\d+\.\d\dMB/s\)", told[0]), told
 
 
 def test_mistakes(berth):
