@@ -147,7 +147,8 @@ static gboolean run(Operation *operation, void *data, GError **error)
     done = daemon_apply(apply->daemon, operation_caller(operation), &apply->options, wish_plan,
                         apply->wish, &made, &result, &failure);
     tell_steps(apply);
-    outcome = json_pack("{s:o}", "result", apply_result_json(&result));
+    /* What was told is not told again by the events of the end. */
+    outcome = json_pack("{s:o, s:[]}", "result", apply_result_json(&result), "steps");
     if (made != NULL)
         json_object_set_new(outcome, "plan_hash", json_string(made->hash));
     if (failure != NULL)
