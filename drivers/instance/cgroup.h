@@ -39,7 +39,8 @@ const char *groups_path(const Groups *groups, const char *controller, gboolean *
 gboolean groups_frozen(const Groups *groups, gboolean *ret_frozen, GError **error);
 gboolean groups_freeze(const Groups *groups, gboolean freeze, GError **error);
 
-/* Name of an instance's groups: no two state directories share one, nor two instances. `part` is
+/* Name of the groups of an instance (or of what else `disk_name` says): no two state directories
+ * share one. Of both empty: what all of a state directory begin with. `part` is
  * "", ".monitor" or ".pivot". Newly allocated. */
 char *cgroup_name(const char *dir, const char *disk_name, const char *part);
 

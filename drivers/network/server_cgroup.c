@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "file.h"
+#include "instance/cgroup.h"
 
 #define REMOVE_TRIES                                                                               \
     100 /* of 5 ms: the kernel lets go of a dead process a moment after its pidfd says so */
@@ -19,13 +20,13 @@
 static char *cgroup_path(const char *dir, const char *network)
 {
     static const char *const roots[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
-    g_autofree char *digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, dir, -1);
+    g_autofree char *name = cgroup_name(dir, "dnsmasq.", network);
 
     for (guint i = 0; i < G_N_ELEMENTS(roots); i++) {
         struct statfs fs;
 
         if (statfs(roots[i], &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC)
-            return g_strdup_printf("%s/berth-%.8s.dnsmasq.%s", roots[i], digest, network);
+            return g_build_filename(roots[i], name, NULL);
     }
     return NULL;
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """Environments (EN-51) and applies that wait for a confirmation (EN-33), on the real host."""
+import hashlib
 import json
 import os
 import signal
@@ -40,6 +41,17 @@ def subnet(berth, name):
     return {item["name"]: item["generated"].get("ipv4.address") for item in networks if item["owner"] == f"env:{name}"}
 
 
+def groups_count(berth):
+    """control groups that berth left count, those of other state directories do not"""
+    mark = "berth-" + hashlib.sha256(berth.state.encode()).hexdigest()[:8]
+    for name, status in ((f"berth-00000000.{NAME}", 0), (f"{mark}.{NAME}", 2)):
+        group = os.path.join("/sys/fs/cgroup/pids" if os.path.isdir("/sys/fs/cgroup/pids") else "/sys/fs/cgroup", name)
+        os.mkdir(group)
+        left = berth.run("env", "leaks", "--baseline", berth.path("base.json"))
+        os.rmdir(group)
+        tap.equal((left.status, name in left.out), (status, status == 2))
+
+
 def test_side_by_side(berth):
     """two copies of the same files run side by side; each goes without a trace, and the other runs on"""
     berth.write("berth.yaml", FILES)
@@ -66,6 +78,7 @@ def test_side_by_side(berth):
     berth.run("env", "down", "-y", two).expect(0)
     left = berth.run("env", "leaks", "--baseline", berth.path("base.json"))
     tap.equal((left.status, left.out), (0, ""))
+    groups_count(berth)
     host.same(before, host.fingerprint(berth.state, NAME), ignore=("files",))
 
 
