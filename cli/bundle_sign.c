@@ -2,6 +2,8 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
+#include <string.h>
+
 #include "bundle.h"
 #include "error.h"
 #include "file.h"
@@ -31,7 +33,7 @@ static EVP_PKEY *read_key(const char *path, gboolean secret, GError **error)
     key = secret ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL)
                  : PEM_read_bio_PUBKEY(bio, NULL, no_passphrase, NULL);
     BIO_free(bio);
-    OPENSSL_cleanse(text, length);
+    explicit_bzero(text, length);
     if (key == NULL || EVP_PKEY_is_a(key, "ED25519") != 1) {
         error_set(error, ERR_INVALID,
                   "%s: this is no %s key of Ed25519 in PEM without a passphrase; make one with: "

@@ -1,9 +1,9 @@
 /* The client's side of the opening handshake of websockets (RFC 6455, 4), and what both sides
  * share. */
 #include <errno.h>
-#include <gnutls/crypto.h>
 #include <poll.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "error.h"
 #include "http/handshake.h"
@@ -129,7 +129,8 @@ gboolean websocket_connect(Stream *stream, const char *host, const char *target,
     g_autofree char *key = NULL;
     g_autofree char *answer = NULL;
 
-    gnutls_rnd(GNUTLS_RND_NONCE, random, sizeof random);
+    if (getentropy(random, sizeof random) != 0)
+        return error_errno(error, errno, "draw a key");
     key = g_base64_encode(random, sizeof random);
     g_string_append_printf(
         text,

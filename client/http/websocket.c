@@ -1,8 +1,8 @@
 #include "http/websocket.h"
 
 #include <errno.h>
-#include <gnutls/crypto.h>
 #include <string.h>
+#include <unistd.h>
 #include <wslay/wslay.h>
 
 #define MESSAGE_LIMIT (16 * 1024 * 1024)
@@ -82,7 +82,7 @@ static ssize_t on_write(wslay_event_context_ptr wslay, const uint8_t *bytes, siz
 
 static int on_mask(wslay_event_context_ptr wslay, uint8_t *buffer, size_t size, void *user)
 {
-    return gnutls_rnd(GNUTLS_RND_NONCE, buffer, size) == 0 ? 0 : -1;
+    return getentropy(buffer, size);
 }
 
 /* Messages are put together here: wslay would keep a list entry for each fragment, of which a
