@@ -57,6 +57,11 @@ char *mention_of_address(const char *address)
     return g_strconcat("address/", text, NULL);
 }
 
+char *mention_of_link(const char *name)
+{
+    return g_strconcat("link/", name, NULL);
+}
+
 /* Takes `word` over. */
 static void add(Mentions *mentions, char *word, char *key)
 {
@@ -102,6 +107,8 @@ static void add_drawn(Mentions *mentions, const Object *object, char *key)
     json_object_foreach (object->generated, name, value) {
         if (g_str_has_suffix(name, ".hwaddr") && json_is_string(value))
             add(mentions, mention_of_address(json_string_value(value)), key);
+        else if (g_str_has_suffix(name, ".host_name") && json_is_string(value))
+            add(mentions, mention_of_link(json_string_value(value)), key);
     }
     json_array_foreach (json_object_get(object->generated, "pools"), i, value)
         add(mentions, mention_of(KIND_POOL, json_string_value(value)), key);

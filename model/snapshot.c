@@ -171,6 +171,16 @@ void snapshot_mentions(const Snapshot *snapshot, const char *word, GHashTable *k
     g_mutex_unlock(&shared->mutex);
 }
 
+void snapshot_read_again(const Snapshot *snapshot, const Object *object)
+{
+    Snapshot *shared = (Snapshot *)snapshot;
+
+    g_mutex_lock(&shared->mutex);
+    if (shared->mentions != NULL)
+        g_ptr_array_add(shared->unread, object_ref(object));
+    g_mutex_unlock(&shared->mutex);
+}
+
 const Object *snapshot_find(const Snapshot *snapshot, KindId kind, const char *project,
                             const char *name)
 {

@@ -37,6 +37,10 @@ void snapshot_range(const Snapshot *snapshot, KindId kind, const char *project, 
                     guint *ret_count);
 
 /* Keys of objects that may mention a word of mentions.h, put into `keys` (a set of char *, owned by
- * the set). Some of them may be gone, or mention it no more. The first call for a snapshot reads all
- * its objects; those made from it by snapshot_change then only read what was put in. */
+ * the set). Some of them may be gone, or mention it no more. The first call for a snapshot reads
+ * all its objects; those made from it by snapshot_change then only read what was put in. */
 void snapshot_mentions(const Snapshot *snapshot, const char *word, GHashTable *keys);
+
+/* Values were drawn for an object of a snapshot that nobody else has yet: what it mentions is read
+ * again. */
+void snapshot_read_again(const Snapshot *snapshot, const Object *object);

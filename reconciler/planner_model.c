@@ -45,14 +45,19 @@ gboolean planner_resolve(Planner *planner, const Object *object, GError **error)
 static gboolean draw(Planner *planner, const Object *object, GError **error)
 {
     const Driver *driver = DRIVERS[object->id.kind];
+    g_autoptr(json_t) before = json_copy(object->generated);
     g_autofree char *label = NULL;
 
     if (driver == NULL)
         return TRUE;
     if (planner_resolve(planner, object, error) &&
         (driver->prepare == NULL ||
-         driver->prepare(&planner->after, object, object->generated, error)))
+         driver->prepare(&planner->after, object, object->generated, error))) {
+        /* Those that draw after it keep clear of it. */
+        if (!json_equal(before, object->generated))
+            snapshot_read_again(planner->plan->next, object);
         return TRUE;
+    }
     label = object_label(object);
     g_prefix_error(error, "%s: ", label);
     return FALSE;

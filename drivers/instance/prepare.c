@@ -5,6 +5,7 @@
 #include "error.h"
 #include "facts.h"
 #include "idmap.h"
+#include "mentions.h"
 #include "refs.h"
 #include "storage/volume.h"
 #include "type.h"
@@ -161,12 +162,25 @@ static gboolean has_no_such(const Object *other, void *data)
     return TRUE;
 }
 
-/* Whether this instance, as far as it is drawn, or another one has the value already. */
-static gboolean is_free(const Draw *draw, const char *suffix, const char *value)
+/* Whether this instance, as far as it is drawn, or another one of those that mention `word`, has
+ * the value already. */
+static gboolean is_free(const Draw *draw, const char *suffix, const char *value, const char *word)
 {
+    g_autoptr(GHashTable) keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     Clash clash = {suffix, value};
+    GHashTableIter iter;
+    gpointer key;
 
-    return has_no_such(draw->object, &clash) && others(draw, has_no_such, &clash);
+    snapshot_mentions(draw->context->next, word, keys);
+    g_hash_table_iter_init(&iter, keys);
+    while (g_hash_table_iter_next(&iter, &key, NULL)) {
+        const Object *other = snapshot_get(draw->context->next, key);
+
+        if (other != NULL && other->id.kind == KIND_INSTANCE &&
+            strcmp(key, draw->object->key) != 0 && !has_no_such(other, &clash))
+            return FALSE;
+    }
+    return has_no_such(draw->object, &clash);
 }
 
 /* I-216 */
@@ -177,11 +191,13 @@ static void draw_mac(Draw *draw, const char *device)
 
     for (guint attempt = 0; attempt < TRIES && kept(draw, key) == NULL; attempt++) {
         g_autofree char *mac = NULL;
+        g_autofree char *word = NULL;
         guint8 b[3];
 
         draw_bytes(draw->context, label, attempt, b, sizeof b);
         mac = g_strdup_printf("00:16:3e:%02x:%02x:%02x", b[0], b[1], b[2]);
-        if (is_free(draw, ".hwaddr", mac))
+        word = mention_of_address(mac);
+        if (is_free(draw, ".hwaddr", mac, word))
             keep(draw, key, mac);
     }
 }
@@ -239,11 +255,13 @@ static void draw_host_name(Draw *draw, const char *device)
     }
     for (guint attempt = 0; attempt < TRIES && kept(draw, key) == NULL; attempt++) {
         g_autofree char *name = NULL;
+        g_autofree char *word = NULL;
         guint8 b[4];
 
         draw_bytes(draw->context, label, attempt, b, sizeof b);
         name = g_strdup_printf("veth%02x%02x%02x%02x", b[0], b[1], b[2], b[3]);
-        if (json_object_get(links, name) == NULL && is_free(draw, ".host_name", name))
+        word = mention_of_link(name);
+        if (json_object_get(links, name) == NULL && is_free(draw, ".host_name", name, word))
             keep(draw, key, name);
     }
 }

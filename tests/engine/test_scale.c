@@ -215,3 +215,67 @@ Test(scale, an_address_of_a_shared_profile_is_refused)
         world, edited(world, "profile/default//few", "devices", "eth0", nic("10.0.0.8")), &error));
     cr_assert_not_null(strstr(error->message, "10.0.0.8"), "%s", error->message);
 }
+
+/* Two names for which the same MAC address would be drawn first. Newly allocated. */
+static void find_twins(const World *world, char **ret_one, char **ret_other)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    const Context context = {.seed = world->host->seed};
+
+    for (guint i = 0;; i++) {
+        g_autofree char *name = g_strdup_printf("twin%u", i);
+        g_autofree char *label = g_strdup_printf("instance/default//%s volatile.eth0.hwaddr", name);
+        guint8 b[3];
+        gpointer mac;
+
+        draw_bytes(&context, label, 0, b, sizeof b);
+        mac = GUINT_TO_POINTER((guint)b[0] << 16 | (guint)b[1] << 8 | b[2]);
+        if (g_hash_table_contains(seen, mac)) {
+            *ret_one = g_strdup(g_hash_table_lookup(seen, mac));
+            *ret_other = g_steal_pointer(&name);
+            return;
+        }
+        g_hash_table_insert(seen, mac, g_steal_pointer(&name));
+    }
+}
+
+static Object *twin(World *world, const char *name)
+{
+    const Object *like = snapshot_get(engine_stored(world->engine), "instance/default//web5");
+
+    return object_new(KIND_INSTANCE, "default", "", name, json_deep_copy(like->spec), NULL);
+}
+
+static const char *mac_of(const Snapshot *model, const char *name)
+{
+    const Object *object = snapshot_find(model, KIND_INSTANCE, "default", name);
+
+    return json_member_string(object->generated, "volatile.eth0.hwaddr");
+}
+
+/* Of those that are stored, and of those that one plan makes. */
+Test(scale, nobody_draws_the_address_of_another)
+{
+    g_autoptr(World) world = world_with(8);
+    g_autoptr(GPtrArray) put = g_ptr_array_new_with_free_func((GDestroyNotify)object_unref);
+    PlanOptions options = world_options();
+    g_autofree char *one = NULL;
+    g_autofree char *other = NULL;
+    g_autofree char *first = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Plan) both = NULL;
+    g_autoptr(Plan) second = NULL;
+
+    find_twins(world, &one, &other);
+    g_ptr_array_add(put, twin(world, one));
+    g_ptr_array_add(put, twin(world, other));
+    both = engine_plan_change(world->engine, put, NULL, &options, &error);
+    cr_assert_not_null(both, "%s", error != NULL ? error->message : "");
+    cr_expect_str_neq(mac_of(both->next, one), mac_of(both->next, other));
+    first = g_strdup(mac_of(both->next, one));
+    must_change(world, twin(world, one));
+    cr_expect_str_eq(mac_of(engine_stored(world->engine), one), first);
+    second = plan_of(world, twin(world, other), &error);
+    cr_assert_not_null(second, "%s", error != NULL ? error->message : "");
+    cr_expect_str_neq(mac_of(second->next, other), first);
+}
