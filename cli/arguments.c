@@ -55,6 +55,20 @@ static const GOptionEntry select_entries[] = {
     {NULL},
 };
 
+static const GOptionEntry labels_entries[] = {
+    {"selector", 'l', 0, G_OPTION_ARG_STRING_ARRAY, &record.selectors,
+     "Only objects with these labels: a=b, a!=b, a, !a, 'a in (b,c)', 'a notin (b,c)', joined by "
+     "commas",
+     "LABELS"},
+    {NULL},
+};
+
+static const GOptionEntry since_entries[] = {
+    {"changed-since", 0, 0, G_OPTION_ARG_STRING, &record.changed_since,
+     "Only objects that changed since this generation (a number) or git revision", "REV"},
+    {NULL},
+};
+
 static const GOptionEntry set_entries[] = {
     {"set", 0, 0, G_OPTION_ARG_STRING, &record.set,
      "Name of this set of objects, their owner (default: the first path)", "NAME"},
@@ -347,6 +361,8 @@ const OptionSet OPTION_SETS[] = {
     {OPTIONS_LIMIT, "How many", limit_entries},
     {OPTIONS_WATCH, "How long", watch_entries},
     {OPTIONS_SELECT, "Selection", select_entries},
+    {OPTIONS_LABELS, "Selection by labels", labels_entries},
+    {OPTIONS_SINCE, "Selection by time", since_entries},
     {OPTIONS_SET, "Ownership", set_entries},
     {OPTIONS_PRUNE, "What is old", prune_entries},
     {OPTIONS_POLICY, "What is allowed", policy_entries},

@@ -40,6 +40,8 @@ typedef enum {
     OPTIONS_DRIFT = 1u << 31,    /* --as-patch */
     OPTIONS_BUNDLE = 1ull << 32, /* --sign, --key */
     /* No options: the command asks no server, so that NAME: stays on its words. */
+    OPTIONS_LABELS = 1ull << 34, /* -l */
+    OPTIONS_SINCE = 1ull << 35,  /* --changed-since */
     OPTIONS_HERE = 1ull << 33,
 } OptionSets;
 
@@ -48,7 +50,8 @@ typedef struct {
     gboolean help, quiet, verbose, no_input, local;
     char *dir, *project, *format;
     /* input and selection */
-    char **files, **only, **exclude;
+    char **files, **only, **exclude, **selectors;
+    char *changed_since;
     char **vars, **var_files;
     /* policy */
     char *set;

@@ -27,6 +27,7 @@ static void set_words(json_t *options, const char *key, char *const *words)
 json_t *change_options(const Cli *cli, const char *owner, gboolean asked)
 {
     const Arguments *args = cli->args;
+    g_autofree char *selector = cli_selector(cli);
     static char *all[] = {(char *)"all", NULL};
     json_t *options =
         json_pack("{s:s, s:b, s:b, s:b, s:b}", "project", cli_project(cli), "prune", args->prune,
@@ -34,6 +35,10 @@ json_t *change_options(const Cli *cli, const char *owner, gboolean asked)
 
     if (owner != NULL)
         json_object_set_new(options, "set", json_string(owner));
+    if (selector != NULL)
+        json_object_set_new(options, "selector", json_string(selector));
+    if (cli->changed != NULL)
+        json_object_set(options, "keys", cli->changed);
     if (cli->policies != NULL)
         json_object_set(options, "policies", cli->policies);
     set_words(options, "only", args->only);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "changed_since.h"
 #include "error.h"
 #include "output.h"
 #include "remotes.h"
@@ -168,12 +169,44 @@ const Snapshot *cli_model(Cli *cli, BackendFlags flags, GError **error)
     return cli_open(cli, flags, error) ? backend_model(cli->backend, error) : NULL;
 }
 
-GPtrArray *cli_chosen_objects(Cli *cli, GError **error)
+char *cli_selector(const Cli *cli)
+{
+    return cli->args->selectors != NULL ? g_strjoinv(",", cli->args->selectors) : NULL;
+}
+
+static gboolean has_changed(const Cli *cli, const char *key)
+{
+    return cli->changed == NULL || json_has_text(cli->changed, key);
+}
+
+GPtrArray *cli_chosen_keys(Cli *cli, GError **error)
 {
     const Snapshot *stored = cli_model(cli, 0, error);
     const char *project = cli->words[0] != NULL ? cli_project(cli) : cli->args->project;
-    g_autoptr(GPtrArray) keys =
-        stored != NULL ? select_keys(stored, cli->words, project, error) : NULL;
+    g_autofree char *text = cli_selector(cli);
+    g_autoptr(Selector) selector = NULL;
+    g_autoptr(GPtrArray) keys = NULL;
+
+    if (stored == NULL)
+        return NULL;
+    if (text != NULL && (selector = selector_parse(text, error)) == NULL)
+        return NULL;
+    keys = select_keys(stored, cli->words, project, error);
+    if (keys == NULL || !changed_since(cli, NULL, NULL, error))
+        return NULL;
+    for (guint i = keys->len; i > 0; i--) {
+        const char *key = g_ptr_array_index(keys, i - 1);
+
+        if (!selector_matches(selector, snapshot_get(stored, key)) || !has_changed(cli, key))
+            g_ptr_array_remove_index(keys, i - 1);
+    }
+    return g_steal_pointer(&keys);
+}
+
+GPtrArray *cli_chosen_objects(Cli *cli, GError **error)
+{
+    const Snapshot *stored = cli_model(cli, 0, error);
+    g_autoptr(GPtrArray) keys = stored != NULL ? cli_chosen_keys(cli, error) : NULL;
     GPtrArray *objects;
 
     if (keys == NULL)
@@ -193,6 +226,7 @@ void cli_clear(Cli *cli)
 {
     g_clear_pointer(&cli->progress, progress_free);
     g_clear_pointer(&cli->backend, backend_free);
+    g_clear_pointer(&cli->changed, json_decref);
     g_clear_pointer(&cli->policies, json_decref);
     g_clear_pointer(&cli->remote, g_free);
     g_clear_pointer(&cli->default_remote, g_free);

@@ -44,6 +44,7 @@ struct Cli {
     char *default_remote; /* that is asked when none is named; NULL: not looked up yet */
     Backend *backend;     /* once cli_open was called */
     Progress *progress;   /* as long as the backend */
+    json_t *changed;      /* of --changed-since: [KEY]; NULL without */
     json_t *policies;     /* of --policy: {NAME: body}; NULL without */
     int status;           /* exit status of a command that did not fail */
 };
@@ -79,8 +80,12 @@ const char *cli_project(const Cli *cli);
 gboolean cli_format_is(const Cli *cli, const char *name);
 /* The format of a list: --format or "table". */
 const char *cli_list_format(const Cli *cli);
-/* The stored objects that the command's words name, in key order; all of --project, or of every
- * project, without words. New array of borrowed objects. */
+/* -l as one text for selector.h; NULL without. Newly allocated. */
+char *cli_selector(const Cli *cli);
+/* Keys of the stored objects that the command's words, -l and --changed-since name, in key order;
+ * all of --project, or of every project, without words. Opens the backend for reading. */
+GPtrArray *cli_chosen_keys(Cli *cli, GError **error);
+/* The same as borrowed objects. */
 GPtrArray *cli_chosen_objects(Cli *cli, GError **error);
 void cli_clear(Cli *cli);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Cli, cli_clear)

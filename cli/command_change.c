@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "change.h"
+#include "changed_since.h"
 #include "error.h"
 #include "output.h"
 #include "patch_files.h"
@@ -58,7 +59,7 @@ static gboolean plan_files(Cli *cli, GError **error)
             return error_set(error, ERR_USAGE,
                              "--out needs files: standard input cannot be read again by apply");
     input = sources_read(cli, paths, cli->args->project, NULL, error);
-    if (input == NULL || !cli_open(cli, 0, error))
+    if (input == NULL || !cli_open(cli, 0, error) || !changed_since(cli, paths, input, error))
         return FALSE;
     if (cli_format_is(cli, "patch"))
         return plan_as_patch(cli, input, error);
@@ -137,7 +138,8 @@ gboolean command_apply(Cli *cli, GError **error)
     if (owner == NULL)
         return FALSE;
     input = sources_read(cli, paths, cli->args->project, NULL, error);
-    if (input == NULL || !cli_open(cli, cli_writes(cli), error))
+    if (input == NULL || !cli_open(cli, cli_writes(cli), error) ||
+        !changed_since(cli, paths, input, error))
         return FALSE;
     proposal =
         change_plan(cli, NULL, NULL, change_options(cli, owner, !cli->args->yes), input, error);
@@ -184,6 +186,7 @@ static json_t *stored_keys(const Snapshot *stored)
 
 gboolean command_destroy(Cli *cli, GError **error)
 {
+    g_autoptr(GPtrArray) paths = NULL;
     g_autofree char *owner = NULL;
     g_autoptr(Input) input = NULL;
     g_autoptr(Proposal) proposal = NULL;
@@ -193,15 +196,14 @@ gboolean command_destroy(Cli *cli, GError **error)
     if (cli->args->all && (cli->args->files != NULL || cli->words[0] != NULL))
         return error_set(error, ERR_USAGE, "give files or --all, not both");
     if (!cli->args->all) {
-        g_autoptr(GPtrArray) paths = sources_paths(cli, FALSE, error);
-
+        paths = sources_paths(cli, FALSE, error);
         owner = paths != NULL ? sources_owner(cli, paths, error) : NULL;
         input = owner != NULL ? sources_read(cli, paths, cli->args->project, NULL, error) : NULL;
         if (input == NULL)
             return FALSE;
     }
     model = cli_model(cli, cli_writes(cli), error);
-    if (model == NULL)
+    if (model == NULL || !changed_since(cli, paths, input, error))
         return FALSE;
     keys = input != NULL ? declared_keys(cli, model, input, owner, error) : stored_keys(model);
     if (keys == NULL)

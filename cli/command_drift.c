@@ -3,11 +3,11 @@
 #include <string.h>
 
 #include "change.h"
+#include "changed_since.h"
 #include "drift.h"
 #include "error.h"
 #include "file.h"
 #include "output.h"
-#include "select.h"
 #include "sources.h"
 #include "table.h"
 
@@ -85,16 +85,11 @@ static char *drift_text(const Proposal *proposal, gboolean any)
 
 gboolean command_drift(Cli *cli, GError **error)
 {
-    const Snapshot *model = cli_model(cli, 0, error);
-    g_autoptr(GPtrArray) keys = NULL;
+    g_autoptr(GPtrArray) keys = cli_chosen_keys(cli, error);
     g_autoptr(Proposal) proposal = NULL;
     g_autofree char *text = NULL;
     gboolean any;
 
-    if (model == NULL)
-        return FALSE;
-    keys = select_keys(model, cli->words,
-                       cli->words[0] != NULL ? cli_project(cli) : cli->args->project, error);
     if (keys == NULL)
         return FALSE;
     if (cli->args->as_patch)
@@ -128,7 +123,7 @@ static GPtrArray *keys_to_refresh(Cli *cli, GError **error)
     if (files && input == NULL)
         return NULL;
     model = cli_model(cli, 0, error);
-    if (model == NULL)
+    if (model == NULL || !changed_since(cli, paths, input, error))
         return NULL;
     for (guint i = 0; input != NULL && i < input->objects->len; i++)
         g_hash_table_add(declared, ((Object *)g_ptr_array_index(input->objects, i))->key);

@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-#define CHANGE (OPTIONS_SELECT | OPTIONS_SET | OPTIONS_PRUNE | OPTIONS_POLICY)
+#define CHOOSE (OPTIONS_LABELS | OPTIONS_SINCE)
+#define CHANGE (OPTIONS_SELECT | OPTIONS_LABELS | OPTIONS_SET | OPTIONS_PRUNE | OPTIONS_POLICY)
 
 static const Command state_commands[] = {
     {"validate", "[PATH...]", "Check state files without touching the host",
@@ -60,8 +61,9 @@ static const Command change_commands[] = {
      "--format patch goes the other way: a patch of the files, comments kept, that has them say "
      "what "
      "is stored.",
-     "text|json|patch", OPTIONS_INPUT | OPTIONS_VARS | OPTIONS_PLAN | OPTIONS_FORMAT | CHANGE, 0,
-     -1, FALSE, command_plan},
+     "text|json|patch",
+     OPTIONS_INPUT | OPTIONS_VARS | OPTIONS_PLAN | OPTIONS_FORMAT | OPTIONS_SINCE | CHANGE, 0, -1,
+     FALSE, command_plan},
     {"apply", "[PATH|PLANFILE...]", "Make the host as the files say, all or nothing",
      "Shows the plan and asks before it changes anything. Then all of it is done and checked, or, "
      "if "
@@ -76,8 +78,9 @@ static const Command change_commands[] = {
      "ends the wait at once. What is not ready is named (exit 6), and the changes stay. Not waited "
      "for: cloud-init, 'ready' of the guest API, and programs that probe.",
      "text|json|jsonl",
-     OPTIONS_INPUT | OPTIONS_VARS | CHANGE | OPTIONS_APPLY | OPTIONS_CONFIRM | OPTIONS_FORMAT, 0,
-     -1, FALSE, command_apply},
+     OPTIONS_INPUT | OPTIONS_VARS | CHANGE | OPTIONS_SINCE | OPTIONS_APPLY | OPTIONS_CONFIRM |
+         OPTIONS_FORMAT,
+     0, -1, FALSE, command_apply},
     {"confirm", "N", "Keep what an apply with --confirm-within did",
      "N is the generation that the apply printed. Until then its objects cannot be changed "
      "otherwise, and nothing that it deleted is gone for good.",
@@ -120,8 +123,8 @@ static const Command change_commands[] = {
      "exist: they "
      "are reset. With --all everything that berth keeps goes.",
      "text|json|jsonl",
-     OPTIONS_INPUT | OPTIONS_VARS | OPTIONS_ALL | OPTIONS_SELECT | OPTIONS_SET | OPTIONS_POLICY |
-         OPTIONS_APPLY | OPTIONS_FORMAT,
+     OPTIONS_INPUT | OPTIONS_VARS | OPTIONS_ALL | OPTIONS_SELECT | CHOOSE | OPTIONS_SET |
+         OPTIONS_POLICY | OPTIONS_APPLY | OPTIONS_FORMAT,
      0, -1, FALSE, command_destroy},
     {"drift", "[OBJ...]", "Show where the host is no longer as it was applied",
      "Only looks. For each field that differs: what its source declares (desired), what is stored, "
@@ -133,7 +136,7 @@ static const Command change_commands[] = {
      "--as-patch shows instead where what is stored is no longer as the files of its source say, "
      "as "
      "a patch of these files.",
-     "text|json", OPTIONS_FORMAT | OPTIONS_DRIFT, 0, -1, FALSE, command_drift},
+     "text|json", OPTIONS_FORMAT | OPTIONS_DRIFT | CHOOSE, 0, -1, FALSE, command_drift},
     {"init", "--preseed|--dump", "Apply or print an LXD preseed",
      "--preseed reads the document from standard input and applies it without asking: each object "
      "that it "
@@ -148,12 +151,13 @@ static const Command look_commands[] = {
      "With -w it goes on until it is interrupted, and prints again whenever something changes; "
      "with "
      "--format jsonl each change is a line of its own.",
-     "table|json|jsonl|yaml|csv", OPTIONS_WATCH | OPTIONS_FORMAT, 0, -1, FALSE, command_status},
+     "table|json|jsonl|yaml|csv", OPTIONS_WATCH | OPTIONS_FORMAT | CHOOSE, 0, -1, FALSE,
+     command_status},
     {"get", "[KIND|OBJ...]", "List objects, or show one",
      "An object is written KIND/NAME, such as instance/web or pool/default; 'berth get instance' "
      "lists all "
      "of a kind. A single object is shown in full.",
-     "table|json|yaml|csv", OPTIONS_FORMAT, 0, -1, FALSE, command_get},
+     "table|json|yaml|csv", OPTIONS_FORMAT | CHOOSE, 0, -1, FALSE, command_get},
     {"explain", "OBJ.FIELD", "Say where the value of a field comes from",
      "For example 'berth explain instance/web.config.limits.memory': the value in force, every "
      "place that "
@@ -164,7 +168,7 @@ static const Command look_commands[] = {
      "Defaults and computed keys are left out, so that a plan on the result is empty. Secrets are "
      "not "
      "printed.",
-     NULL, OPTIONS_DUMP, 0, -1, FALSE, command_dump},
+     NULL, OPTIONS_DUMP | CHOOSE, 0, -1, FALSE, command_dump},
     {"exec", "NAME -- COMMAND [ARG...]", "Run a program inside a running instance",
      "Input, output and exit status are the program's. It gets a terminal when berth has one.",
      NULL, OPTIONS_EXEC, 2, -1, TRUE, command_exec},
@@ -183,8 +187,9 @@ static const Command history_commands[] = {
      "--force is "
      "given. Rolling back is itself a new generation.",
      "text|json|jsonl",
-     OPTIONS_ROLLBACK | OPTIONS_SELECT | OPTIONS_POLICY | OPTIONS_APPLY | OPTIONS_FORMAT, 0, 1,
-     FALSE, command_rollback},
+     OPTIONS_ROLLBACK | OPTIONS_SELECT | OPTIONS_LABELS | OPTIONS_POLICY | OPTIONS_APPLY |
+         OPTIONS_FORMAT,
+     0, 1, FALSE, command_rollback},
     {"adopt", "[OBJ...]", "Make a set the owner of objects, without changing them",
      "Give the objects and --set NAME, or files with -f: what they declare gets the set of the "
      "files.",

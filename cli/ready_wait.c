@@ -20,7 +20,8 @@ static void add_key(GPtrArray *keys, const Snapshot *model, const char *key)
 static GPtrArray *keys_of(const Cli *cli, const Snapshot *model, const Proposal *proposal)
 {
     GPtrArray *keys = g_ptr_array_new_with_free_func(g_free);
-    gboolean chosen = cli->args->only != NULL || cli->args->exclude != NULL;
+    gboolean chosen = cli->args->only != NULL || cli->args->exclude != NULL ||
+                      cli->args->selectors != NULL || cli->changed != NULL;
     const json_t *object;
     size_t i;
 

@@ -63,6 +63,8 @@ static json_t *run(const char *action, GError **error)
         return git_fetch(request, error);
     if (strcmp(action, "inspect") == 0)
         return git_inspect(request, error);
+    if (strcmp(action, "resolve") == 0)
+        return git_resolve(request, error);
     if (strcmp(action, "checkout") == 0)
         return git_checkout(request, error);
     error_set(error, ERR_USAGE, "there is no action \"%s\"", action);
@@ -78,7 +80,8 @@ int main(int argc, char **argv)
     /* Nothing of this is wanted without the berth that asked for it. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    /* libgit2 looks for known_hosts at home before we are asked, and takes no home for a failure. */
+    /* libgit2 looks for known_hosts at home before we are asked, and takes no home for a failure.
+     */
     g_setenv("HOME", "/nonexistent", TRUE);
     git_libgit2_init();
     /* Configuration of whoever runs us means nothing here. */

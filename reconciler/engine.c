@@ -272,7 +272,9 @@ Plan *engine_plan_delete(Engine *engine, const GPtrArray *keys, const PlanOption
     g_autoptr(GPtrArray) selected = g_ptr_array_new();
 
     for (guint i = 0; i < keys->len; i++) {
-        if (wanted_selected(options, keys->pdata[i]))
+        const Object *object = snapshot_get(engine->stored, keys->pdata[i]);
+
+        if (object == NULL || wanted_selected(options, object))
             g_ptr_array_add(selected, keys->pdata[i]);
     }
     return engine_plan_change(engine, NULL, selected, options, error);

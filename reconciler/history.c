@@ -259,6 +259,17 @@ static gboolean is_of_source(const json_t *change, const char *source)
     return source == NULL || g_strcmp0(before, source) == 0 || g_strcmp0(after, source) == 0;
 }
 
+static gboolean is_selected(Engine *engine, const json_t *change, const PlanOptions *options)
+{
+    const char *key = json_member_string(change, "key");
+    const Object *stored = snapshot_get(engine_stored(engine), key);
+    g_autoptr(Object) before =
+        stored == NULL ? store_object_from_json(key, json_object_get(change, "before")) : NULL;
+
+    return (stored == NULL && before == NULL) ||
+           wanted_selected(options, stored != NULL ? stored : before);
+}
+
 /* Revisions of sources whose work goes back are not tried again. */
 static gboolean quarantine(Engine *engine, Plan *plan, gint64 number, gboolean to,
                            const char *source, GError **error)
@@ -307,7 +318,7 @@ Plan *engine_plan_rollback(Engine *engine, gint64 number, gboolean to, const Pla
         return NULL;
     what = g_strdup_printf("generation %" G_GINT64_FORMAT, number);
     json_array_foreach (changes, i, change) {
-        if (to && !is_of_source(change, options->set))
+        if ((to && !is_of_source(change, options->set)) || !is_selected(engine, change, options))
             continue;
         if (!revert_one(engine, wanted, parked, change, options->force, what, error))
             return NULL;

@@ -19,6 +19,7 @@ void plan_free(Plan *plan)
         return;
     g_ptr_array_unref(plan->objects);
     g_ptr_array_unref(plan->steps);
+    g_ptr_array_unref(plan->needed);
     g_ptr_array_unref(plan->warnings);
     g_ptr_array_unref(plan->irreversible);
     g_ptr_array_unref(plan->blocked);
@@ -171,6 +172,8 @@ json_t *plan_json(const Plan *plan)
 {
     json_t *body = plan_body(plan, FALSE);
 
+    if (plan->needed->len > 0)
+        json_object_set_new(body, "needed", strings_to_json(plan->needed));
     if (plan->reverts != 0)
         json_object_set_new(body, "reverts", json_integer(plan->reverts));
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "error.h"
+#include "selector.h"
 #include "step.h"
 #include "validate.h"
 
@@ -46,6 +47,8 @@ typedef struct {
 
 typedef struct {
     GPtrArray *only, *exclude; /* of char *: "instance/web", globs of OBJ; NULL: no selection */
+    Selector *selector;        /* only what has these labels and what it needs; NULL: all */
+    GHashTable *keys;          /* set of keys: only these and what they need; NULL: all */
     const char *project;       /* for OBJ without project; NULL: "default" */
     const char *set; /* owner of what the input declares: "file:NAME"; NULL: keep, or "api" */
     gboolean prune;  /* delete what the set owned and no longer declares */
@@ -71,6 +74,7 @@ typedef struct {
     GPtrArray *objects;  /* of PlanObject *, in order of carrying out; those without any change are
                             left out */
     GPtrArray *steps;    /* of PlanStep * */
+    GPtrArray *needed;   /* of char *: keys that come along because what was selected needs them */
     GPtrArray *warnings; /* of char * */
     GPtrArray *irreversible; /* of char * */
     GPtrArray

@@ -37,8 +37,25 @@ static GPtrArray *policies_of(const json_t *options)
     return policies;
 }
 
-void plan_options_read(const json_t *options, PlanOptions *ret)
+static GHashTable *set_of(const json_t *options, const char *key)
 {
+    const json_t *list = json_object_get(options, key);
+    GHashTable *set;
+    const json_t *item;
+    size_t i;
+
+    if (list == NULL)
+        return NULL;
+    set = g_hash_table_new(g_str_hash, g_str_equal);
+    json_array_foreach (list, i, item)
+        if (json_is_string(item))
+            g_hash_table_add(set, (gpointer)json_string_value(item));
+    return set;
+}
+
+gboolean plan_options_read(const json_t *options, PlanOptions *ret, GError **error)
+{
+    const char *selector = json_member_string(options, "selector");
     const json_t *replace = json_object_get(options, "allow_replace");
     const json_t *restart = json_object_get(options, "allow_restart");
 
@@ -60,10 +77,16 @@ void plan_options_read(const json_t *options, PlanOptions *ret)
     if (restart != NULL && !ret->forbid_restart && !json_has_text(restart, "all"))
         ret->allow_restart_only = words_of(options, "allow_restart");
     ret->policies = policies_of(options);
+    ret->keys = set_of(options, "keys");
+    if (selector != NULL)
+        ret->selector = selector_parse(selector, error);
+    return selector == NULL || ret->selector != NULL;
 }
 
 void plan_options_clear(PlanOptions *options)
 {
+    g_clear_pointer(&options->keys, g_hash_table_unref);
+    g_clear_pointer(&options->selector, selector_free);
     g_clear_pointer(&options->only, g_ptr_array_unref);
     g_clear_pointer(&options->exclude, g_ptr_array_unref);
     g_clear_pointer(&options->no_park, g_ptr_array_unref);

@@ -181,6 +181,21 @@ static void print_list(Printer *printer, const char *title, const char *colour, 
         g_string_append_printf(printer->text, "  %s\n", json_string_value(line));
 }
 
+/* What was not selected itself (EN-24). */
+static void print_needed(Printer *printer, const json_t *keys)
+{
+    g_autoptr(json_t) labels = json_array();
+    const json_t *key;
+    size_t i;
+
+    json_array_foreach (keys, i, key) {
+        g_autofree char *label = object_key_label(json_string_value(key));
+
+        json_array_append_new(labels, json_string(label));
+    }
+    print_list(printer, "Comes along, because what is selected needs it:", "36", labels);
+}
+
 static void print_counts(Printer *printer, const json_t *plan)
 {
     size_t steps = json_array_size(json_object_get(plan, "steps"));
@@ -225,6 +240,7 @@ char *plan_shown_text(const json_t *shown, gboolean colour)
                                examined == 1 ? "object is" : "objects are");
     else
         print_counts(&printer, plan);
+    print_needed(&printer, json_object_get(plan, "needed"));
     print_list(&printer, "Cannot be undone:", "31", json_object_get(plan, "irreversible"));
     print_list(&printer, "Warnings:", "33", json_object_get(plan, "warnings"));
     print_list(&printer, "Blocked:", "31", json_object_get(plan, "blocked"));

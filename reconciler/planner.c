@@ -26,6 +26,7 @@ static Plan *plan_new(const Snapshot *base, gint64 revision)
 
     plan->objects = g_ptr_array_new_with_free_func(plan_object_free);
     plan->steps = g_ptr_array_new_with_free_func((GDestroyNotify)plan_step_free);
+    plan->needed = g_ptr_array_new_with_free_func(g_free);
     plan->warnings = g_ptr_array_new_with_free_func(g_free);
     plan->irreversible = g_ptr_array_new_with_free_func(g_free);
     plan->blocked = g_ptr_array_new_with_free_func(g_free);
@@ -362,6 +363,8 @@ static void take_messages(Planner *planner)
 
     for (guint i = 0; i < wanted->warnings->len; i++)
         g_ptr_array_add(planner->plan->warnings, g_strdup(wanted->warnings->pdata[i]));
+    for (guint i = 0; i < wanted->needed->len; i++)
+        g_ptr_array_add(planner->plan->needed, g_strdup(wanted->needed->pdata[i]));
     for (guint i = 0; i < wanted->blocked->len; i++)
         g_ptr_array_add(planner->plan->blocked, g_strdup(wanted->blocked->pdata[i]));
     planner->plan->blocked_code = wanted->blocked_code;

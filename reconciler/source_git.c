@@ -177,3 +177,20 @@ char *source_git_checkout(const SourceFolder *folder, const char *commit, volati
         return NULL;
     return g_steal_pointer(&tree);
 }
+
+json_t *source_git_resolve(const char *path, const char *revision, GError **error)
+{
+    g_autoptr(json_t) request = json_pack("{s:s, s:s}", "path", path, "revision", revision);
+
+    return run("resolve", request, NULL, error);
+}
+
+gboolean source_git_export(const json_t *commit, const char *target, GError **error)
+{
+    g_autoptr(json_t) request =
+        json_pack("{s:s, s:s, s:s}", "repo", json_member_string(commit, "repo"), "commit",
+                  json_member_string(commit, "id"), "target", target);
+    g_autoptr(json_t) answer = run("checkout", request, NULL, error);
+
+    return answer != NULL;
+}

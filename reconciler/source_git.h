@@ -31,6 +31,12 @@ gboolean source_git_inspect(const SourceFolder *folder, const char *commit, cons
 char *source_git_checkout(const SourceFolder *folder, const char *commit, volatile gint *cancel,
                           GError **error);
 
+/* The commit that a revision (branch, tag, HEAD~2, ...) means in the repository around a path: {id,
+ * repo, work?: its working tree}. New reference; ERR_INVALID when there is none. */
+json_t *source_git_resolve(const char *path, const char *revision, GError **error);
+/* The files of such a commit, into a folder that does not exist yet. */
+gboolean source_git_export(const json_t *commit, const char *target, GError **error);
+
 /* A TYPE_SECRET_FILE as a path. Newly allocated; NULL with an error when the service manager handed
  * no such credential over. */
 char *source_secret_path(const char *text, GError **error);

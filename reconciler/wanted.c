@@ -14,6 +14,7 @@ Wanted *wanted_new(void)
     wanted->kept = g_ptr_array_new_with_free_func(g_free);
     wanted->renamed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     wanted->parked = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    wanted->needed = g_ptr_array_new_with_free_func(g_free);
     wanted->warnings = g_ptr_array_new_with_free_func(g_free);
     wanted->blocked = g_ptr_array_new_with_free_func(g_free);
     return wanted;
@@ -28,6 +29,7 @@ void wanted_free(Wanted *wanted)
     g_ptr_array_unref(wanted->kept);
     g_hash_table_unref(wanted->renamed);
     g_hash_table_unref(wanted->parked);
+    g_ptr_array_unref(wanted->needed);
     g_ptr_array_unref(wanted->warnings);
     g_ptr_array_unref(wanted->blocked);
     g_free(wanted);
@@ -59,11 +61,12 @@ gboolean wanted_matches(const GPtrArray *patterns, const char *key)
     return FALSE;
 }
 
-gboolean wanted_selected(const PlanOptions *options, const char *key)
+gboolean wanted_selected(const PlanOptions *options, const Object *object)
 {
-    if (options->only != NULL && !wanted_matches(options->only, key))
-        return FALSE;
-    return !wanted_matches(options->exclude, key);
+    return (options->only == NULL || wanted_matches(options->only, object->key)) &&
+           (options->keys == NULL || g_hash_table_contains(options->keys, object->key)) &&
+           selector_matches(options->selector, object) &&
+           !wanted_matches(options->exclude, object->key);
 }
 
 /* PS-19: a field that cannot change after creation and is not given stays what it was. */
@@ -316,21 +319,29 @@ static gboolean check_owner(const Object *stored, const Object *object, const Pl
                      where != NULL ? where : "", where != NULL ? ": " : "", label, stored->owner);
 }
 
-/* With --only, what a selected object needs comes along as far as the input declares it. */
+/* What a selected object needs comes along as far as the input declares it. */
 static void select_needed(const Snapshot *all, GHashTable *declared, GHashTable *selected,
-                          const char *key)
+                          GPtrArray *needed, const char *key)
 {
     g_autoptr(GPtrArray) needs = refs_keys(all, snapshot_get(all, key));
 
     for (guint i = 0; i < needs->len; i++) {
         if (g_hash_table_contains(declared, needs->pdata[i]) &&
-            g_hash_table_add(selected, g_strdup(needs->pdata[i])))
-            select_needed(all, declared, selected, needs->pdata[i]);
+            g_hash_table_add(selected, g_strdup(needs->pdata[i]))) {
+            g_ptr_array_add(needed, g_strdup(needs->pdata[i]));
+            select_needed(all, declared, selected, needed, needs->pdata[i]);
+        }
     }
 }
 
+static int compare_texts(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* `needed` gets the keys that come along. */
 static GHashTable *select_input(const Snapshot *base, const Input *input,
-                                const PlanOptions *options)
+                                const PlanOptions *options, GPtrArray *needed)
 {
     GHashTable *selected = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(GHashTable) declared = g_hash_table_new(g_str_hash, g_str_equal);
@@ -340,18 +351,19 @@ static GHashTable *select_input(const Snapshot *base, const Input *input,
         const Object *object = input->objects->pdata[i];
 
         g_hash_table_add(declared, object->key);
-        if (wanted_selected(options, object->key))
+        if (wanted_selected(options, object))
             g_hash_table_add(selected, g_strdup(object->key));
     }
-    if (options->only == NULL)
+    if (options->only == NULL && options->selector == NULL && options->keys == NULL)
         return selected;
     all = snapshot_change(base, input->objects, NULL);
     for (guint i = 0; i < input->objects->len; i++) {
         const Object *object = input->objects->pdata[i];
 
-        if (wanted_selected(options, object->key))
-            select_needed(all, declared, selected, object->key);
+        if (wanted_selected(options, object))
+            select_needed(all, declared, selected, needed, object->key);
     }
+    g_ptr_array_sort(needed, compare_texts);
     return selected;
 }
 
@@ -378,7 +390,7 @@ static void prune(Wanted *wanted, const Snapshot *base, const Input *input,
         if (g_strcmp0(stored->owner, options->set) != 0 ||
             g_hash_table_contains(declared, stored->key))
             continue;
-        if (!wanted_selected(options, stored->key))
+        if (!wanted_selected(options, stored))
             continue;
         if (options->prune) {
             wanted_remove(wanted, base, stored->key);
@@ -436,7 +448,7 @@ static void forget_power(Object *object)
 gboolean wanted_add_input(Wanted *wanted, const Snapshot *base, const Input *input,
                           const PlanOptions *options, GError **error)
 {
-    g_autoptr(GHashTable) selected = select_input(base, input, options);
+    g_autoptr(GHashTable) selected = select_input(base, input, options, wanted->needed);
 
     for (guint i = 0; i < input->objects->len; i++) {
         const Object *object = input->objects->pdata[i];

@@ -11,6 +11,7 @@ typedef struct {
     GPtrArray *kept;     /* of char *: keys that protection keeps from being removed */
     GHashTable *renamed; /* new key -> old key */
     GHashTable *parked;  /* key -> transaction id whose parked data becomes the object's again */
+    GPtrArray *needed;   /* of char *: keys that come along with what was selected */
     GPtrArray *warnings; /* of char * */
     GPtrArray *blocked;  /* of char * */
     ErrorCode blocked_code;
@@ -33,12 +34,12 @@ void wanted_put(Wanted *wanted, const Snapshot *base, const Object *object, cons
  * instead. */
 void wanted_remove(Wanted *wanted, const Snapshot *base, const char *key);
 
-/* What a protected object needs stays with it; what a source that goes had is released. To be called
- * once when everything is in. */
+/* What a protected object needs stays with it; what a source that goes had is released. To be
+ * called once when everything is in. */
 void wanted_keep_needed(Wanted *wanted, const Snapshot *base);
 
-/* Whether an object is in the selection of `--only` and `--exclude` (EN-24). */
-gboolean wanted_selected(const PlanOptions *options, const char *key);
+/* Whether an object is in the selection by name, labels and keys (EN-24). */
+gboolean wanted_selected(const PlanOptions *options, const Object *object);
 
 /* Whether one of the patterns (NULL: none) fits an object: "instance/web", globs allowed. */
 gboolean wanted_matches(const GPtrArray *patterns, const char *key);

@@ -259,13 +259,12 @@ static Plan *plan_repair(Engine *engine, const json_t *keys, const PlanOptions *
         const Object *object = snapshot_get(engine_stored(engine), json_string_value(key));
         g_autofree char *label = object_key_label(json_string_value(key));
 
-        if (!wanted_selected(options, json_string_value(key)))
-            continue;
         if (object == NULL) {
             error_set(error, ERR_NOT_FOUND, "%s does not exist", label);
             return NULL;
         }
-        g_ptr_array_add(objects, (gpointer)object);
+        if (wanted_selected(options, object))
+            g_ptr_array_add(objects, (gpointer)object);
     }
     return engine_plan_change(engine, objects, NULL, options, error);
 }
@@ -307,7 +306,8 @@ Plan *wish_plan(Engine *engine, void *data, GError **error)
     g_autoptr(json_t) shown = NULL;
     g_autofree char *digest = NULL;
 
-    plan_options_read(wish->options, &options);
+    if (!plan_options_read(wish->options, &options, error))
+        return NULL;
     plan = make(engine, wish, &options, error);
     if (plan == NULL || agreed == NULL)
         return g_steal_pointer(&plan);

@@ -33,6 +33,10 @@ json_t *git_fetch(const json_t *request, GError **error);
  */
 json_t *git_inspect(const json_t *request, GError **error);
 
+/* resolve: {path, revision} -> {id, repo, work?}: the commit that a revision (branch, tag, HEAD~2,
+ * ...) means in the repository around a path, that repository, and its working tree. */
+json_t *git_resolve(const json_t *request, GError **error);
+
 /* checkout: {repo, commit, target} -> {files}. Writes the commit's tree into the folder, which must
  * not exist: regular files only; links inside the tree become copies. */
 json_t *git_checkout(const json_t *request, GError **error);

@@ -74,6 +74,20 @@ static GPtrArray *string_list(const json_t *list)
     return strings;
 }
 
+static GHashTable *string_set(const json_t *list)
+{
+    GHashTable *strings;
+    json_t *item;
+    size_t i;
+
+    if (!json_is_array(list))
+        return NULL;
+    strings = g_hash_table_new(g_str_hash, g_str_equal);
+    json_array_foreach ((json_t *)list, i, item)
+        g_hash_table_add(strings, (gpointer)json_string_value(item));
+    return strings;
+}
+
 static gboolean flag(const json_t *options, const char *name, gboolean fallback)
 {
     const json_t *value = json_object_get(options, name);
@@ -92,6 +106,9 @@ static PlanOptions read_options(const json_t *json)
     options.allow_replace = flag(json, "allow_replace", FALSE);
     options.forbid_restart = flag(json, "forbid_restart", FALSE);
     options.no_park = string_list(json_object_get(json, "no_park"));
+    if (json_member_string(json, "selector") != NULL)
+        options.selector = selector_parse(json_member_string(json, "selector"), NULL);
+    options.keys = string_set(json_object_get(json, "keys"));
     options.only = string_list(json_object_get(json, "only"));
     options.exclude = string_list(json_object_get(json, "exclude"));
     options.allow_restart_only = string_list(json_object_get(json, "allow_restart_only"));
@@ -163,6 +180,8 @@ static void run_case(const char *folder, const char *title)
     compare_file(folder, "plan.txt", title, text, world->dir);
     compare_file(folder, "plan.json", title, json_text_value, world->dir);
     compare_file(folder, "error.txt", title, error_text, world->dir);
+    g_clear_pointer(&options.keys, g_hash_table_unref);
+    g_clear_pointer(&options.selector, selector_free);
     g_clear_pointer(&options.only, g_ptr_array_unref);
     g_clear_pointer(&options.exclude, g_ptr_array_unref);
     g_clear_pointer(&options.no_park, g_ptr_array_unref);
