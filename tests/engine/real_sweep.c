@@ -27,6 +27,7 @@
 static struct {
     guint points, failures, kills;
     gboolean swept[ROWS_MAX]; /* by position over all drivers' rows */
+    gboolean final[ROWS_MAX]; /* the same, deleting data for good */
 } * counts;
 
 static const char *fingerprint_program;
@@ -47,14 +48,9 @@ static char *fingerprint(World *world)
     }
 }
 
-static gboolean apply(World *world, const char *yaml, GError **error)
-{
-    return *yaml != '\0' ? world_apply(world, yaml, error) : world_destroy(world, error);
-}
-
 static gboolean apply_desired(World *world, gpointer data)
 {
-    return apply(world, ((const Scenario *)data)->desired, NULL);
+    return scenario_apply(world, data, NULL);
 }
 
 /* Lines that differ, for the report. */
@@ -102,16 +98,18 @@ static void for_each_row(void (*function)(const FactRow *row, guint position, gp
 
 static void mark_row(const FactRow *row, guint position, gpointer data)
 {
-    counts->swept[position] = counts->swept[position] || row == data;
+    const PlanStep *step = data;
+
+    counts->swept[position] = counts->swept[position] || row == step->row;
+    counts->final[position] = counts->final[position] || (row == step->row && step->final);
 }
 
 static void note_steps(World *world, const Scenario *scenario)
 {
-    g_autoptr(Plan) plan =
-        *scenario->desired != '\0' ? world_plan(world, scenario->desired, NULL, NULL) : NULL;
+    g_autoptr(Plan) plan = scenario_plan(world, scenario, NULL);
 
     for (guint i = 0; plan != NULL && i < plan->steps->len; i++)
-        for_each_row(mark_row, (gpointer)((const PlanStep *)plan->steps->pdata[i])->row);
+        for_each_row(mark_row, plan->steps->pdata[i]);
 }
 
 /* kill -9 of every container's monitor; the kernel then kills the containers, but nobody cleans up
@@ -162,7 +160,7 @@ static void run_scenario(const Scenario *scenario, guint every)
         gboolean applied, passed;
 
         world_set_fault(world, FAULT_FAIL, n);
-        applied = apply(world, scenario->desired, &failure);
+        applied = scenario_apply(world, scenario, &failure);
         world_set_fault(world, FAULT_NONE, 0);
         if (applied)
             break; /* all operations of the apply are behind us; what failed, if anything, was a
@@ -199,7 +197,7 @@ static void run_scenario(const Scenario *scenario, guint every)
             break;
         }
     }
-    check(apply(world, scenario->desired, &error), scenario,
+    check(scenario_apply(world, scenario, &error), scenario,
           error != NULL ? error->message : "the complete apply", n, NULL, NULL);
     world_destroy(world, NULL);
 }
@@ -256,7 +254,7 @@ static gboolean enter_namespaces(int *ret_status)
 
 static void print_missing(const FactRow *row, guint position, gpointer data)
 {
-    if (counts->swept[position])
+    if (counts->swept[position] && (row->purge == NULL || counts->final[position]))
         return;
     printf("# not swept on the real host: %s\n", row->name);
     (*(guint *)data)++;

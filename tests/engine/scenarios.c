@@ -75,5 +75,43 @@ const Scenario SCENARIOS[] = {
      "'user_subvol_rm_allowed,noatime'}}\n" IMAGE
      "instances:\n  - name: web\n    image: busybox\n    profiles: []\n    devices:\n"
      "      root: {type: disk, path: /, pool: fast, size: 96MiB}\n"},
-    {NULL, NULL, NULL, 0},
+    {"delete all for good",
+     POOL NETWORK("")
+         IMAGE SECOND_IMAGE PROFILE("", "") "instances:\n" INSTANCE("web", "stopped", ""),
+     "",
+     0,
+     {"instance", "image", "network", "pool"}},
+    {"rebuild without room for both roots",
+     BASE "instances:\n" INSTANCE("web", "stopped", ""),
+     POOL NETWORK("") IMAGE SECOND_IMAGE PROFILE(
+         "", "") "instances:\n  - name: web\n    image: second\n    state: stopped\n",
+     0,
+     {"instance/web"}},
+    {.name = NULL},
 };
+
+Plan *scenario_plan(World *world, const Scenario *scenario, GError **error)
+{
+    const Snapshot *stored = engine_stored(world->engine);
+    g_autoptr(GPtrArray) no_park = g_ptr_array_new();
+    g_autoptr(GPtrArray) keys = g_ptr_array_new();
+    PlanOptions options = world_options();
+
+    for (guint i = 0; scenario->no_park[i] != NULL; i++)
+        g_ptr_array_add(no_park, (gpointer)scenario->no_park[i]);
+    if (no_park->len > 0)
+        options.no_park = no_park;
+    if (*scenario->desired != '\0')
+        return world_plan(world, scenario->desired, &options, error);
+    for (guint i = 0; i < snapshot_size(stored); i++)
+        g_ptr_array_add(keys, snapshot_at(stored, i)->key);
+    return engine_plan_delete(world->engine, keys, &options, error);
+}
+
+gboolean scenario_apply(World *world, const Scenario *scenario, GError **error)
+{
+    g_autoptr(Plan) plan = scenario_plan(world, scenario, error);
+    g_auto(ApplyResult) result = {0};
+
+    return plan != NULL && world_apply_plan(world, plan, &result, error);
+}

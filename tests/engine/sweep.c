@@ -24,7 +24,9 @@ static const char *const SWEEP_NAMES[SWEEPS] = {
     "killed, and the machine reboots", "killed, and unsynced writes are lost"};
 
 static guint points[SWEEPS], failures[SWEEPS];
-static GHashTable *swept; /* set of step names with their way: "network.link add" */
+static GHashTable *swept; /* set of step names; of those that delete data for good, once more with
+                             FOR_GOOD */
+#define FOR_GOOD " for good"
 
 static World *prepared(const Scenario *scenario)
 {
@@ -46,21 +48,22 @@ static World *prepared(const Scenario *scenario)
 
 static gboolean apply_desired(World *world, gpointer data)
 {
-    const Scenario *scenario = data;
-
-    return *scenario->desired != '\0' ? world_apply(world, scenario->desired, NULL)
-                                      : world_destroy(world, NULL);
+    return scenario_apply(world, data, NULL);
 }
 
 /* How many operations a complete apply takes; notes its steps. */
 static guint count_operations(const Scenario *scenario)
 {
     g_autoptr(World) world = prepared(scenario);
-    g_autoptr(Plan) plan =
-        *scenario->desired != '\0' ? world_plan(world, scenario->desired, NULL, NULL) : NULL;
+    g_autoptr(Plan) plan = scenario_plan(world, scenario, NULL);
 
-    for (guint i = 0; plan != NULL && i < plan->steps->len; i++)
-        g_hash_table_add(swept, g_strdup(((const PlanStep *)plan->steps->pdata[i])->step.name));
+    for (guint i = 0; plan != NULL && i < plan->steps->len; i++) {
+        const PlanStep *step = plan->steps->pdata[i];
+
+        g_hash_table_add(swept, g_strdup(step->step.name));
+        if (step->final)
+            g_hash_table_add(swept, g_strconcat(step->step.name, FOR_GOOD, NULL));
+    }
     world_set_fault(world, FAULT_NONE, 0);
     if (!apply_desired(world, (gpointer)scenario))
         g_error("scenario %s cannot be applied", scenario->name);
@@ -163,10 +166,12 @@ static guint report_rows(guint number)
         for (const FactRow *row = DRIVERS[kind] != NULL ? DRIVERS[kind]->rows : NULL;
              row != NULL && row->path != NULL; row++) {
             g_autofree char *stage = g_strdup_printf("%s.stage", row->name);
+            g_autofree char *final = g_strconcat(row->name, FOR_GOOD, NULL);
 
             rows++;
             if (!g_hash_table_contains(swept, row->name) ||
-                (row->stage != NULL && !g_hash_table_contains(swept, stage))) {
+                (row->stage != NULL && !g_hash_table_contains(swept, stage)) ||
+                (row->purge != NULL && !g_hash_table_contains(swept, final))) {
                 printf("# not swept: %s\n", row->name);
                 missing++;
             }
