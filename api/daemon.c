@@ -14,6 +14,9 @@
 #include "source_control.h"
 #include "warning.h"
 
+/* Wrong signatures of webhooks that one address may send to one source within a minute. */
+#define WEBHOOK_FAILURES 10
+#define WEBHOOK_WINDOW (60 * G_USEC_PER_SEC)
 #define WORKERS 64 /* requests that wait at a time: for locks of each other, mostly */
 
 static void work(gpointer data, gpointer user_data)
@@ -38,6 +41,7 @@ Daemon *daemon_new(const char *dir, GError **error)
         return NULL;
     daemon->events = events_new(daemon->context);
     log_to_events(daemon->events);
+    daemon->webhooks = throttle_new(WEBHOOK_FAILURES, WEBHOOK_WINDOW);
     daemon->operations = operations_new(daemon->context, daemon->events);
     daemon->workers = g_thread_pool_new(work, NULL, WORKERS, FALSE, NULL);
     daemon->background = context_workers();
@@ -68,6 +72,7 @@ void daemon_free(Daemon *daemon)
     notifier_free(daemon->notifier);
     conditions_free(daemon->conditions);
     source_control_free(daemon->sources);
+    throttle_free(daemon->webhooks);
     engine_close(daemon->engine);
     log_to_events(NULL);
     events_free(daemon->events);

@@ -7,6 +7,7 @@
 #include "http/server.h"
 #include "listeners.h"
 #include "operation.h"
+#include "throttle.h"
 
 typedef struct Conditions Conditions;
 typedef struct Keeper Keeper;
@@ -28,6 +29,7 @@ typedef struct {
     HttpServer *http;
     Listeners *listeners;   /* for other machines */
     SourceControl *sources; /* NULL before the daemon is up */
+    Throttle *webhooks;     /* by source and address */
     Conditions *conditions;
     Notifier *notifier; /* of conditions */
     Keeper *keeper;     /* sees to it that the host stays as it is stored */

@@ -125,18 +125,42 @@ static char *read_secret(const Object *source, GError **error)
     return *secret != '\0' ? g_steal_pointer(&secret) : NULL;
 }
 
+/* By whom a source is asked, whether there is such a source or not. */
+static char *guesser(const Call *call)
+{
+    const char *address = call->caller->address;
+    const char *port = strrchr(address, ':');
+
+    return g_strdup_printf("%.64s %.*s", call->words[0],
+                           port != NULL ? (int)(port - address) : (int)strlen(address), address);
+}
+
+static gboolean refuse(const Call *call, const char *who, gint64 now, GError **error)
+{
+    if (throttle_failed(call->daemon->webhooks, who, now))
+        g_warning("webhook of source %.64s: wrong signatures from %s; it is not listened to for "
+                  "a while",
+                  call->words[0], call->caller->address);
+    return error_set(error, ERR_PERMISSION, "not authorized");
+}
+
 /* Open to strangers: who has the secret may have a source looked at, no more. Nobody learns which
- * sources there are. */
+ * sources there are. Who guesses is not listened to after some tries; others are. */
 static gboolean webhook(Call *call, GError **error)
 {
+    gint64 now = g_get_monotonic_time();
+    g_autofree char *who = guesser(call);
     const Object *source = snapshot_find(call->model, KIND_SOURCE, "", call->words[0]);
     g_autoptr(GError) local = NULL;
-    g_autofree char *secret = source != NULL ? read_secret(source, &local) : NULL;
+    g_autofree char *secret = NULL;
 
+    if (!throttle_may(call->daemon->webhooks, who, now))
+        return error_set(error, ERR_TOO_OFTEN, "too many wrong signatures: try again in a minute");
+    secret = source != NULL ? read_secret(source, &local) : NULL;
     if (local != NULL)
         g_warning("webhook of source %s: %s", call->words[0], local->message);
     if (secret == NULL || !is_signed(call->request, secret))
-        return error_set(error, ERR_PERMISSION, "not authorized");
+        return refuse(call, who, now, error);
     source_control_look(call->daemon->sources, source->id.name);
     answer_sync(call->request, 200, NULL, NULL);
     return TRUE;

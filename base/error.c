@@ -30,6 +30,7 @@ static const struct {
     [ERR_INTERRUPTED] = {"interrupted", 130, 500, TRUE},
     [ERR_NOT_IMPLEMENTED] = {"not-implemented", 1, 501, FALSE},
     [ERR_OWNED] = {"owned", 7, 409, FALSE},
+    [ERR_TOO_OFTEN] = {"too-often", 77, 429, TRUE},
 };
 
 static ErrorCode error_code(const GError *error)

@@ -1,5 +1,6 @@
-/* The one error domain of berth: every fallible function reports through a GError of this domain, and
- * one table turns the code into an exit status (engine.md, "exit"), an HTTP status and a retry hint. */
+/* The one error domain of berth: every fallible function reports through a GError of this domain,
+ * and one table turns the code into an exit status (engine.md, "exit"), an HTTP status and a retry
+ * hint. */
 #pragma once
 
 #include <glib.h>
@@ -25,24 +26,25 @@ typedef enum {
     ERR_INTERRUPTED,         /* cancelled by the user; undone                          exit 130 */
     ERR_NOT_IMPLEMENTED,     /* the API has the path, but not this method (API-007)   exit 1 */
     ERR_OWNED,               /* a source owns it, and refuses edits                    exit 7 */
+    ERR_TOO_OFTEN,           /* tried and failed too often: wait                       exit 77 */
     ERR_MAX
 } ErrorCode;
 
 GQuark berth_error_quark(void);
 
-/* Exit status, HTTP status and 'may the same request succeed later' of an error. Foreign domains count as
- * ERR_FAILED. */
+/* Exit status, HTTP status and 'may the same request succeed later' of an error. Foreign domains
+ * count as ERR_FAILED. */
 int error_exit_status(const GError *error);
 int error_http_status(const GError *error);
 gboolean error_is_retryable(const GError *error);
 
-/* The word by which an error goes over the wire, such as "not-found", so that a client of the daemon exits as
- * the engine itself would; and the code of a word, ERR_FAILED when it is none. */
+/* The word by which an error goes over the wire, such as "not-found", so that a client of the
+ * daemon exits as the engine itself would; and the code of a word, ERR_FAILED when it is none. */
 const char *error_word(const GError *error);
 ErrorCode error_code_of_word(const char *word);
 
-/* Sets an error of the domain whose text ends in ": strerror(errnum)". Always returns FALSE, so that a caller can
- * say `return error_errno(error, errno, "open %s", path);`. */
+/* Sets an error of the domain whose text ends in ": strerror(errnum)". Always returns FALSE, so
+ * that a caller can say `return error_errno(error, errno, "open %s", path);`. */
 gboolean error_errno(GError **error, int errnum, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
 /* Sets an error of the domain. Always returns FALSE. */

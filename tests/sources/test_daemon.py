@@ -2,6 +2,7 @@
 """Sources in the daemon, with real git servers: looks by itself, webhooks, directories, credentials, two writers, kill -9."""
 import hashlib
 import hmac
+import http.client
 import http.server
 import json
 import os
@@ -127,6 +128,40 @@ def test_webhook(berth):
         in_force(daemon, third)
         daemon.ask("PATCH", "/1.0/sources/s", {"webhook_secret_file": ""}).expect(200)
         hook(daemon, body, signature("s3cret", body)).expect(403)
+
+
+def test_webhook_guesses(berth):
+    """who guesses the secret of a webhook is not listened to for a while, and learns nothing by it; others are listened to"""
+    repo = Repository(berth)
+    first = repo.commit({"a.yaml": profiles("a")})
+    secret = berth.write("secret", "s3cret\n")
+    body = b"{}"
+    with Daemon(berth) as daemon:
+        daemon.ask("PATCH", "/1.0", {"config": {"core.https_address": "127.0.0.1:18447"}}).expect(200)
+        add(daemon, repo, webhook_secret_file=secret)
+        in_force(daemon, first)
+        for name in ("s", "none"):
+            for number in range(10):
+                hook(daemon, body, signature(f"guess{number}", body), name=name).expect(403)
+            hook(daemon, body, signature("s3cret", body), name=name).expect(429)
+        tap.contains(daemon.log_text(), "wrong signatures")
+        second = repo.commit({"a.yaml": profiles("b")})
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        tls.check_hostname = False
+        tls.verify_mode = ssl.CERT_NONE
+        for source in ("127.0.0.5", "127.0.0.6"):
+            client = http.client.HTTPSConnection("127.0.0.1", 18447, context=tls, source_address=(source, 0), timeout=30)
+            for number in range(11 if source == "127.0.0.5" else 1):
+                client.request("POST", "/1.0/sources/s/webhook", body, signature("other", body))
+                answer = client.getresponse()
+                answer.read()
+                tap.equal(answer.status, 403 if number < 10 else 429)
+            client.request("POST", "/1.0/sources/s/webhook", body, signature("s3cret", body))
+            answer = client.getresponse()
+            answer.read()
+            tap.equal(answer.status, 429 if source == "127.0.0.5" else 200)
+            client.close()
+        in_force(daemon, second)
 
 
 def test_directory(berth):
