@@ -67,7 +67,7 @@ static gboolean check_git_url(const Row *row, const char *text, GError **error)
 }
 
 STRING_TYPE(TYPE_GIT_URL, "address of a git repository", check_git_url, NULL,
-            "{\"pattern\": \"^(https://|ssh://|file:///|/|[^/:]+:[^/])\"}");
+            "{\"pattern\": \"^(https://|ssh://|file:///|/|[^/:]+:/?[^/])\"}");
 
 /* A branch, tag or commit, in the characters that git allows in names. */
 static gboolean check_git_ref(const Row *row, const char *text, GError **error)

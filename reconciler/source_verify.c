@@ -7,6 +7,7 @@
 #include "spawn.h"
 
 #define PART_MAX (16 << 20)
+#define KEYRING_MAX (64 << 20)
 
 /* The parts of one signature, as files for programs. */
 typedef struct {
@@ -67,7 +68,8 @@ static gboolean verify_ssh(const Signed *parts, const char *signers, GError **er
     for (char **principal = principals; *principal != NULL; principal++)
         if (check_principal(parts, signers, *principal, payload))
             return TRUE;
-    return refuse(parts, "its signature is wrong, or its key is not valid now", error);
+    return refuse(parts, "its signature is wrong, or its key is not valid now, or not for git",
+                  error);
 }
 
 /* ---- OpenPGP ---- */
@@ -79,6 +81,23 @@ static gboolean says(const char *status, const char *word)
     return strstr(status, line) != NULL;
 }
 
+/* gpgv reads no text, and would say that the key is missing. */
+static gboolean check_keyring(const char *keyring, GError **error)
+{
+    g_autofree char *content = NULL;
+    gsize length;
+
+    if (!file_exists(keyring))
+        return error_set(error, ERR_FAILED, "keyring_file %s does not exist", keyring);
+    if (!file_read(keyring, KEYRING_MAX, &content, &length, error))
+        return FALSE;
+    return !g_str_has_prefix(content, "-----BEGIN PGP") ||
+           error_set(
+               error, ERR_INVALID,
+               "keyring_file %s is text: keyrings are binary; `gpg --dearmor` makes one of it",
+               keyring);
+}
+
 static gboolean verify_openpgp(const Signed *parts, const char *keyring, GError **error)
 {
     const char *argv[] = {"gpgv",      "--homedir", parts->folder,    "--status-fd",  "1",
@@ -88,8 +107,8 @@ static gboolean verify_openpgp(const Signed *parts, const char *keyring, GError 
     g_autofree char *why = NULL;
     g_autoptr(GError) cause = NULL;
 
-    if (!file_exists(keyring))
-        return error_set(error, ERR_FAILED, "keyring_file %s does not exist", keyring);
+    if (!check_keyring(keyring, error))
+        return FALSE;
     if (!spawn_run(argv, &options, &status, &cause)) {
         why =
             g_strdup_printf("its signature is not one of the keyring's keys (%s)", cause->message);

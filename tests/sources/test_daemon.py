@@ -300,6 +300,16 @@ def test_https(berth):
                                             "ca_file": berth.path("ca.pem")}).expect(201)
         in_force(daemon, commit)
         tap.absent(json.dumps(daemon.ask("GET", "/1.0/sources/s").metadata), "t0ken")
+        daemon.ask("DELETE", "/1.0/sources/s").expect(200)
+        # As systemd's LoadCredential= hands it over.
+        body = {"name": "c", "type": "git", "url": url, "interval": "1h", "token_file": "credential:git", "ca_file": berth.path("ca.pem")}
+        daemon.ask("POST", "/1.0/sources", body).expect(201)
+        until("c", lambda: state(daemon, "c").get("error"))
+        tap.contains(state(daemon, "c")["error"], "credential:git: the service manager handed no credentials over")
+    os.environ["CREDENTIALS_DIRECTORY"] = os.path.dirname(berth.write("credentials/git", "t0ken"))
+    with Daemon(berth) as daemon:
+        daemon.done("POST", "/1.0/sources/c/sync", {})
+        in_force(daemon, commit, "c")
     server.shutdown()
 
 
@@ -313,7 +323,7 @@ def test_ssh(berth):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", berth.path(key)], check=True)
     berth.write("authorized", berth.read("client.pub"))
     os.makedirs("/run/sshd", exist_ok=True)
-    berth.write("sshd_config", f"Port 2222\nListenAddress 127.0.0.1\nHostKey {berth.path('host')}\nPidFile none\nUsePAM no\n"
+    berth.write("sshd_config", f"Port 2222\nPort 22\nListenAddress 127.0.0.1\nHostKey {berth.path('host')}\nPidFile none\nUsePAM no\n"
                 f"AuthorizedKeysFile {berth.path('authorized')}\nStrictModes no\nPermitRootLogin yes\nPasswordAuthentication no\n")
     server = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", berth.path("sshd_config")], stderr=subprocess.DEVNULL)
     key = " ".join(berth.read("host.pub").split()[:2])
@@ -331,6 +341,21 @@ def test_ssh(berth):
             daemon.ask("POST", "/1.0/sources", {"name": "s", "type": "git", "url": url, "interval": "1h", "known_hosts_file": known,
                                                 "ssh_key_file": berth.path("client")}).expect(201)
             in_force(daemon, commit)
+            daemon.ask("DELETE", "/1.0/sources/s").expect(200)
+            # HOST:PATH goes to port 22, whose name in known_hosts has no port; names may be hashed.
+            hashed = berth.write("hashed", f"127.0.0.1 {key}\n")
+            subprocess.run(["ssh-keygen", "-q", "-H", "-f", hashed], check=True, capture_output=True)
+            for number, hosts in enumerate((hashed, berth.write("plain", f"127.0.0.1 {key}\n"))):
+                commit = repo.commit({"a.yaml": profiles(f"a{number}")})
+                body = {"name": "p", "type": "git", "url": f"root@127.0.0.1:{repo.bare}", "interval": "1h", "known_hosts_file": hosts,
+                        "ssh_key_file": berth.path("client")}
+                daemon.ask("POST", "/1.0/sources", body).expect(201)
+                in_force(daemon, commit, "p")
+                daemon.ask("DELETE", "/1.0/sources/p").expect(200)
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "words", "-f", berth.path("locked")], check=True)
+            daemon.ask("POST", "/1.0/sources", {**body, "ssh_key_file": berth.path("locked")}).expect(201)
+            until("locked", lambda: state(daemon, "p").get("error"))
+            tap.contains(state(daemon, "p")["error"], "key")
         finally:
             server.terminate()
             server.wait()

@@ -263,31 +263,141 @@ def test_hold(berth):
     tap.equal(json.loads(berth.run("holds", "--format", "json").out), [])
 
 
+class Gpg:
+    """A home of gpg with keys of Ada and others, and commits that they sign."""
+
+    def __init__(self, berth, repo):
+        self.berth, self.repo = berth, repo
+        home = berth.path("gpg")
+        os.mkdir(home, 0o700)
+        repo.env["GNUPGHOME"] = home
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        subprocess.run(["gpgconf", "--kill", "all"], env=self.repo.env, check=False)
+
+    def gpg(self, *args, stdin=None):
+        done = subprocess.run(["gpg", "--batch", "--yes", "--quiet", "--passphrase", "", *args], env=self.repo.env, input=stdin, check=False,
+                              capture_output=True)
+        if done.returncode != 0:
+            raise AssertionError(f"gpg {' '.join(args)}: {done.stderr.decode()}")
+        return done.stdout
+
+    def make(self, who, *more, usage="sign"):
+        self.gpg(*more, "--quick-gen-key", f"{who}@example.com", "ed25519", usage, "1y")
+
+    def export(self, path, *whos, options=()):
+        self.gpg(*options, "-o", path, "--export", *[f"{who}@example.com" for who in whos])
+
+    def commit(self, who, name, when=None):
+        """Signed by `who`, as if it were `when`."""
+        config = [f"user.signingkey={who}" + ("" if "!" in who else "@example.com")]
+        if when is not None:
+            program = self.berth.write("gpg-then", f"#!/bin/sh\nexec gpg --faked-system-time {when} \"$@\"\n")
+            os.chmod(program, 0o755)
+            config.append(f"gpg.program={program}")
+        return self.repo.commit({"a.yaml": profiles(name)}, config=config)
+
+
 def test_signed_openpgp(berth):
-    """commits signed by a key of an OpenPGP keyring; others are refused"""
+    """commits signed by a key of an OpenPGP keyring, or by a subkey of it; unsigned and foreign ones are refused"""
     repo = Repository(berth)
-    home = berth.path("gpg")
-    os.mkdir(home, 0o700)
-    repo.env["GNUPGHOME"] = home
-    for who in ("ada", "eve"):
-        subprocess.run(["gpg", "--batch", "--quiet", "--passphrase", "", "--quick-gen-key", f"{who}@example.com", "ed25519", "sign"],
-                       env=repo.env, check=True, capture_output=True)
     keyring = berth.path("keyring.gpg")
-    subprocess.run(["gpg", "--batch", "--quiet", "-o", keyring, "--export", "ada@example.com"], env=repo.env, check=True)
-    try:
-        repo.commit({"a.yaml": profiles("a")}, config=["user.signingkey=ada@example.com"])
+    with Gpg(berth, repo) as gpg:
+        for who in ("ada", "bob", "eve"):
+            gpg.make(who)
+        gpg.export(keyring, "ada", "bob")
+        gpg.commit("ada", "a")
         add(berth, repo, "s", "--row", f"keyring_file={keyring}")
         berth.run("source", "sync", "s").expect(0)
-        repo.commit({"a.yaml": profiles("b")}, config=["user.signingkey=eve@example.com"])
+        gpg.commit("eve", "b")
         tap.contains(berth.run("source", "sync", "s").expect(8).err, "keyring")
         repo.commit({"a.yaml": profiles("c")})
         tap.contains(berth.run("source", "sync", "s").expect(8).err, "not signed")
         tap.equal(names(berth), {"a": "source:s"})
-        repo.commit({"a.yaml": profiles("d")}, config=["user.signingkey=ada@example.com"])
+        gpg.commit("bob", "d")
         berth.run("source", "sync", "s").expect(0)
         tap.contains(str(names(berth)), "d")
-    finally:
-        subprocess.run(["gpgconf", "--kill", "all"], env=repo.env, check=False)
+        ada = gpg.gpg("--list-keys", "--with-colons", "ada@example.com").decode().split("fpr:::::::::")[1].split(":")[0]
+        gpg.gpg("--quick-add-key", ada, "ed25519", "sign", "1y")
+        subkey = gpg.gpg("--list-keys", "--with-colons", "ada@example.com").decode().split("fpr:::::::::")[2].split(":")[0]
+        gpg.commit(f"{subkey}!", "e")
+        tap.contains(berth.run("source", "sync", "s").expect(8).err, "keyring")
+        gpg.export(keyring, "ada", "bob")
+        berth.run("source", "sync", "s").expect(0)
+        tap.contains(str(names(berth)), "e")
+
+
+def test_openpgp_keys_that_ended(berth):
+    """a key that has expired or is revoked signs nothing any more, whenever it signed (EN-45)"""
+    repo = Repository(berth)
+    keyring = berth.path("keyring.gpg")
+    with Gpg(berth, repo) as gpg:
+        gpg.make("ada")
+        gpg.make("old", "--faked-system-time", "20200101T000000!")
+        gpg.make("lost")
+        gpg.export(keyring, "ada", "old", "lost", options=("--export-options", "export-clean"))
+        good = gpg.commit("ada", "a")
+        add(berth, repo, "s", "--row", f"keyring_file={keyring}")
+        berth.run("source", "sync", "s").expect(0)
+        gpg.commit("old", "b", "20200201T000000!")
+        tap.contains(berth.run("source", "sync", "s").expect(8).err, "expired")
+        repo.git("reset", "-q", "--hard", good)
+        gpg.commit("lost", "c")
+        # Revoked by the certificate that gpg makes along with the key, and leaves a colon in front of.
+        fingerprint = gpg.gpg("--list-keys", "--with-colons", "lost@example.com").decode().split("fpr:::::::::")[1].split(":")[0]
+        with open(os.path.join(berth.path("gpg"), "openpgp-revocs.d", f"{fingerprint}.rev"), encoding="utf-8") as file:
+            gpg.gpg("--import", stdin=file.read().replace("\n:-----", "\n-----").encode())
+        gpg.export(keyring, "ada", "old", "lost")
+        tap.contains(berth.run("source", "sync", "s").expect(8).err, "revoked")
+        tap.equal(names(berth), {"a": "source:s"})
+
+
+def test_openpgp_keyrings(berth):
+    """a keyring as text, or none at all, is said to be that; it is no matter of the commit"""
+    repo = Repository(berth)
+    keyring = berth.path("keyring.asc")
+    with Gpg(berth, repo) as gpg:
+        gpg.make("ada")
+        gpg.gpg("--armor", "-o", keyring, "--export", "ada@example.com")
+        gpg.commit("ada", "a")
+        add(berth, repo, "s", "--row", f"keyring_file={keyring}")
+        error = berth.run("source", "sync", "s").expect(65).err
+        tap.contains(error, keyring)
+        tap.contains(error, "gpg --dearmor")
+        os.unlink(keyring)
+        tap.contains(berth.run("source", "sync", "s").expect(1).err, f"{keyring} does not exist")
+        gpg.export(keyring, "ada")
+        berth.run("source", "sync", "s").expect(0)
+
+
+def test_signers_in_the_source(berth):
+    """the allowed signers as text of the source itself: several of them, by namespace and time as in the file (EN-45)"""
+    repo = Repository(berth)
+    keys = {}
+    for name in ("ada", "bob", "eve", "notgit"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", berth.path(name)], check=True)
+        keys[name] = " ".join(berth.read(f"{name}.pub").split()[:2])
+
+    def commit(name, text):
+        return repo.commit({"a.yaml": profiles(text)}, config=["gpg.format=ssh", f"user.signingkey={berth.path(name)}"])
+
+    signers = (f"# who may\nada@example.com {keys['ada']}\nbob@example.com namespaces=\"git\" {keys['bob']}\n"
+               f"notgit@example.com namespaces=\"file\" {keys['notgit']}\n")
+    text = "".join(f"    {line}\n" for line in signers.splitlines())
+    berth.write("s.yaml", f"sources:\n- name: s\n  type: git\n  url: {repo.bare}\n  signers: |\n{text}")
+    berth.run("apply", "-y", "s.yaml").expect(0)
+    for number, name in enumerate(("ada", "bob")):
+        good = commit(name, f"p{number}")
+        berth.run("source", "sync", "s").expect(0)
+    for name, why in (("eve", "no allowed signer"), ("notgit", "not for git")):
+        commit(name, "evil")
+        tap.contains(berth.run("source", "sync", "s").expect(8).err, why)
+        repo.git("reset", "-q", "--hard", good)
+    tap.equal(sorted(names(berth)), ["p0", "p1"])
+    tap.contains(berth.run("source", "add", "t", "--git", repo.bare, "--verify", berth.path("x"), "--row", "signers=x").expect(65).err, "give one")
 
 
 PATCHED = """\
