@@ -1,5 +1,7 @@
 #include "image/source.h"
 
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "error.h"
@@ -27,6 +29,39 @@ static gboolean add_stat(GString *text, const char *path)
                            (gulong)st.st_ino, (glong)st.st_size, (glong)st.st_mtim.tv_sec,
                            (glong)st.st_mtim.tv_nsec);
     return TRUE;
+}
+
+/* Takes one file of add_stat off the text, when it is this path. */
+static gboolean skip_stat(const char **text, const char *path)
+{
+    int length = -1;
+
+    if (path == NULL)
+        return TRUE;
+    if (!g_str_has_prefix(*text, path))
+        return FALSE;
+    *text += strlen(path);
+    sscanf(*text, ":%*u:%*u:%*d:%*d.%*9d;%n", &length);
+    *text += MAX(length, 0);
+    return length > 0;
+}
+
+/* Whether what is known was read of the files that are named now. */
+static gboolean is_of(const json_t *generated, const char *file, const char *rootfs)
+{
+    const char *text = json_member_string(generated, STAT_KEY);
+
+    return text != NULL && skip_stat(&text, file) && skip_stat(&text, rootfs) && *text == '\0';
+}
+
+static gboolean not_there(const Object *image, const char *field, const char *path,
+                          const char *advice, GError **error)
+{
+    g_autofree char *at = g_strconcat("source/", field, NULL);
+    g_autofree char *where = object_where(image, at);
+
+    return error_set(error, ERR_NOT_FOUND, "%s%ssource.%s: %s: %s", where != NULL ? where : "",
+                     where != NULL ? ": " : "", field, path, advice);
 }
 
 static void set_time(json_t *generated, const char *key, const json_t *seconds)
@@ -133,13 +168,14 @@ gboolean image_source_resolve(Host *host, const Object *image, json_t *generated
         return TRUE;
     if (builtin != NULL ? !add_stat(now, BUILTIN_BUSYBOX)
                         : !add_stat(now, file) || !add_stat(now, rootfs)) {
-        if (known)
+        if (known && (builtin != NULL ? is_of(generated, BUILTIN_BUSYBOX, NULL)
+                                      : is_of(generated, file, rootfs)))
             return TRUE;
-        return error_set(error, ERR_NOT_FOUND, "source: %s: %s",
-                         builtin != NULL     ? BUILTIN_BUSYBOX
-                         : file_exists(file) ? rootfs
-                                             : file,
-                         builtin != NULL ? "install the package busybox-static" : "no such file");
+        if (builtin != NULL)
+            return not_there(image, "builtin", BUILTIN_BUSYBOX,
+                             "install the package busybox-static", error);
+        return file_exists(file) ? not_there(image, "rootfs", rootfs, "no such file", error)
+                                 : not_there(image, "file", file, "no such file", error);
     }
     if (known && g_strcmp0(json_member_string(generated, STAT_KEY), now->str) == 0)
         return TRUE;

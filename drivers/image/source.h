@@ -7,7 +7,8 @@
 /* Adds to `generated`: "fingerprint", "architecture", "type", "size", "created_at", "expires_at"
  * (if any), "properties" (a map) and
  * "$stat", by which the next call sees that nothing changed and reads no file again. A source file
- * that is gone is no mistake once it was imported: then `generated` stays as it is. */
+ * that is gone is no mistake once it was imported: then `generated` stays as it is. Another one
+ * that is not there is: ERR_NOT_FOUND, with field and place. */
 gboolean image_source_resolve(Host *host, const Object *image, json_t *generated, GError **error);
 
 /* The same of files that anybody names: `generated` gets what image_source_resolve would add. */

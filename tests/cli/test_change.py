@@ -10,6 +10,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import image_archive  # noqa: E402
 import tap  # noqa: E402
 
 FILE = """\
@@ -172,6 +173,21 @@ def test_invalid(berth):
     berth.write("berth.yaml", "profiles:\n- name: web\n  config: {limits.memory: lots}\n")
     tap.contains(berth.run("apply", "-y").expect(65).err, "limits.memory")
     tap.equal(berth.run("get", "profile", "--format", "csv").out.count("web"), 0)
+
+
+def test_image_file_elsewhere(berth):
+    """an image that names another file, which is not there, is an error with object, field and place; the old one is not meant"""
+    image_archive.write(berth, "a.tar.gz", image_archive.unified())
+    berth.write("berth.yaml", "images:\n- name: img\n  source: {file: a.tar.gz}\n")
+    berth.run("apply", "-y").expect(0)
+    berth.write("berth.yaml", "images:\n- name: img\n  source: {file: b.tar.gz}\n")
+    for command in (["plan"], ["apply", "-y"]):
+        error = berth.run(*command).expect(1).err
+        for part in ("image/img", "berth.yaml:3:1", "source.file", "b.tar.gz: no such file"):
+            tap.contains(error, part)
+    os.unlink(berth.path("a.tar.gz"))
+    berth.write("berth.yaml", "images:\n- name: img\n  source: {file: a.tar.gz}\n")
+    tap.contains(berth.run("apply", "-y").expect(0).out, "Nothing to do")
 
 
 def test_saved_plan(berth):

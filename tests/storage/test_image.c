@@ -427,6 +427,28 @@ Test(image, resolving_is_remembered)
     cr_assert_not_null(json_member_string(image->generated, "fingerprint"));
 }
 
+/* What is known of one file is not what another one is. */
+Test(image, other_source_is_not_there)
+{
+    g_autofree char *file = g_strdup_printf("%s/a.tar", rig.top);
+    g_autofree char *command = g_strdup_printf("cd %s/src && tar -cf %s .", rig.top, file);
+    g_autofree char *spec = g_strdup_printf("{'source':{'file':'%s'}}", file);
+    g_autofree char *longer = g_strdup_printf("{'source':{'file':'%s:1:2:3:4.000000000;'}}", file);
+    g_autofree char *split =
+        g_strdup_printf("{'source':{'file':'%s', 'rootfs':'%s.rootfs'}}", file, file);
+    g_autoptr(GError) a = NULL, b = NULL, c = NULL;
+
+    make_tree();
+    shell(command);
+    rig_put(KIND_IMAGE, "img", spec);
+    a = rig_put_fails(KIND_IMAGE, "img", "{'source':{'file':'/nosuch/a.tar'}}");
+    b = rig_put_fails(KIND_IMAGE, "img", longer);
+    c = rig_put_fails(KIND_IMAGE, "img", split);
+    cr_assert_not_null(strstr(a->message, "source.file: /nosuch/a.tar"), "%s", a->message);
+    cr_assert_not_null(strstr(b->message, "source.file: "), "%s", b->message);
+    cr_assert_not_null(strstr(c->message, "source.rootfs: "), "%s", c->message);
+}
+
 Test(image, refused_sources)
 {
     g_autofree char *file = g_strdup_printf("%s/a.tar", rig.top);
