@@ -32,6 +32,7 @@ Test(status, each_error_has_the_exit_status_of_the_table)
         {ERR_INTERRUPTED, 130},
         {ERR_NOT_IMPLEMENTED, 1},
         {ERR_OWNED, 7},
+        {ERR_TOO_OFTEN, 77},
     };
 
     cr_assert_eq(G_N_ELEMENTS(table), ERR_MAX, "a code without a row here");
