@@ -293,7 +293,7 @@ Plan *edit_plan(Engine *engine, void *data, GError **error)
     g_autoptr(GPtrArray) objects = g_ptr_array_new_with_free_func((GDestroyNotify)object_unref);
     g_autoptr(GPtrArray) keys = g_ptr_array_new();
     /* An edit never restarts anything: what needs that is in force later (EN-22). */
-    PlanOptions options = {.forbid_restart = TRUE};
+    PlanOptions options = {.forbid_restart = TRUE, .fixed_pools = TRUE};
     g_autoptr(Object) empty = NULL;
     g_autoptr(json_t) notes = NULL;
     g_autoptr(Plan) plan = NULL;

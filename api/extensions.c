@@ -79,6 +79,7 @@ static const char *const EXTENSIONS[] = {
     "projects_limits_instances",
     "network_state_vlan",
     "instance_bulk_state_change",
+    "instance_pool_move",
     "projects_compression",
     "certificate_project",
     "project_usage",

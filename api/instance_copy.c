@@ -7,12 +7,15 @@
 #include "expand.h"
 #include "instance/status.h"
 #include "paths.h"
+#include "source_edit.h"
 #include "wire.h"
 
 /* Drawn values that say what the root is; all others belong to one instance alone. */
 static const char *const OF_ROOT[] = {"volatile.base_image", "$image", NULL};
 
-static const json_t *root_of(const Snapshot *model, const Object *instance, Expanded *expanded)
+/* `ret_name` may be NULL. */
+static json_t *root_of(const Snapshot *model, const Object *instance, Expanded *expanded,
+                       const char **ret_name)
 {
     const char *name;
     json_t *device;
@@ -20,22 +23,25 @@ static const json_t *root_of(const Snapshot *model, const Object *instance, Expa
     expand_instance(model, instance, expanded);
     json_object_foreach (expanded->devices, name, device) {
         if (g_strcmp0(json_member_string(device, "type"), "disk") == 0 &&
-            g_strcmp0(json_member_string(device, "path"), "/") == 0)
+            g_strcmp0(json_member_string(device, "path"), "/") == 0) {
+            if (ret_name != NULL)
+                *ret_name = name;
             return device;
+        }
     }
     return NULL;
 }
 
-static char *pool_of(const Snapshot *model, const Object *instance)
+char *instance_root_pool(const Snapshot *model, const Object *instance)
 {
     g_auto(Expanded) expanded = {0};
 
-    return g_strdup(json_member_string(root_of(model, instance, &expanded), "pool"));
+    return g_strdup(json_member_string(root_of(model, instance, &expanded, NULL), "pool"));
 }
 
 static char *volume_of(Engine *engine, const Snapshot *model, const Object *instance)
 {
-    g_autofree char *pool = pool_of(model, instance);
+    g_autofree char *pool = instance_root_pool(model, instance);
     g_autofree char *disk = disk_name(instance->id.project, instance->id.name);
 
     return path_instance_volume(engine_host(engine)->dir, pool != NULL ? pool : "", disk);
@@ -94,12 +100,43 @@ static Object *described(const InstanceCopy *copy, const Object *source, GError 
     return object;
 }
 
-/* The instance as it is, elsewhere. */
-static Object *moved(const InstanceCopy *copy, const Object *source)
+/* The spec with the root disk on another pool: a device of its own, when it came by a profile. NULL
+ * with an error. */
+static json_t *spec_on_pool(const Snapshot *model, const Object *instance, const char *pool,
+                            GError **error)
 {
-    Object *object = object_new(KIND_INSTANCE, copy->project, "", copy->name,
-                                json_deep_copy(source->spec), json_deep_copy(source->generated));
+    g_auto(Expanded) expanded = {0};
+    const char *name = NULL;
+    const json_t *root = root_of(model, instance, &expanded, &name);
+    json_t *spec = json_deep_copy(instance->spec);
+    g_autoptr(json_t) device = json_deep_copy(root);
 
+    if (pool == NULL)
+        return spec;
+    if (snapshot_find(model, KIND_POOL, "", pool) == NULL)
+        error_set(error, ERR_NOT_FOUND, "Storage pool \"%s\" does not exist", pool);
+    else if (root == NULL)
+        error_set(error, ERR_INVALID, "the instance has no root disk that could go to a pool");
+    if (snapshot_find(model, KIND_POOL, "", pool) == NULL || root == NULL) {
+        json_decref(spec);
+        return NULL;
+    }
+    json_object_set_new(device, "pool", json_string(pool));
+    json_object_set(json_object_get(spec, "devices"), name, device);
+    return spec;
+}
+
+/* The instance as it is, elsewhere. NULL with an error. */
+static Object *moved(const InstanceCopy *copy, const Snapshot *model, const Object *source,
+                     GError **error)
+{
+    json_t *spec = spec_on_pool(model, source, copy->pool, error);
+    Object *object;
+
+    if (spec == NULL)
+        return NULL;
+    object = object_new(KIND_INSTANCE, copy->project, "", copy->name, spec,
+                        json_deep_copy(source->generated));
     object->created = source->created;
     return object;
 }
@@ -127,8 +164,8 @@ static gboolean check_quiet(const InstanceCopy *copy, const Snapshot *model, con
                             const Object *target, GError **error)
 {
     g_autofree char *disk = disk_name(source->id.project, source->id.name);
-    g_autofree char *from = pool_of(model, source);
-    g_autofree char *to = pool_of(model, target);
+    g_autofree char *from = instance_root_pool(model, source);
+    g_autofree char *to = instance_root_pool(model, target);
     const Object *pool = from != NULL ? snapshot_find(model, KIND_POOL, "", from) : NULL;
     gboolean runs = instance_status(copy->call->daemon->dir, disk) != INSTANCE_STOPPED;
     gboolean at_once = pool != NULL && g_strcmp0(from, to) == 0 &&
@@ -163,7 +200,8 @@ Plan *instance_copy_plan(Engine *engine, void *data, GError **error)
         error_set(error, ERR_EXISTS, "Instance \"%s\" already exists", copy->name);
         return NULL;
     }
-    object = copy->body != NULL ? described(copy, source, error) : moved(copy, source);
+    object =
+        copy->body != NULL ? described(copy, source, error) : moved(copy, model, source, error);
     if (object == NULL)
         return NULL;
     g_ptr_array_add(objects, object);
@@ -174,4 +212,49 @@ Plan *instance_copy_plan(Engine *engine, void *data, GError **error)
     if (copy->body == NULL)
         g_ptr_array_add(keys, source->key);
     return engine_plan_change(engine, objects, keys, &options, error);
+}
+
+/* A rename draws what it needs anew, but for what it carries over. */
+static Object *on_pool(const PoolMove *move, const Object *source, json_t *spec)
+{
+    Object *object;
+
+    if (strcmp(move->name, source->id.name) == 0) {
+        g_autoptr(json_t) owned = spec;
+
+        return object_with(source, owned, NULL);
+    }
+    object = object_new(KIND_INSTANCE, source->id.project, "", move->name, spec, NULL);
+    json_object_set_new(object->spec, "renamed_from", json_string(source->id.name));
+    object->created = source->created;
+    return object;
+}
+
+Plan *instance_pool_plan(Engine *engine, void *data, GError **error)
+{
+    const PoolMove *move = data;
+    const Snapshot *model = engine_stored(engine);
+    const Object *source = snapshot_find(model, KIND_INSTANCE, move->call->project, move->from);
+    g_autoptr(GPtrArray) objects = g_ptr_array_new_with_free_func((GDestroyNotify)object_unref);
+    PlanOptions options = {.forbid_restart = TRUE};
+    g_autoptr(json_t) notes = NULL;
+    json_t *spec;
+    Object *object;
+    Plan *plan;
+
+    if (source == NULL) {
+        error_set(error, ERR_NOT_FOUND, "Instance not found");
+        return NULL;
+    }
+    spec = spec_on_pool(model, source, move->pool, error);
+    if (spec == NULL)
+        return NULL;
+    object = on_pool(move, source, spec);
+    g_ptr_array_add(objects, object);
+    if (!source_edit_check(engine, source, object, move->call->caller->username, &notes, error))
+        return NULL;
+    plan = engine_plan_change(engine, objects, NULL, &options, error);
+    if (plan != NULL)
+        plan->notes = g_steal_pointer(&notes);
+    return plan;
 }

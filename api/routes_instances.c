@@ -119,6 +119,8 @@ typedef struct {
     /* A copy or a move of another instance, which is not the edit of one. */
     char *source_project, *source;
     char *target_project; /* NULL: the call's */
+    char *pool;           /* that a move goes to; NULL: none */
+    char *name_there;     /* of a move to a pool */
     gboolean inconsistent;
 } Change;
 
@@ -133,6 +135,8 @@ static void change_free(gpointer data)
     g_free(change->source_project);
     g_free(change->source);
     g_free(change->target_project);
+    g_free(change->pool);
+    g_free(change->name_there);
     g_free(change);
 }
 
@@ -148,6 +152,7 @@ typedef struct {
     void *data;
     Edit edit;
     InstanceCopy copy;
+    PoolMove move;
 } Way;
 
 static void way_of(const Change *change, Way *ret)
@@ -160,9 +165,19 @@ static void way_of(const Change *change, Way *ret)
                                                                          : change->call->project,
                                .name = change->name,
                                .body = change->body,
+                               .pool = change->pool,
                                .inconsistent = change->inconsistent};
-    ret->make = change->source != NULL ? instance_copy_plan : edit_plan;
-    ret->data = change->source != NULL ? (void *)&ret->copy : &ret->edit;
+    ret->move = (PoolMove){change->call, change->name, change->name_there, change->pool};
+    if (change->source != NULL) {
+        ret->make = instance_copy_plan;
+        ret->data = &ret->copy;
+    } else if (change->pool != NULL) {
+        ret->make = instance_pool_plan;
+        ret->data = &ret->move;
+    } else {
+        ret->make = edit_plan;
+        ret->data = &ret->edit;
+    }
 }
 
 static gboolean carry_out(Operation *operation, void *data, GError **error)
@@ -323,7 +338,7 @@ static gboolean runs(Call *call, const Object *object)
 /* What of an InstancePost (API-540) is more than a new name. */
 static gboolean check_move(const json_t *body, GError **error)
 {
-    static const char *const others[] = {"pool", "target", NULL};
+    static const char *const others[] = {"target", NULL};
 
     for (const char *const *field = others; *field != NULL; field++) {
         const json_t *value = json_object_get(body, *field);
@@ -332,8 +347,8 @@ static gboolean check_move(const json_t *body, GError **error)
         if (value != NULL && !json_is_null(value) && !json_is_false(value) &&
             (text == NULL || *text != '\0'))
             return error_set(error, ERR_UNSUPPORTED,
-                             "%s: moving an instance to another server or pool is not supported by "
-                             "this build; it can be renamed, and moved to another project",
+                             "%s: moving an instance to another server is not supported by this "
+                             "build; it can be renamed, and moved to another project or pool",
                              *field);
     }
     return TRUE;
@@ -341,7 +356,7 @@ static gboolean check_move(const json_t *body, GError **error)
 
 /* API-540: `project` is another one than the instance's. */
 static gboolean move_to_project(Call *call, const Object *object, const char *project,
-                                const char *name, GError **error)
+                                const char *name, const char *pool, GError **error)
 {
     Change *change;
 
@@ -352,6 +367,35 @@ static gboolean move_to_project(Call *call, const Object *object, const char *pr
     change->source = g_strdup(object->id.name);
     change->source_project = g_strdup(object->id.project);
     change->target_project = g_strdup(project);
+    change->pool = g_strdup(pool);
+    return begin(call, "Migrating instance", change, error);
+}
+
+static gboolean check_new_name(const Call *call, const char *name, GError **error)
+{
+    if (!KINDS[KIND_INSTANCE]->check_name(name, error))
+        return FALSE;
+    return snapshot_find(call->model, KIND_INSTANCE, call->project, name) == NULL ||
+           error_set(error, ERR_EXISTS, "Name \"%s\" already in use", name);
+}
+
+/* EXT-228: a copy of the root on another pool takes the place of the one that is there. */
+static gboolean move_to_pool(Call *call, const Object *object, const char *pool, const char *name,
+                             GError **error)
+{
+    g_autofree char *present = instance_root_pool(call->model, object);
+    Change *change;
+
+    if (g_strcmp0(present, pool) == 0)
+        return error_set(error, ERR_INVALID, "Instance \"%s\" is on storage pool \"%s\" already",
+                         object->id.name, pool);
+    if (snapshot_find(call->model, KIND_POOL, "", pool) == NULL)
+        return error_set(error, ERR_NOT_FOUND, "Storage pool \"%s\" does not exist", pool);
+    if (strcmp(name, object->id.name) != 0 && !check_new_name(call, name, error))
+        return FALSE;
+    change = change_new(call, EDIT_MERGE, object->id.name, NULL);
+    change->pool = g_strdup(pool);
+    change->name_there = g_strdup(name);
     return begin(call, "Migrating instance", change, error);
 }
 
@@ -361,24 +405,29 @@ static gboolean move(Call *call, GError **error)
     g_autoptr(json_t) body = object != NULL ? call_body(call, error) : NULL;
     const char *name = json_member_string(body, "name");
     const char *project = json_member_string(body, "project");
+    const char *pool = json_member_string(body, "pool");
 
     if (body == NULL || !check_move(body, error))
         return FALSE;
     if (runs(call, object))
         return error_set(error, ERR_INVALID, "Renaming of running instance not allowed");
+    if (name == NULL || *name == '\0')
+        name = NULL;
+    if (pool != NULL && *pool == '\0')
+        pool = NULL;
     if (project != NULL && *project != '\0' && strcmp(project, object->id.project) != 0)
-        return move_to_project(call, object, project,
-                               name != NULL && *name != '\0' ? name : object->id.name, error);
+        return move_to_project(call, object, project, name != NULL ? name : object->id.name, pool,
+                               error);
+    if (pool != NULL)
+        return move_to_pool(call, object, pool, name != NULL ? name : object->id.name, error);
     if (json_is_true(json_object_get(body, "migration")))
         return error_set(error, ERR_UNSUPPORTED,
                          "migration: moving an instance to another server is not supported by this "
                          "build");
-    if (name == NULL || *name == '\0')
+    if (name == NULL)
         return error_set(error, ERR_INVALID, "No name provided");
-    if (!KINDS[KIND_INSTANCE]->check_name(name, error))
+    if (!check_new_name(call, name, error))
         return FALSE;
-    if (snapshot_find(call->model, KIND_INSTANCE, call->project, name) != NULL)
-        return error_set(error, ERR_EXISTS, "Name \"%s\" already in use", name);
     return begin(call, "Renaming instance",
                  change_new(call, EDIT_RENAME, object->id.name, json_incref(body)), error);
 }

@@ -91,6 +91,9 @@ typedef struct {
     const char *irreversible;
     const char *summary; /* "create the bridge": one line for progress and docs */
     gboolean data;       /* people's data are gone with it: drift never makes it anew by itself */
+    /* Pure: whether a change takes the data along to another place, so that it is no rebuild but a
+     * move of what must not be in use. NULL: none does. */
+    gboolean (*carries)(const json_t *from, const json_t *to);
     /* Read-only: why the new one of a change has no room beside the old (an error). NULL when it
      * always has, or nobody can tell. */
     StepFunction room;

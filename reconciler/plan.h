@@ -59,6 +59,7 @@ typedef struct {
     GPtrArray *allow_restart_only; /* of char *: globs; NULL: all */
     GPtrArray *no_park; /* of char *: globs of objects whose data is deleted for good at once, which
                            the plan lists as irreversible (EN-31); NULL: none */
+    gboolean fixed_pools; /* root disks stay on their pools (D-DISK-11) */
     gboolean reverting; /* takes back what was not confirmed: policies do not hold it up */
     gboolean force;     /* rollback takes conflicts */
     gboolean saved;     /* another process will make the plan again (EN-21) */

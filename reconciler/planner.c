@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "expand.h"
 #include "fields.h"
 #include "policy.h"
 #include "subject.h"
@@ -49,9 +50,7 @@ static PlanField *fact_field(const FactChange *change, gboolean drift)
 {
     g_autoptr(json_t) from = change->from != NULL ? facts_without_arguments(change->from) : NULL;
     g_autoptr(json_t) to = change->to != NULL ? facts_without_arguments(change->to) : NULL;
-    PlanField *field = plan_field_new(
-        change->path, from, to,
-        change->from != NULL && change->to != NULL ? change->row->label : LABEL_LIVE);
+    PlanField *field = plan_field_new(change->path, from, to, subject_cost(change));
 
     field->drift = drift;
     return field;
@@ -214,7 +213,27 @@ static gboolean same_as_default(const Object *object, const PlanField *field)
            g_strcmp0(json_string_value(set), row->fallback) == 0;
 }
 
-static void check_fixed_field(Plan *plan, const PlanObject *object, const PlanField *field)
+/* devices/NAME/pool of a root disk, which was and is on a pool. */
+static gboolean is_root_pool(const Snapshot *model, const Object *object, const PlanField *field)
+{
+    g_auto(GStrv) parts = json_path_split(field->path);
+    g_auto(Expanded) expanded = {0};
+    const json_t *device;
+
+    if (g_strv_length(parts) != 3 || strcmp(parts[0], "devices") != 0 ||
+        strcmp(parts[2], "pool") != 0 || field->before == NULL || field->after == NULL)
+        return FALSE;
+    /* What a profile says of an instance is a field of that as well. */
+    if (object->id.kind == KIND_INSTANCE)
+        expand_instance(model, object, &expanded);
+    device = json_object_get(expanded.devices != NULL ? expanded.devices
+                                                      : json_object_get(object->spec, "devices"),
+                             parts[1]);
+    return g_strcmp0(json_member_string(device, "path"), "/") == 0;
+}
+
+static void check_fixed_field(Plan *plan, const PlanObject *object, PlanField *field,
+                              gboolean fixed_pools)
 {
     const char *key =
         g_str_has_prefix(field->path, "config/") ? field->path + strlen("config/") : field->path;
@@ -224,6 +243,11 @@ static void check_fixed_field(Plan *plan, const PlanObject *object, const PlanFi
 
     if (field->drift)
         return;
+    if (field->label == LABEL_BLOCKED && !fixed_pools &&
+        is_root_pool(plan->next, object->wanted, field)) {
+        field->label = LABEL_LIVE;
+        return;
+    }
     if (field->label == LABEL_REBUILD && strcmp(object->stored->key, object->wanted->key) != 0)
         planner_block(plan, ERR_REFUSED,
                       g_strdup_printf("%s: rename it first, and change %s in a second apply", label,
@@ -244,14 +268,14 @@ static void check_fixed_field(Plan *plan, const PlanObject *object, const PlanFi
 }
 
 /* Fields that cannot change after creation (PS-30, PS-31). */
-static void check_fixed(Plan *plan)
+static void check_fixed(Plan *plan, gboolean fixed_pools)
 {
     for (guint i = 0; i < plan->objects->len; i++) {
         const PlanObject *object = plan->objects->pdata[i];
 
         for (guint j = 0;
              object->stored != NULL && object->wanted != NULL && j < object->fields->len; j++)
-            check_fixed_field(plan, object, object->fields->pdata[j]);
+            check_fixed_field(plan, object, object->fields->pdata[j], fixed_pools);
     }
 }
 
@@ -405,7 +429,7 @@ Plan *planner_make(Host *host, const Snapshot *base, gint64 revision, Wanted *wa
     if (!examine_host(&planner, keys, subjects, error) ||
         !order_and_step(&planner, subjects, error))
         return NULL;
-    check_fixed(plan);
+    check_fixed(plan, planner.options->fixed_pools);
     if (!options->reverting)
         policy_check(plan, options->policies);
     plan_seal(plan);

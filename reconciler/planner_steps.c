@@ -37,7 +37,8 @@ static PlanStep *add(Build *build, const FactRow *row, const char *key, const ch
     PlanStep *step = plan_step_new(row, key, path, from, to, phase);
     const char *tx = g_hash_table_lookup(build->planner->wanted->parked, key);
 
-    step->final = row->purge != NULL && from != NULL && is_final(build, key);
+    step->final = row->purge != NULL && from != NULL && is_final(build, key) &&
+                  (to == NULL || row->carries == NULL || !row->carries(from, to));
     step->purges = row->purge != NULL && from != NULL && !step->final;
     if (tx != NULL && row->purge != NULL && from == NULL && to != NULL)
         step->step.tx = g_strdup(tx);
@@ -80,7 +81,8 @@ static void add_rename(Build *build, const FactRow *row, const PlanObject *objec
 
     if (row->purge != NULL && change->from != NULL && change->to != NULL) {
         step = add(build, row, object->key, change->path, change->from, change->to, PHASE_CHANGE);
-        step->purges = step->final = FALSE;
+        step->purges = row->carries != NULL && row->carries(change->from, change->to);
+        step->final = FALSE;
         step->step.from_key = g_strdup(object->stored->key);
         return;
     }

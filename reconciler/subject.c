@@ -34,6 +34,19 @@ static gboolean is_allowed(const PlanOptions *options, Label label, const char *
     }
 }
 
+gboolean subject_carries(const FactChange *change)
+{
+    return change->from != NULL && change->to != NULL && change->row->carries != NULL &&
+           change->row->carries(change->from, change->to);
+}
+
+Label subject_cost(const FactChange *change)
+{
+    if (change->from == NULL || change->to == NULL || subject_carries(change))
+        return LABEL_LIVE;
+    return change->row->label;
+}
+
 gboolean subject_is_renamed(const Subject *subject)
 {
     return subject->stored != NULL && subject->wanted != NULL &&
@@ -122,8 +135,8 @@ static gboolean remake(Planner *planner, const Driver *driver, const char *key, 
     for (guint i = 0; i < subject->changes->len; i++) {
         const FactChange *change = subject->changes->pdata[i];
 
-        staged =
-            staged || (change->row->stage != NULL && change->from != NULL && change->to != NULL);
+        staged = staged || (change->row->stage != NULL && change->from != NULL &&
+                            change->to != NULL && !subject_carries(change));
     }
     if (!staged || !wanted_matches(planner->options->no_park, key))
         return TRUE;
@@ -131,6 +144,20 @@ static gboolean remake(Planner *planner, const Driver *driver, const char *key, 
     g_clear_pointer(&subject->changes, g_ptr_array_unref);
     subject->changes = facts_pair(driver, subject->observed, subject->expected, error);
     return subject->changes != NULL;
+}
+
+/* What is written to while it is carried over would be torn. */
+static void block_carrying(Planner *planner, const char *key, const Subject *subject)
+{
+    g_autofree char *label = object_key_label(key);
+
+    for (guint i = 0; i < subject->changes->len; i++)
+        if (subject_carries(subject->changes->pdata[i]) &&
+            json_object_get(subject->observed, "running") != NULL)
+            planner_block(planner->plan, ERR_REFUSED,
+                          g_strdup_printf("%s goes to another pool, and it is running: stop it "
+                                          "first",
+                                          label));
 }
 
 /* The facts that differ; a change whose cost is not allowed is held back, and what remains is
@@ -151,7 +178,7 @@ static gboolean compare_facts(Planner *planner, const Driver *driver, const char
             json_t *copy;
 
             if (change->from == NULL || change->to == NULL ||
-                (is_allowed(planner->options, change->row->label, key) &&
+                (is_allowed(planner->options, subject_cost(change), key) &&
                  !waits_for_rebuild(subject, change)))
                 continue;
             held = facts_hold_back(driver, change->row, change->path, change->from, change->to);
@@ -233,6 +260,8 @@ Subject *subject_new(Planner *planner, const char *key, const json_t *observed, 
                                                                                subject, error);
     else
         subject->observed = json_incref((json_t *)observed);
+    if (made && subject->changes != NULL)
+        block_carrying(planner, key, subject);
     if (!made) {
         g_autofree char *label = object_key_label(key);
 

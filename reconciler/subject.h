@@ -22,6 +22,10 @@ typedef struct {
 Subject *subject_new(Planner *planner, const char *key, const json_t *observed, GError **error);
 void subject_free(Subject *subject);
 
+/* Whether a change takes the data along (FactRow.carries). */
+gboolean subject_carries(const FactChange *change);
+/* What a change costs when no field of the spec explains it. */
+Label subject_cost(const FactChange *change);
 gboolean subject_is_renamed(const Subject *subject);
 /* Whether a change that costs `label` is held back. */
 gboolean subject_holds(const Subject *subject, Label label);

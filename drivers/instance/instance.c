@@ -19,6 +19,7 @@ static const FactRow rows[] = {
      .ensure = root_ensure,
      .stage = volume_stage,
      .unstage = volume_unstage,
+     .carries = volume_carries,
      .room = volume_room,
      .purge = root_purge,
      .summary = "make the root volume",

@@ -253,12 +253,92 @@ static gboolean rename_volume(Host *host, const Step *step, GError **error)
     return mark_write(to, mark, error) && remember(host, step->to, error);
 }
 
+static gboolean is_same_content(const json_t *from, const json_t *to)
+{
+    return g_strcmp0(json_member_string(from, "image"), json_member_string(to, "image")) == 0;
+}
+
+/* Whether a change goes to another pool. */
+static gboolean goes_elsewhere(const json_t *from, const json_t *to)
+{
+    const char *before = json_member_string(from, "path"), *after = json_member_string(to, "path");
+
+    return before != NULL && after != NULL && !is_same_pool(before, after);
+}
+
+gboolean volume_carries(const json_t *from, const json_t *to)
+{
+    return goes_elsewhere(from, to) && is_same_content(from, to);
+}
+
 static gboolean is_rename(const Step *step)
 {
     return step->from != NULL && step->to != NULL &&
            g_strcmp0(json_member_string(step->from, "path"),
                      json_member_string(step->to, "path")) != 0 &&
-           json_equal(json_object_get(step->from, "image"), json_object_get(step->to, "image"));
+           !goes_elsewhere(step->from, step->to) && is_same_content(step->from, step->to);
+}
+
+/* Makes the new one at its place; of the old one's content, when that is carried over. */
+static gboolean make(Host *host, const Step *step, GError **error)
+{
+    const char *path = json_member_string(step->to, "path");
+    g_autofree char *staged = path_staged(path, step->tx);
+    g_autoptr(json_t) to = json_copy(step->to);
+    Step carrying = *step;
+    guint64 bytes = 0;
+
+    if (volume_carries(step->from, step->to)) {
+        const char *from = json_member_string(step->from, "path");
+
+        json_object_set(to, "$image", json_object_get(step->from, "path"));
+        carrying.to = to;
+        /* The limit is a fact of its own, which need not change with the pool. */
+        if (btrfs_is_subvolume(from) && !btrfs_limit_get(from, &bytes, error))
+            return FALSE;
+    }
+    if (!build(&carrying, staged, error))
+        return FALSE;
+    if (bytes != 0 && btrfs_is_subvolume(staged) && !btrfs_limit_set(staged, bytes, error))
+        return FALSE;
+    return file_rename(staged, path, error) && remember(host, step->to, error);
+}
+
+/* The one on the other pool goes: what this transaction made for good, older data are parked. */
+static gboolean leave(Host *host, const Step *step, GError **error)
+{
+    const char *path = json_member_string(step->from, "path");
+    g_autofree char *parked = path_parked(path, step->tx);
+    g_autofree char *staged = path_staged(path, step->tx);
+    g_autoptr(json_t) mark = NULL;
+
+    if (!place_remove(staged, error))
+        return FALSE;
+    if (!has_volume(path, step->from, &mark))
+        return TRUE;
+    pool_record_remove(host->dir, path);
+    return g_strcmp0(json_member_string(mark, "tx"), step->tx) == 0
+               ? place_discard(path, step->tx, error)
+               : file_rename(path, parked, error);
+}
+
+static gboolean volume_elsewhere(Host *host, const Step *step, GError **error)
+{
+    const char *path = json_member_string(step->to, "path");
+    g_autofree char *parked = path_parked(path, step->tx);
+
+    if (has_volume(path, step->to, NULL)) {
+        if (!remember(host, step->to, error))
+            return FALSE;
+    } else if (file_exists(path)) {
+        return error_set(error, ERR_EXISTS, "%s is there and is not this volume", path);
+    } else if (has_volume(parked, step->to, NULL)) {
+        if (!file_rename(parked, path, error) || !remember(host, step->to, error))
+            return FALSE;
+    } else if (!make(host, step, error)) {
+        return FALSE;
+    }
+    return leave(host, step, error);
 }
 
 static gboolean volume_present(Host *host, const Step *step, GError **error)
@@ -267,6 +347,8 @@ static gboolean volume_present(Host *host, const Step *step, GError **error)
     g_autofree char *parked = path_parked(path, step->tx);
     g_autofree char *staged = path_staged(path, step->tx);
 
+    if (goes_elsewhere(step->from, step->to))
+        return volume_elsewhere(host, step, error);
     if (has_volume(path, step->to, NULL))
         return remember(host, step->to, error);
     if (is_rename(step))
@@ -322,6 +404,8 @@ gboolean volume_ensure(Host *host, const Step *step, GError **error)
     const json_t *fact = step->to != NULL ? step->to : step->from;
     gboolean absent;
 
+    if (goes_elsewhere(step->from, step->to) && !reach(host, step->from, "path", &absent, error))
+        return FALSE;
     if (!reach(host, fact, "path", &absent, error))
         return FALSE;
     if (step->to != NULL)
@@ -342,6 +426,11 @@ gboolean volume_stage(Host *host, const Step *step, GError **error)
         return pool_missing(step->to, "path", error);
     if (is_rename(step) || has_volume(path, step->to, NULL))
         return TRUE; /* nothing to build */
+    /* Its place is free: what comes after it in this band finds it there. */
+    if (goes_elsewhere(step->from, step->to))
+        return (!file_exists(path) ||
+                error_set(error, ERR_EXISTS, "%s is there and is not this volume", path)) &&
+               make(host, step, error);
     if (!build(step, staged, error))
         return FALSE;
     /* The limit is a fact of its own, which does not change with the content. */
@@ -355,7 +444,9 @@ gboolean volume_stage(Host *host, const Step *step, GError **error)
 /* A tree that is copied byte by byte; where extents are shared it takes next to nothing. */
 gboolean volume_room(Host *host, const Step *step, GError **error)
 {
-    const char *image = json_member_string(step->to, "$image");
+    const char *image = volume_carries(step->from, step->to)
+                            ? json_member_string(step->from, "path")
+                            : json_member_string(step->to, "$image");
     g_autofree char *pool = pool_of_volume(json_member_string(step->to, "path"));
     g_autofree char *needed = NULL, *have = NULL;
     guint64 bytes, free;
@@ -377,10 +468,22 @@ gboolean volume_room(Host *host, const Step *step, GError **error)
 
 gboolean volume_unstage(Host *host, const Step *step, GError **error)
 {
-    g_autofree char *staged = path_staged(json_member_string(step->to, "path"), step->tx);
+    const char *path = json_member_string(step->to, "path");
+    g_autofree char *staged = path_staged(path, step->tx);
+    g_autoptr(json_t) mark = NULL;
     gboolean absent;
 
-    return reach(host, step->to, "path", &absent, error) && (absent || place_remove(staged, error));
+    if (!reach(host, step->to, "path", &absent, error))
+        return FALSE;
+    if (absent)
+        return TRUE;
+    if (!place_remove(staged, error))
+        return FALSE;
+    if (!goes_elsewhere(step->from, step->to) || !has_volume(path, step->to, &mark) ||
+        g_strcmp0(json_member_string(mark, "tx"), step->tx) != 0)
+        return TRUE;
+    pool_record_remove(host->dir, path);
+    return place_discard(path, step->tx, error);
 }
 
 gboolean volume_purge(Host *host, const Step *step, GError **error)

@@ -12,7 +12,8 @@
  *   {"driver": "dir"|"btrfs", "key": object key, "path": absolute, "image": fingerprint or absent,
  * "$image": absolute path of the volume that it is made of: the image's on the pool, or another
  * instance's; absent without} A change of
- * `path` (within one pool) renames, a change of `image` rebuilds (stage builds, ensure swaps). The
+ * `path` renames within one pool and copies to another (stage copies, ensure parks the old one), a
+ * change of `image` rebuilds (stage builds, ensure swaps). The
  * limit is a fact of its own, after the volume: {"bytes": N, "$path": absolute}. */
 #pragma once
 
@@ -44,6 +45,8 @@ json_t *quota_observe(Host *host, const char *path, const char *driver, GError *
 
 /* For FactRows whose value is a volume, and one whose value is a limit. */
 gboolean volume_ensure(Host *host, const Step *step, GError **error);
+/* FactRow.carries: the same content on another pool. */
+gboolean volume_carries(const json_t *from, const json_t *to);
 gboolean volume_stage(Host *host, const Step *step, GError **error);
 gboolean volume_room(Host *host, const Step *step, GError **error);
 gboolean volume_unstage(Host *host, const Step *step, GError **error);

@@ -95,6 +95,7 @@ TESTS = {
     "projects_limits_instances": "model/test_limits.c limits.instances",
     "network_state_vlan": "api/test_server.py test_host_networks",
     "instance_bulk_state_change": "api/test_instances.py test_stop",
+    "instance_pool_move": "api/test_moves.py test_lxc",
     "projects_compression": "api/test_extensions.py test_project_compression",
     "certificate_project": "api/test_trust.py test_restricted",
     "project_usage": "api/test_extensions.py test_descriptions",

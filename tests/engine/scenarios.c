@@ -19,6 +19,13 @@
     "  - name: " name "\n    image: busybox\n    state: " state                                    \
     "\n    config: {boot.host_shutdown_timeout: 5}\n" rest
 
+#define POOLS                                                                                      \
+    "storage_pools:\n  - {name: data, driver: dir}\n"                                              \
+    "  - {name: fast, driver: btrfs, config: {size: 256MiB}}\n"
+#define ON_POOL(pool, size)                                                                        \
+    "instances:\n  - name: web\n    image: busybox\n    profiles: []\n    devices:\n"              \
+    "      root: {type: disk, path: /, pool: " pool ", size: " size "}\n"
+
 const Scenario SCENARIOS[] = {
     {"create everything", "",
      BASE "instances:\n" INSTANCE("web", "running", "") INSTANCE("db", "stopped", "")},
@@ -87,6 +94,8 @@ const Scenario SCENARIOS[] = {
          "", "") "instances:\n  - name: web\n    image: second\n    state: stopped\n",
      0,
      {"instance/web"}},
+    {"root to another pool", POOLS IMAGE ON_POOL("data", "64MiB"),
+     POOLS IMAGE ON_POOL("fast", "64MiB")},
     {.name = NULL},
 };
 
