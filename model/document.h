@@ -41,6 +41,8 @@ void input_check_given(const Input *input, Problems *problems);
 /* Nothing outside of this directory may be read from now on, by links or `include:`; for files
  * that others write than those who run berth (a git repository). */
 gboolean input_confine(Input *input, const char *directory, GError **error);
+/* After reading: objects name their files without `directory`, as those do who write them. */
+void input_name_files(Input *input, const char *directory);
 
 /* Reads a file, a directory (recursive, *.yaml and *.yml, sorted) or "-" (stdin) into `input`, with
  * what they include and what is laid over them. A variable is known in all that is read by one call

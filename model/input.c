@@ -280,3 +280,32 @@ gboolean input_read(Input *input, const char *path, const char *project, Problem
     read_set(input, set, project, problems);
     return TRUE;
 }
+
+/* `text` (replaced) without the directory, wherever it names a file of it. */
+static void drop_directory(char **text, const char *directory)
+{
+    g_autofree char *prefix = g_strconcat(directory, "/", NULL);
+    GString *left;
+
+    if (*text == NULL)
+        return;
+    left = g_string_new(*text);
+    g_string_replace(left, prefix, "", 0);
+    g_free(*text);
+    *text = g_string_free(left, FALSE);
+}
+
+void input_name_files(Input *input, const char *directory)
+{
+    for (guint i = 0; i < input->objects->len; i++) {
+        Object *object = input->objects->pdata[i];
+
+        drop_directory(&object->file, directory);
+        for (guint o = 0; object->origins != NULL && o < object->origins->len; o++) {
+            Origin *origin = &g_array_index(object->origins, Origin, o);
+
+            drop_directory(&origin->file, directory);
+            drop_directory(&origin->via, directory);
+        }
+    }
+}

@@ -86,9 +86,8 @@ gboolean notes_forget(Store *store, const char *key, GError **error)
 {
     return !g_str_has_prefix(key, "source///") ||
            sql_run(store_database(store), error,
-                   "DELETE FROM notes WHERE key = ?1 AND space IN ('" SPACE_SOURCES
-                   "', '" SPACE_ORIGINS "')",
-                   "s", key + strlen("source///"));
+                   "DELETE FROM notes WHERE key = ?1 AND space = '" SPACE_SOURCES "'", "s",
+                   key + strlen("source///"));
 }
 
 gboolean notes_save(Store *store, const json_t *notes, GError **error)

@@ -1,13 +1,11 @@
 /* What berth remembers beside the model, each a JSON value by space and key: how sources are
- * (SPACE_SOURCES), where their objects were written (SPACE_ORIGINS), what is held (SPACE_HOLDS). It
- * is durable, but no part of generations. Several notes are written as {space: {key: value}}; a null
- * takes one out. */
+ * (SPACE_SOURCES), what is held (SPACE_HOLDS). It is durable, but no part of generations. Several
+ * notes are written as {space: {key: value}}; a null takes one out. */
 #pragma once
 
 #include "store.h"
 
 #define SPACE_SOURCES "sources" /* key: the source's name; see source_status.h */
-#define SPACE_ORIGINS "origins" /* key: the source's name; see source_origins.h */
 #define SPACE_HOLDS "holds"     /* key: see holds.h */
 
 /* All of a space, by key. New reference. */

@@ -14,7 +14,7 @@ static json_int_t position_of(json_t *sources, json_t *source)
     return (json_int_t)json_array_size(sources) - 1;
 }
 
-json_t *origins_of_file(const Object *object, const char *directory)
+json_t *origins_of_file(const Object *object, const char *directory, const char *revision)
 {
     json_t *fields, *sources;
 
@@ -29,7 +29,7 @@ json_t *origins_of_file(const Object *object, const char *directory)
         g_autofree char *file = directory == NULL || strcmp(name, "-") == 0
                                     ? g_strdup(name)
                                     : g_canonicalize_filename(name, directory);
-        g_autoptr(json_t) source = json_pack("{s:s}", "file", file);
+        g_autoptr(json_t) source = json_pack("{s:s, s:s*}", "file", file, "revision", revision);
 
         json_object_set_new(fields, origin->path,
                             json_pack("[I, I, I, s*]", position_of(sources, source),
@@ -131,14 +131,16 @@ json_t *origins_find(const json_t *origins, const char *path)
     json_t *source = json_array_get(json_object_get(origins, "sources"),
                                     (size_t)json_integer_value(json_array_get(entry, 0)));
     const char *file = json_member_string(source, "file");
+    const char *revision = json_member_string(source, "revision");
 
     if (entry == NULL || source == NULL)
         return NULL;
     if (file == NULL)
         return json_incref(source);
     return json_pack("{s:o, s:s*}", "where",
-                     json_sprintf("%s:%d:%d", file,
+                     json_sprintf("%s:%d:%d%s%s", file,
                                   (int)json_integer_value(json_array_get(entry, 1)),
-                                  (int)json_integer_value(json_array_get(entry, 2))),
+                                  (int)json_integer_value(json_array_get(entry, 2)),
+                                  revision != NULL ? "@" : "", revision != NULL ? revision : ""),
                      "via", json_string_value(json_array_get(entry, 3)));
 }

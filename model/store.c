@@ -133,31 +133,6 @@ static gboolean read_data_version(Store *store, gint64 *ret_version, GError **er
     return TRUE;
 }
 
-json_t *store_rows(Store *store, RowFunction row, GError **error, const char *sql,
-                   const char *types, ...)
-{
-    g_autoptr(GRecMutexLocker) held = store_hold(store);
-    g_autoptr(json_t) list = json_array();
-    g_autoptr(SqlStatement) statement = NULL;
-    gboolean more;
-    va_list args;
-
-    if (store->db == NULL)
-        return g_steal_pointer(&list);
-    va_start(args, types);
-    statement = sql_prepare_valist(store->db, error, sql, types, args);
-    va_end(args);
-    if (statement == NULL)
-        return NULL;
-    for (;;) {
-        if (!sql_next(statement, &more, error))
-            return NULL;
-        if (!more)
-            return g_steal_pointer(&list);
-        json_array_append_new(list, row(statement));
-    }
-}
-
 gboolean store_may_wait(Store *store)
 {
     g_autoptr(GRecMutexLocker) held = store_hold(store);
@@ -500,28 +475,13 @@ static gboolean put_generation(Store *store, const Commit *commit, const json_t 
     return TRUE;
 }
 
-json_t *store_origins(Store *store, const char *key)
-{
-    g_autoptr(GRecMutexLocker) held = store_hold(store);
-    g_autoptr(SqlStatement) statement = NULL;
-    gboolean row;
-
-    /* A store that an older build wrote, opened for reading, has no such table. */
-    if (store->db != NULL)
-        statement =
-            sql_prepare(store->db, NULL, "SELECT origins FROM origins WHERE key = ?1", "s", key);
-    if (statement == NULL || !sql_next(statement, &row, NULL) || !row)
-        return NULL;
-    return json_loads(sql_text(statement, 0), 0, NULL);
-}
-
 /* Fields keep their origin as long as they keep their value; a file says where all of them are. */
 static gboolean put_origins(Store *store, const Commit *commit, const Object *object,
                             GError **error)
 {
     const Object *stored = snapshot_get(store->snapshot, object->key);
     const Author author = {commit->user, commit->cause, g_get_real_time() / G_USEC_PER_SEC};
-    g_autoptr(json_t) origins = origins_of_file(object, commit->directory);
+    g_autoptr(json_t) origins = origins_of_file(object, commit->directory, commit->revision);
     g_autofree char *text = NULL;
 
     if (origins == NULL) {

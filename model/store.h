@@ -67,6 +67,7 @@ typedef struct {
     const char *user;      /* who asked for it, where no file says it; may be NULL */
     const char *directory; /* of files whose names are not absolute; NULL: their names are kept */
     const json_t *notes;   /* see notes.h; written along; may be NULL */
+    const char *revision;  /* of the repository that the files are of; NULL: of none */
 } Commit;
 
 /* Within store_begin: writes the objects and a new generation of what really changed. Runtime facts

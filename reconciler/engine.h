@@ -74,6 +74,7 @@ Plan *engine_plan_undelete(Engine *engine, const char *key, const PlanOptions *o
 typedef struct {
     const char *cause;     /* "cli apply", for history */
     const char *user;      /* who asks, for what no file says (EN-25); may be NULL */
+    const char *revision;  /* of the repository that the files are of; NULL: of none */
     const char *directory; /* of files whose names are not absolute; NULL: names stay as they are */
     gboolean no_wait;      /* ERR_BUSY at once when others hold what it needs (exit 9) */
     gboolean keep_going;   /* objects that do not depend on a failed one are kept (exit 5) */

@@ -410,8 +410,9 @@ gboolean engine_carry_out(Engine *engine, const Plan *plan, const ApplyOptions *
     if (fetched == NULL)
         return FALSE;
     put = objects_to_commit(plan, fetched);
-    request.commit = (Commit){put,  removed,       options->cause,     plan->source, "done",
-                              NULL, options->user, options->directory, plan->notes};
+    request.commit =
+        (Commit){put,  removed,       options->cause,     plan->source, "done",
+                 NULL, options->user, options->directory, plan->notes,  options->revision};
     if (!check_unconfirmed(engine, plan, put, removed, error))
         return FALSE;
     if (plan->steps->len == 0 && put->len == 0 && removed->len == 0 && plan->reverts == 0) {

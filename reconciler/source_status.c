@@ -5,7 +5,6 @@
 #include "error.h"
 #include "file.h"
 #include "notes.h"
-#include "source_origins.h"
 #include "source_private.h"
 
 json_t *source_status(Engine *engine, const char *name, GError **error)
@@ -128,12 +127,15 @@ gboolean source_note_rollback(Engine *engine, const char *owner, json_t **notes,
 
 char *source_where(Engine *engine, const Object *object, const char *path)
 {
-    g_autoptr(json_t) origins = NULL;
+    g_autoptr(json_t) field = engine_origin(engine, object->key, path);
+    g_autoptr(json_t) whole = engine_origin(engine, object->key, "");
+    const char *where = json_member_string(field, "where");
 
     if (!g_str_has_prefix(object->owner, SOURCE_OWNER))
         return NULL;
-    origins = notes_get(engine->store, SPACE_ORIGINS, object->owner + strlen(SOURCE_OWNER), NULL);
-    return source_origins_find(origins, object->key, path);
+    if (where == NULL) /* somebody edited it since */
+        where = json_member_string(whole, "where");
+    return g_strdup(where);
 }
 
 void source_sweep(Engine *engine)

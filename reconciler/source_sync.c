@@ -8,9 +8,10 @@
 #include "holds.h"
 #include "notes.h"
 #include "source_git.h"
-#include "source_origins.h"
 #include "source_private.h"
 #include "source_verify.h"
+
+#define SHORT_ID 12 /* digits of a commit that people see */
 
 /* One round. */
 typedef struct {
@@ -23,7 +24,6 @@ typedef struct {
     json_t *status;   /* as it was at the beginning */
     json_t *revision; /* that is wanted */
     Input *input;
-    json_t *origins;
     json_t *view;       /* what of it is looked at, and how */
     gboolean unchanged; /* the revision is in force, seen in the same way */
 } Round;
@@ -35,7 +35,6 @@ static void round_clear(Round *round)
     json_decref(round->status);
     json_decref(round->revision);
     input_free(round->input);
-    json_decref(round->origins);
     json_decref(round->view);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Round, round_clear)
@@ -106,10 +105,7 @@ static gboolean read_files(Round *round, const char *prefix, const char *path, G
         return FALSE;
     input_check_given(round->input, problems);
     check_project(round->input, project, problems);
-    if (!check_problems(problems, prefix, error))
-        return FALSE;
-    round->origins = source_origins(round->input, prefix);
-    return TRUE;
+    return check_problems(problems, prefix, error);
 }
 
 /* ---- looking ---- */
@@ -237,11 +233,10 @@ static Plan *make_plan(Engine *engine, void *data, GError **error)
         return NULL;
     if (round->unchanged)
         return g_steal_pointer(&plan);
-    if (!source_note_in_force(engine, round->name, round->revision, round->view, &plan->notes,
-                              error))
-        return NULL;
-    notes_add(&plan->notes, SPACE_ORIGINS, round->name, json_incref(round->origins));
-    return g_steal_pointer(&plan);
+    return source_note_in_force(engine, round->name, round->revision, round->view, &plan->notes,
+                                error)
+               ? g_steal_pointer(&plan)
+               : NULL;
 }
 
 /* ---- putting in force ---- */
@@ -253,7 +248,9 @@ static gboolean carry_out(Round *round, SyncResult *ret_result, GError **error)
     g_autofree char *cause = g_strdup_printf("source %s %.12s %s: %s", round->name, id,
                                              json_member_string(round->revision, "author"),
                                              json_member_string(round->revision, "subject"));
+    g_autofree char *revision = is_git(round->source) ? g_strndup(id, SHORT_ID) : NULL;
     ApplyOptions apply = {.cause = cause,
+                          .revision = revision,
                           .park_seconds = source_seconds(round->source, "park_for"),
                           .cancel = options->cancel,
                           .progress = options->progress,
@@ -303,6 +300,14 @@ static gboolean read_checkout(Round *round, const char *commit, GError **error)
     return read_files(round, tree, path, error);
 }
 
+/* As the repository calls them, for messages and for where fields were written. */
+static void name_files(const Round *round)
+{
+    g_autofree char *tree = g_build_filename(round->folder->dir, "tree", NULL);
+
+    input_name_files(round->input, tree);
+}
+
 /* The fields of a source that make another wish of the same revision. */
 static json_t *view_of(const Object *source)
 {
@@ -335,6 +340,8 @@ static gboolean put_in_force(Round *round, SyncResult *ret_result, GError **erro
         ((!is_in_force && !source_verify(round->folder, round->source, id, before, error)) ||
          !read_checkout(round, id, error)))
         return FALSE;
+    if (is_git(round->source))
+        name_files(round);
     if (round->options->again)
         round->unchanged = FALSE;
     if (!carry_out(round, ret_result, error))

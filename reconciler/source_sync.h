@@ -55,8 +55,8 @@ json_t *source_state(Engine *engine, const char *name, GError **error);
 gboolean source_status_change(Engine *engine, const char *name, const json_t *changes,
                               GError **error);
 
-/* Where a source's files say a field of an object: "hosts/web.yaml:3:5", falling back to what
- * encloses it; NULL when that is not known. Newly allocated. */
+/* Where a source's files say a field of an object: "hosts/web.yaml:3:5@COMMIT", falling back to
+ * what encloses it; NULL when that is not known. Newly allocated. */
 char *source_where(Engine *engine, const Object *object, const char *path);
 
 /* The files of the revision of a source that is in force. `ret_prefix` gets the folder that they

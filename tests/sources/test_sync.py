@@ -50,6 +50,29 @@ def test_round(berth):
     tap.equal((shown["state"], shown["status"]["in_force"]["id"]), ("ready", commit))
 
 
+def test_where(berth):
+    """explain and refused edits name file, line and commit of the field, as the repository calls them (EN-25)"""
+    repo = Repository(berth)
+    first = repo.commit({"hosts/a.yaml": "vars: {v: {default: x}}\n" + profiles("web", user_a="1", user_b="${v}")})
+    add(berth, repo, "s", "--path", "hosts")
+    berth.run("source", "sync", "s").expect(0)
+    told = berth.run("explain", "profile/web.config.user.a").expect(0).out
+    tap.contains(told, f"hosts/a.yaml:5:5@{first[:12]}")
+    tap.absent(told, berth.state)
+    told = berth.run("explain", "profile/web.config.user.b").expect(0).out
+    tap.contains(told, "declared at hosts/a.yaml:1")
+    tap.absent(told, berth.state)
+    second = repo.commit({"hosts/a.yaml": "vars: {v: {default: x}}\n\n" + profiles("web", user_a="2", user_b="${v}")})
+    berth.run("source", "sync", "s").expect(0)
+    tap.contains(berth.run("explain", "profile/web.config.user.a").expect(0).out, f"hosts/a.yaml:6:5@{second[:12]}")
+    repo.commit({"hosts/a.yaml": profiles("web", "web")})
+    tap.contains(berth.run("source", "sync", "s").expect(65).err, "hosts/a.yaml:5")
+    berth.write("d/b.yaml", profiles("db"))
+    berth.run("source", "add", "d", "--directory", berth.path("d")).expect(0)
+    berth.run("source", "sync", "d").expect(0)
+    tap.contains(berth.run("explain", "profile/db.config.user.a").expect(0).out, f"{berth.path('d/b.yaml')}:4:5")
+
+
 def test_refs(berth):
     """branch, tag, annotated tag, commit; one that is not there is an error"""
     repo = Repository(berth)
