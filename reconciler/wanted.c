@@ -35,6 +35,16 @@ void wanted_free(Wanted *wanted)
     g_free(wanted);
 }
 
+/* "KIND" alone is all of them; a kind of which there is one has no names. Newly allocated. */
+static char *pattern_of(const Kind *kind, char *const *given, const char *text)
+{
+    if (kind == NULL)
+        return g_strdup(text);
+    if ((kind->flags & KIND_SINGLETON) != 0)
+        return g_strdup(kind->name);
+    return g_strdup_printf("%s/%s", kind->name, given[1] != NULL ? given[1] : "*");
+}
+
 gboolean wanted_matches(const GPtrArray *patterns, const char *key)
 {
     g_auto(GStrv) parts = NULL;
@@ -49,10 +59,7 @@ gboolean wanted_matches(const GPtrArray *patterns, const char *key)
     for (guint i = 0; i < patterns->len; i++) {
         g_auto(GStrv) given = g_strsplit(patterns->pdata[i], "/", 2);
         const Kind *kind = given[0] != NULL ? kind_by_name(given[0]) : NULL;
-        g_autofree char *pattern = kind != NULL && given[1] != NULL
-                                       ? g_strdup_printf("%s/%s", kind->name, given[1])
-                                   : kind != NULL ? g_strdup_printf("%s/*", kind->name)
-                                                  : g_strdup(patterns->pdata[i]);
+        g_autofree char *pattern = pattern_of(kind, given, patterns->pdata[i]);
 
         if (g_pattern_match_simple(pattern, name) || g_strcmp0(patterns->pdata[i], "*") == 0 ||
             g_strcmp0(patterns->pdata[i], "all") == 0)
