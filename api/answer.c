@@ -5,9 +5,12 @@
 #include "error.h"
 #include "secrets.h"
 
-static void send_text(Request *request, guint status, const char *raw, Headers headers)
+#define ENVELOPE 160 /* around the metadata */
+
+/* Takes `raw` over. */
+static void send_text(Request *request, guint status, char *raw, Headers headers)
 {
-    char *text = secrets_shown(raw); /* nothing leaves the daemon but by here and by events.c */
+    char *text = secrets_show(raw); /* nothing leaves the daemon but by here and by events.c */
     gsize length = strlen(text);
     g_autoptr(GBytes) bytes = NULL;
     g_autoptr(GPtrArray) all = g_ptr_array_new();
@@ -26,10 +29,8 @@ static void send_text(Request *request, guint status, const char *raw, Headers h
 static void send_headers(Request *request, guint status, json_t *body, Headers headers)
 {
     g_autoptr(json_t) owned = body;
-    char *raw = json_dumps(owned, JSON_COMPACT);
 
-    send_text(request, status, raw, headers);
-    free(raw);
+    send_text(request, status, json_dumps(owned, JSON_COMPACT), headers);
 }
 
 static void send_json(Request *request, guint status, json_t *body, const char *name,
@@ -54,10 +55,13 @@ void answer_sync(Request *request, guint status, json_t *metadata, const char *e
     send_json(request, status, success(metadata), quoted != NULL ? "ETag" : NULL, quoted);
 }
 
-GString *answer_begin(void)
+GString *answer_begin(gsize size)
 {
-    return g_string_new("{\"type\":\"sync\",\"status\":\"Success\",\"status_code\":200,"
-                        "\"operation\":\"\",\"error_code\":0,\"error\":\"\",\"metadata\":");
+    GString *text = g_string_sized_new(size + ENVELOPE);
+
+    return g_string_append(text,
+                           "{\"type\":\"sync\",\"status\":\"Success\",\"status_code\":200,"
+                           "\"operation\":\"\",\"error_code\":0,\"error\":\"\",\"metadata\":");
 }
 
 void answer_end(Request *request, GString *text, const char *etag)
@@ -66,8 +70,7 @@ void answer_end(Request *request, GString *text, const char *etag)
     const char *headers[] = {quoted != NULL ? "ETag" : NULL, quoted, NULL};
 
     g_string_append_c(text, '}');
-    send_text(request, 200, text->str, headers);
-    g_string_free(text, TRUE);
+    send_text(request, 200, g_string_free(text, FALSE), headers);
 }
 
 void answer_with_headers(Request *request, Headers headers, json_t *metadata)

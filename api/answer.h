@@ -7,8 +7,8 @@
 /* `metadata` is stolen; NULL is {}. `etag` may be NULL; it is quoted here (API-056). */
 void answer_sync(Request *request, guint status, json_t *metadata, const char *etag);
 /* The same in two parts, for metadata that is JSON text already: append it to what the first
- * returns; the second takes it over. */
-GString *answer_begin(void);
+ * returns, with room for `size` bytes; the second takes it over. */
+GString *answer_begin(gsize size);
 void answer_end(Request *request, GString *text, const char *etag);
 /* The same with header fields (name, value, ..., NULL) instead of an ETag. */
 void answer_with_headers(Request *request, Headers headers, json_t *metadata);

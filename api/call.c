@@ -267,12 +267,13 @@ const char *call_project_for(const Call *call, KindId kind)
 
 gboolean call_shows(const Call *call, const Object *object)
 {
-    const char *type = json_member_string(object->spec, "type");
-    gboolean machine = g_strcmp0(type, "virtual-machine") == 0;
+    gboolean machine;
 
-    return object->id.kind != KIND_INSTANCE || g_strcmp0(call->collection, "instances") == 0 ||
-           !route_is_instances(call->collection) ||
-           machine == (strcmp(call->collection, "virtual-machines") == 0);
+    if (object->id.kind != KIND_INSTANCE || g_strcmp0(call->collection, "instances") == 0 ||
+        !route_is_instances(call->collection))
+        return TRUE;
+    machine = g_strcmp0(json_member_string(object->spec, "type"), "virtual-machine") == 0;
+    return machine == (strcmp(call->collection, "virtual-machines") == 0);
 }
 
 const Object *call_object(const Call *call, KindId kind, const char *name, GError **error)

@@ -38,12 +38,13 @@ static gboolean is_wanted(Call *call, const Filter *filter, const Object *object
     return filter_matches(filter, wire);
 }
 
-static void add(Call *call, const Object *object, GString *found)
+static void add(Call *call, const Object *object, GHashTable *candidates, GString *found)
 {
     if (found->str[found->len - 1] != '[')
         g_string_append_c(found, ',');
     if (call->recursion > 0) {
-        wire_instance_append(call->daemon, call->model, object, call->recursion > 1, found);
+        wire_instance_append(call->daemon, call->model, object, candidates, call->recursion > 1,
+                             found);
     } else {
         g_autofree char *url = url_of(call, object); /* escaped: no quotes in it */
 
@@ -52,7 +53,8 @@ static void add(Call *call, const Object *object, GString *found)
 }
 
 /* One project's; sorted by name, as the model is. */
-static void add_project(Call *call, const Filter *filter, const char *project, GString *found)
+static void add_project(Call *call, const Filter *filter, const char *project,
+                        GHashTable *candidates, GString *found)
 {
     guint first, count;
 
@@ -61,31 +63,47 @@ static void add_project(Call *call, const Filter *filter, const char *project, G
         const Object *object = snapshot_at(call->model, i);
 
         if (is_wanted(call, filter, object))
-            add(call, object, found);
+            add(call, object, candidates, found);
     }
+}
+
+/* Room for all that there may be: what is not used takes no memory. */
+static GString *begin_list(const Call *call)
+{
+    static const gsize bytes_each[] = {64, 1536, 3072};
+    guint first, count;
+    GString *found;
+
+    snapshot_range(call->model, KIND_INSTANCE, call->project, &first, &count);
+    if (call->everywhere)
+        count = snapshot_size(call->model);
+    found = answer_begin(count * bytes_each[MIN((guint)call->recursion, 2)]);
+    return g_string_append_c(found, '[');
 }
 
 static gboolean list(Call *call, GError **error)
 {
     const char *text = request_query(call->request, "filter");
     g_autoptr(Filter) filter = NULL;
+    g_autoptr(GHashTable) candidates = NULL;
     GString *found;
     guint first, count;
 
     if (text != NULL && *text != '\0' && (filter = filter_parse(text, error)) == NULL)
         return FALSE;
-    found = answer_begin();
-    g_string_append_c(found, '[');
+    if (call->recursion > 0)
+        candidates = instance_status_candidates(call->daemon->dir);
+    found = begin_list(call);
     if (call->everywhere) {
         snapshot_range(call->model, KIND_PROJECT, "", &first, &count);
         for (guint i = first; i < first + count; i++) {
             const char *project = snapshot_at(call->model, i)->id.name;
 
             if (caller_may_use(call->caller, project))
-                add_project(call, filter, project, found);
+                add_project(call, filter, project, candidates, found);
         }
     } else {
-        add_project(call, filter, call->project, found);
+        add_project(call, filter, call->project, candidates, found);
     }
     g_string_append_c(found, ']');
     answer_end(call->request, found, NULL);
@@ -101,8 +119,8 @@ static gboolean show(Call *call, GError **error)
     if (object == NULL)
         return FALSE;
     etag = wire_instance_etag(call->model, object);
-    text = answer_begin();
-    wire_instance_append(call->daemon, call->model, object, call->recursion > 0, text);
+    text = answer_begin(2048);
+    wire_instance_append(call->daemon, call->model, object, NULL, call->recursion > 0, text);
     answer_end(call->request, text, etag);
     return TRUE;
 }

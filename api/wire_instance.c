@@ -121,15 +121,22 @@ static json_t *usage_of(Daemon *daemon, const char *name)
     return init > 0 ? usage_state(init, group, &gone) : NULL;
 }
 
+json_t *wire_instance_state_stopped(void)
+{
+    json_t *state = usage_stopped();
+
+    add_status(state, STATUS_STOPPED);
+    return state;
+}
+
 json_t *wire_instance_state(Daemon *daemon, const Object *object)
 {
     g_autofree char *name = disk_name(object->id.project, object->id.name);
     json_t *state = usage_of(daemon, name);
-    StatusCode status = state != NULL ? wire_instance_status(daemon, object) : STATUS_STOPPED;
 
     if (state == NULL)
-        state = usage_stopped();
-    add_status(state, status);
+        return wire_instance_state_stopped();
+    add_status(state, wire_instance_status(daemon, object));
     return state;
 }
 

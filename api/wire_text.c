@@ -15,6 +15,7 @@ typedef struct {
     char *text;          /* without the brace at its end */
     gsize length;
     char *etag;
+    guint64 seen; /* serial of the model in which it was right the last time */
 } Said;
 
 static GMutex mutex;    /* what follows */
@@ -60,21 +61,25 @@ static Said *said_new(const Snapshot *model, const Object *object)
     said->length = strlen(text) - 1;
     said->text = g_strndup(text, said->length);
     said->etag = wire_etag(object);
+    said->seen = snapshot_serial(model);
     bytes += said->length;
     return said;
 }
 
-static gboolean is_of(const Said *said, const Snapshot *model, const Object *object)
+static gboolean is_of(Said *said, const Snapshot *model, const Object *object)
 {
     g_autoptr(GPtrArray) names = NULL;
 
     if (said->object != object)
         return FALSE;
+    if (said->seen == snapshot_serial(model))
+        return TRUE;
     names = expand_profiles(object);
     for (guint i = 0; i < names->len; i++) {
         if (profile_at(model, object, names->pdata[i]) != said->profiles->pdata[i])
             return FALSE;
     }
+    said->seen = snapshot_serial(model);
     return TRUE;
 }
 
@@ -95,20 +100,48 @@ static const Said *say(const Snapshot *model, const Object *object)
     return said;
 }
 
-static void append_json(GString *text, const char *name, json_t *value)
+/* All that do not run are in the same state. */
+static const char *stopped_text(void)
 {
-    g_autoptr(json_t) owned = value;
-    char *made = json_dumps(owned, JSON_COMPACT | JSON_ENCODE_ANY);
+    static char *text;
 
-    g_string_append_printf(text, ",\"%s\":", name);
-    g_string_append(text, made);
-    free(made);
+    if (g_once_init_enter(&text)) {
+        g_autoptr(json_t) state = wire_instance_state_stopped();
+
+        g_once_init_leave(&text, json_text(state));
+    }
+    return text;
+}
+
+static void append_state(Daemon *daemon, const Object *object, StatusCode status, GString *text)
+{
+    g_autoptr(json_t) state = NULL;
+    g_autofree char *made = NULL;
+
+    if (status != STATUS_STOPPED) {
+        state = wire_instance_state(daemon, object);
+        made = json_text(state);
+    }
+    g_string_append(text, ",\"state\":");
+    g_string_append(text, made != NULL ? made : stopped_text());
+    g_string_append(text, ",\"snapshots\":[],\"backups\":[]");
+}
+
+static StatusCode status_of(Daemon *daemon, const Object *object, GHashTable *candidates)
+{
+    g_autofree char *name =
+        candidates != NULL ? disk_name(object->id.project, object->id.name) : NULL;
+
+    return name != NULL && !g_hash_table_contains(candidates, name)
+               ? STATUS_STOPPED
+               : wire_instance_status(daemon, object);
 }
 
 void wire_instance_append(Daemon *daemon, const Snapshot *model, const Object *object,
-                          gboolean full, GString *text)
+                          GHashTable *candidates, gboolean full, GString *text)
 {
-    StatusCode status = wire_instance_status(daemon, object);
+    StatusCode status = status_of(daemon, object, candidates);
+    char code[16];
 
     {
         g_autoptr(GMutexLocker) held = g_mutex_locker_new(&mutex);
@@ -116,12 +149,13 @@ void wire_instance_append(Daemon *daemon, const Snapshot *model, const Object *o
 
         g_string_append_len(text, said->text, (gssize)said->length);
     }
-    g_string_append_printf(text, ",\"status\":\"%s\",\"status_code\":%d", status_text(status),
-                           (int)status);
-    if (full) {
-        append_json(text, "state", wire_instance_state(daemon, object));
-        g_string_append(text, ",\"snapshots\":[],\"backups\":[]");
-    }
+    g_string_append(text, ",\"status\":\"");
+    g_string_append(text, status_text(status));
+    g_string_append(text, "\",\"status_code\":");
+    g_snprintf(code, sizeof code, "%d", (int)status);
+    g_string_append(text, code);
+    if (full)
+        append_state(daemon, object, status, text);
     g_string_append_c(text, '}');
 }
 

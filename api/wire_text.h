@@ -5,9 +5,10 @@
 
 #include "daemon.h"
 
-/* Appends what wire_instance gives, or wire_instance_full when `full`. */
+/* Appends what wire_instance gives, or wire_instance_full when `full`. `candidates`: what
+ * instance_status_candidates gave a moment ago, or NULL. */
 void wire_instance_append(Daemon *daemon, const Snapshot *model, const Object *object,
-                          gboolean full, GString *text);
+                          GHashTable *candidates, gboolean full, GString *text);
 
 /* What wire_etag gives. Newly allocated. */
 char *wire_instance_etag(const Snapshot *model, const Object *object);

@@ -183,6 +183,17 @@ char *secrets_shown(const char *text)
     return g_regex_replace(escaped, shown != NULL ? shown : text, -1, 0, "${secret:\\1}", 0, NULL);
 }
 
+char *secrets_show(char *text)
+{
+    char *shown;
+
+    if (!secrets_in(text) && strstr(text, "\\u0002") == NULL)
+        return text;
+    shown = secrets_shown(text);
+    g_free(text);
+    return shown;
+}
+
 gboolean secrets_changed(const json_t *before, const json_t *after)
 {
     const char *old = json_string_value(before), *new = json_string_value(after);

@@ -35,6 +35,8 @@ gboolean secrets_are_open(const json_t *value);
 /* A text for people and clients: references stand for tokens, also for those in JSON text. Newly
  * allocated. */
 char *secrets_shown(const char *text);
+/* The same of a text that is taken over: it is not copied when there is nothing to hide. */
+char *secrets_show(char *text);
 
 /* What is shown of both is the same, but the content of a secret in them is not. */
 gboolean secrets_changed(const json_t *before, const json_t *after);

@@ -6,6 +6,7 @@
 
 struct Snapshot {
     gatomicrefcount refs;
+    guint64 serial;
     GPtrArray *objects; /* of Object *, sorted by key */
     GMutex mutex;       /* what follows */
     Mentions *mentions; /* shared with snapshots made from this one; NULL until it is asked for */
@@ -14,9 +15,11 @@ struct Snapshot {
 
 Snapshot *snapshot_new(void)
 {
+    static _Atomic guint64 made;
     Snapshot *snapshot = g_new0(Snapshot, 1);
 
     g_atomic_ref_count_init(&snapshot->refs);
+    snapshot->serial = ++made;
     g_mutex_init(&snapshot->mutex);
     snapshot->objects = g_ptr_array_new_with_free_func((GDestroyNotify)object_unref);
     snapshot->unread = g_ptr_array_new_with_free_func((GDestroyNotify)object_unref);
@@ -134,6 +137,11 @@ Snapshot *snapshot_change(const Snapshot *base, const GPtrArray *objects, const 
     if (base != NULL)
         inherit_mentions(snapshot, (Snapshot *)base, objects);
     return snapshot;
+}
+
+guint64 snapshot_serial(const Snapshot *snapshot)
+{
+    return snapshot->serial;
 }
 
 guint snapshot_size(const Snapshot *snapshot)

@@ -13,6 +13,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Snapshot, snapshot_unref)
  * *) taken out; either may be NULL. Objects are referenced. */
 Snapshot *snapshot_change(const Snapshot *base, const GPtrArray *objects, const GPtrArray *keys);
 
+/* Another number for each snapshot that this process ever had. */
+guint64 snapshot_serial(const Snapshot *snapshot);
+
 guint snapshot_size(const Snapshot *snapshot);
 /* The object at a position in key order. Borrowed. */
 const Object *snapshot_at(const Snapshot *snapshot, guint position);

@@ -15,9 +15,14 @@
 
 #define LOCK_TRIES 9000 /* of 10 ms */
 
+char *record_folder(const char *dir)
+{
+    return g_build_filename(dir, "run", NULL);
+}
+
 char *record_path(const char *dir, const char *name)
 {
-    return g_strdup_printf("%s/run/%s.json", dir, name);
+    return g_strdup_printf("%s/run/%s" RECORD_SUFFIX, dir, name);
 }
 
 static char *lock_path(const char *dir, const char *name)

@@ -8,7 +8,10 @@
 
 #include "host.h"
 
-/* STATE/run/NAME.json. Newly allocated. */
+#define RECORD_SUFFIX ".json"
+
+/* STATE/run, and STATE/run/NAME.json. Newly allocated. */
+char *record_folder(const char *dir);
 char *record_path(const char *dir, const char *name);
 
 /* Exclusive use of an instance's run time, among threads and processes; held by the returned

@@ -149,3 +149,17 @@ InstanceStatus instance_status(const char *dir, const char *name)
     keep(g_steal_pointer(&path), run);
     return status;
 }
+
+GHashTable *instance_status_candidates(const char *dir)
+{
+    g_autofree char *folder = record_folder(dir);
+    GHashTable *names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GDir) records = g_dir_open(folder, 0, NULL);
+    const char *file;
+
+    while (records != NULL && (file = g_dir_read_name(records)) != NULL) {
+        if (g_str_has_suffix(file, RECORD_SUFFIX))
+            g_hash_table_add(names, g_strndup(file, strlen(file) - strlen(RECORD_SUFFIX)));
+    }
+    return names;
+}

@@ -9,3 +9,6 @@ typedef enum { INSTANCE_STOPPED, INSTANCE_RUNNING, INSTANCE_FROZEN } InstanceSta
 
 /* `dir`: the state directory; `name`: on disk (disk_name). */
 InstanceStatus instance_status(const char *dir, const char *name);
+
+/* Names on disk of all that may run, a set; all others do not. For answers about many. */
+GHashTable *instance_status_candidates(const char *dir);

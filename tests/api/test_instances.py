@@ -132,6 +132,39 @@ def test_create(berth):
             daemon.done("DELETE", f"/1.0/instances/{name}")
 
 
+def test_lists(berth):
+    """lists say what is so now, though most of their text is kept: after changes of instances and profiles, and of what runs"""
+    with prepared(berth) as daemon:
+        body = {"source": {"type": "image", "alias": "busybox"}, "profiles": ["default", "small"]}
+        for name in (C, f"{C}2"):
+            daemon.done("POST", "/1.0/instances", {"name": name, **body})
+
+        def listed(recursion):
+            return {item["name"]: item for item in daemon.ask("GET", f"/1.0/instances?recursion={recursion}").expect(200).metadata}
+
+        def memory(name, recursion=1):
+            return listed(recursion)[name]["expanded_config"].get("limits.memory")
+
+        tap.equal((memory(C), memory(C, 2)), ("64MiB", "64MiB"))
+        for recursion, number in ((1, 30), (2, 40)):
+            daemon.done("PUT", f"/1.0/instances/{C}", body)
+            daemon.ask("PATCH", "/1.0/profiles/small", {"config": {"limits.memory": f"{number}MiB"}}).expect(200)
+            tap.equal((memory(C, recursion), memory(f"{C}2", recursion)), (f"{number}MiB", f"{number}MiB"))
+            daemon.done("PUT", f"/1.0/instances/{C}", {**body, "config": {"limits.memory": f"{number + 1}MiB"}})
+            tap.equal((memory(C, recursion), memory(f"{C}2", recursion)), (f"{number + 1}MiB", f"{number}MiB"))
+        berth.run("apply", "-y", "-q", "-f", berth.write("state.yaml", STATE)).expect(0)
+        until(lambda: memory(f"{C}2") == "64MiB", "the change of another program")
+        daemon.done("PUT", f"/1.0/instances/{C}/state", {"action": "start"})
+        tap.equal([listed(recursion)[C]["status"] for recursion in (1, 2)], ["Running", "Running"])
+        full = listed(2)
+        tap.equal(full[C]["state"]["pid"], pid_of(daemon, C))
+        tap.equal(full[f"{C}2"]["state"], daemon.ask("GET", f"/1.0/instances/{C}2/state").expect(200).metadata)
+        daemon.done("PUT", f"/1.0/instances/{C}/state", {"action": "stop", "force": True})
+        tap.equal([listed(recursion)[C]["status"] for recursion in (1, 2)], ["Stopped", "Stopped"])
+        for name in (C, f"{C}2"):
+            daemon.done("DELETE", f"/1.0/instances/{name}")
+
+
 def test_stop(berth):
     """a clean stop that takes too long fails, a forced one beside it does not wait; all of a project at once"""
     with prepared(berth) as daemon:

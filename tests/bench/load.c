@@ -13,11 +13,13 @@
 #include <unistd.h>
 
 #define CONNECTIONS_MAX 256
-#define ANSWER_MAX (64u << 10)
+#define ANSWER_MAX (16u << 20)
 
 typedef struct {
-    char text[ANSWER_MAX + 1];
+    char *text; /* ANSWER_MAX bytes and a NUL */
     size_t length;
+    size_t body;  /* where it begins; 0: the header is not whole yet */
+    size_t whole; /* what the answer has in all; 0: it comes in chunks */
 } Answer;
 
 static void die(const char *what)
@@ -41,19 +43,31 @@ static int connect_to(const char *path)
     return fd;
 }
 
-/* Whether all of an answer is there: by its length, or by the last chunk. */
-static int is_whole(const Answer *answer)
+static void read_header(Answer *answer)
 {
-    const char *body = strstr(answer->text, "\r\n\r\n");
-    const char *length = strcasestr(answer->text, "\r\nContent-Length:");
+    const char *end = strstr(answer->text, "\r\n\r\n");
+    const char *length;
 
-    if (body == NULL)
+    if (end == NULL)
+        return;
+    answer->body = (size_t)(end - answer->text) + strlen("\r\n\r\n");
+    length = strcasestr(answer->text, "\r\nContent-Length:");
+    answer->whole = length != NULL && length < end
+                        ? answer->body + strtoul(length + strlen("\r\nContent-Length:"), NULL, 10)
+                        : 0;
+}
+
+/* Whether all of an answer is there: by its length, or by the last chunk. */
+static int is_whole(Answer *answer)
+{
+    if (answer->body == 0)
+        read_header(answer);
+    if (answer->body == 0)
         return 0;
-    body += strlen("\r\n\r\n");
-    if (length != NULL && length < body)
-        return answer->text + answer->length >=
-               body + strtoul(length + strlen("\r\nContent-Length:"), NULL, 10);
-    return answer->length >= 5 && memcmp(answer->text + answer->length - 5, "0\r\n\r\n", 5) == 0;
+    if (answer->whole != 0)
+        return answer->length >= answer->whole;
+    return answer->length >= answer->body + 5 &&
+           memcmp(answer->text + answer->length - 5, "0\r\n\r\n", 5) == 0;
 }
 
 static double now(void)
@@ -66,7 +80,7 @@ static double now(void)
 
 static void ask(int fd, const char *request, Answer *answer)
 {
-    answer->length = 0;
+    answer->length = answer->body = 0;
     if (write(fd, request, strlen(request)) != (ssize_t)strlen(request))
         die("write");
 }
@@ -105,6 +119,9 @@ int main(int argc, char **argv)
     if (asprintf(&request, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", argv[2]) < 0)
         die("request");
     for (int i = 0; i < count; i++) {
+        answers[i].text = malloc(ANSWER_MAX + 1);
+        if (answers[i].text == NULL)
+            die("malloc");
         fds[i] = (struct pollfd){.fd = connect_to(argv[1]), .events = POLLIN};
         ask(fds[i].fd, request, &answers[i]);
     }
@@ -121,6 +138,8 @@ int main(int argc, char **argv)
         }
     }
     printf("%.0f\n", (double)done / (now() - began));
+    for (int i = 0; i < count; i++)
+        free(answers[i].text);
     free(request);
     free(answers);
     return 0;
