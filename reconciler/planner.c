@@ -243,11 +243,8 @@ static void check_fixed_field(Plan *plan, const PlanObject *object, PlanField *f
 
     if (field->drift)
         return;
-    if (field->label == LABEL_BLOCKED && !fixed_pools &&
-        is_root_pool(plan->next, object->wanted, field)) {
-        field->label = LABEL_LIVE;
-        return;
-    }
+    if (fixed_pools && is_root_pool(plan->next, object->wanted, field))
+        field->label = LABEL_BLOCKED;
     if (field->label == LABEL_REBUILD && strcmp(object->stored->key, object->wanted->key) != 0)
         planner_block(plan, ERR_REFUSED,
                       g_strdup_printf("%s: rename it first, and change %s in a second apply", label,
