@@ -41,6 +41,8 @@ guint event_types_parse(const char *text, GError **error)
     g_auto(GStrv) names = g_strsplit(text, ",", -1);
     guint types = 0;
 
+    if (names[0] == NULL)
+        error_set(error, ERR_INVALID, "no event type is named");
     for (guint i = 0; names[i] != NULL; i++) {
         guint found = 0;
 
