@@ -4,6 +4,7 @@
 
 #include "error.h"
 #include "secrets.h"
+#include "when.h"
 
 #define ENVELOPE 160 /* around the metadata */
 
@@ -76,6 +77,30 @@ void answer_end(Request *request, GString *text, const char *etag)
 void answer_with_headers(Request *request, Headers headers, json_t *metadata)
 {
     send_headers(request, 200, success(metadata), headers);
+}
+
+char **answer_file_headers(const char *name, gint64 modified, Headers more)
+{
+    g_autofree char *escaped = g_uri_escape_string(name, NULL, FALSE);
+    g_autofree char *disposition = g_strdup_printf("inline;filename=%s", escaped);
+    g_autofree char *time = when_http(modified);
+    const char *const own[] = {"Content-Type",        "application/octet-stream",
+                               "Content-Disposition", disposition,
+                               "Last-Modified",       time};
+    g_autoptr(GStrvBuilder) all = g_strv_builder_new();
+
+    for (; more != NULL && *more != NULL; more++)
+        g_strv_builder_add(all, *more);
+    for (guint i = 0; i < G_N_ELEMENTS(own); i++)
+        g_strv_builder_add(all, own[i]);
+    return g_strv_builder_end(all);
+}
+
+void answer_file(Request *request, int fd, guint64 size, const char *name, gint64 modified)
+{
+    g_auto(GStrv) headers = answer_file_headers(name, modified, NULL);
+
+    request_answer_file(request, 200, (Headers)headers, fd, size);
 }
 
 void answer_created(Request *request, const char *url)

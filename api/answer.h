@@ -12,6 +12,11 @@ GString *answer_begin(gsize size);
 void answer_end(Request *request, GString *text, const char *etag);
 /* The same with header fields (name, value, ..., NULL) instead of an ETag. */
 void answer_with_headers(Request *request, Headers headers, json_t *metadata);
+/* Header fields of a file as raw bytes (API-017), after `more` (may be NULL). `name` is what the
+ * client may call it, escaped here; `modified` is in seconds since the epoch. */
+char **answer_file_headers(const char *name, gint64 modified, Headers more);
+/* Such a file; `fd` becomes the request's. */
+void answer_file(Request *request, int fd, guint64 size, const char *name, gint64 modified);
 /* 201 with the URL of what was made (API-011). */
 void answer_created(Request *request, const char *url);
 /* 202 with an operation (API-012); `operation` is stolen. */

@@ -4,12 +4,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "answer.h"
 #include "error.h"
 #include "file.h"
 #include "form.h"
 #include "image_list.h"
 #include "paths.h"
-#include "when.h"
 
 /* What the first bytes say, as the end of a file's name (IMG-062). */
 static const char *extension_of(int fd)
@@ -39,7 +39,7 @@ static const char *extension_of(int fd)
     return ".tar";
 }
 
-static int open_part(const char *path, guint64 *ret_size, char **ret_time, GError **error)
+static int open_part(const char *path, guint64 *ret_size, gint64 *ret_time, GError **error)
 {
     g_auto(Fd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     struct stat st;
@@ -50,7 +50,7 @@ static int open_part(const char *path, guint64 *ret_size, char **ret_time, GErro
     }
     *ret_size = (guint64)st.st_size;
     if (ret_time != NULL)
-        *ret_time = when_http(st.st_mtime);
+        *ret_time = st.st_mtime;
     return fd_steal(&fd);
 }
 
@@ -62,20 +62,11 @@ static void tell(Call *call, const Object *image)
                      call->caller);
 }
 
-static void send_whole(Call *call, const char *fingerprint, Fd *file, guint64 size,
-                       const char *time)
+static void send_whole(Call *call, const char *fingerprint, Fd *file, guint64 size, gint64 modified)
 {
-    g_autofree char *disposition =
-        g_strdup_printf("inline;filename=%s%s", fingerprint, extension_of(*file));
-    const char *headers[] = {"Content-Type",
-                             "application/octet-stream",
-                             "Content-Disposition",
-                             disposition,
-                             "Last-Modified",
-                             time,
-                             NULL};
+    g_autofree char *name = g_strconcat(fingerprint, extension_of(*file), NULL);
 
-    request_answer_file(call->request, 200, headers, fd_steal(file), size);
+    answer_file(call->request, fd_steal(file), size, name, modified);
 }
 
 static gboolean send_split(Call *call, const char *fingerprint, const FormFile files[2],
@@ -102,7 +93,7 @@ gboolean image_export(Call *call, const Object *image, GError **error)
     const json_t *source = json_object_get(image->spec, "source");
     const char *fingerprint = image_fingerprint(image);
     g_autofree char *path = path_image_files(call->daemon->dir, fingerprint);
-    g_autofree char *time = NULL;
+    gint64 modified = 0;
     g_autofree char *companion = g_strconcat(path, ".rootfs", NULL);
     g_auto(Fd) file = -1, rootfs = -1;
     FormFile files[2] = {{0}};
@@ -112,11 +103,11 @@ gboolean image_export(Call *call, const Object *image, GError **error)
                          "the image is builtin:%s, which has no file: name it as the source of an "
                          "image on the other host",
                          json_member_string(source, "builtin"));
-    file = open_part(path, &files[0].size, &time, error);
+    file = open_part(path, &files[0].size, &modified, error);
     if (file < 0)
         return FALSE;
     if (json_object_get(source, "rootfs") == NULL) {
-        send_whole(call, fingerprint, &file, files[0].size, time);
+        send_whole(call, fingerprint, &file, files[0].size, modified);
     } else {
         rootfs = open_part(companion, &files[1].size, NULL, error);
         files[0].fd = file;

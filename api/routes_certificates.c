@@ -8,6 +8,7 @@
 #include "error.h"
 #include "http/certificate.h"
 #include "password.h"
+#include "refs.h"
 #include "token.h"
 #include "wire.h"
 
@@ -59,28 +60,18 @@ static gboolean check_facts(const CertificateFacts *facts, GError **error)
     return TRUE;
 }
 
-/* By fingerprint or the beginning of one (AUTH-19). Borrowed from the call's model. */
+/* Borrowed from the call's model. */
 static const Object *find(const Call *call, const char *prefix, GError **error)
 {
-    const Object *found = NULL;
-    guint first, count, matches = 0;
+    guint matches;
+    const Object *found = refs_find_certificate(call->model, prefix, &matches);
 
-    snapshot_range(call->model, KIND_CERTIFICATE, "", &first, &count);
-    for (guint i = first; i < first + count && *prefix != '\0'; i++) {
-        const Object *entry = snapshot_at(call->model, i);
-
-        if (!g_str_has_prefix(entry->id.name, prefix))
-            continue;
-        found = entry;
-        matches++;
-    }
-    if (matches == 1)
-        return found;
-    error_set(error, matches == 0 ? ERR_NOT_FOUND : ERR_INVALID,
-              matches == 0 ? "Certificate not found"
-                           : "More than one certificate begins with \"%s\"",
-              prefix);
-    return NULL;
+    if (found == NULL)
+        error_set(error, matches == 0 ? ERR_NOT_FOUND : ERR_INVALID,
+                  matches == 0 ? "Certificate not found"
+                               : "More than one certificate begins with \"%s\"",
+                  prefix);
+    return found;
 }
 
 /* ---- reading ---- */

@@ -78,16 +78,9 @@ static char **headers_of(const FileInfo *info, const char *path)
     }
     if (info->type != FILE_DIRECTORY) {
         g_autofree char *base = g_path_get_basename(path);
-        g_autofree char *escaped = g_uri_escape_string(base, NULL, FALSE);
-        g_autofree char *disposition = g_strdup_printf("inline;filename=%s", escaped);
-        g_autofree char *time = when_http(info->modified);
+        g_auto(GStrv) own = g_strv_builder_end(list);
 
-        g_strv_builder_add(list, "Content-Disposition");
-        g_strv_builder_add(list, disposition);
-        g_strv_builder_add(list, "Last-Modified");
-        g_strv_builder_add(list, time);
-        g_strv_builder_add(list, "Content-Type");
-        g_strv_builder_add(list, "application/octet-stream");
+        return answer_file_headers(base, info->modified, (Headers)own);
     }
     return g_strv_builder_end(list);
 }

@@ -7,7 +7,6 @@
 #include "file.h"
 #include "instance/logs.h"
 #include "session.h"
-#include "when.h"
 
 static gboolean list(Call *call, GError **error)
 {
@@ -41,23 +40,13 @@ static gboolean show(Call *call, GError **error)
     g_auto(Fd) file =
         object != NULL ? logs_open(call->daemon->host, object, call->words[1], error) : -1;
     struct stat info;
-    g_autofree char *disposition = NULL;
-    g_autofree char *time = NULL;
 
     if (file < 0)
         return FALSE;
     if (fstat(file, &info) < 0)
         return error_errno(error, errno, "look at the log %s", call->words[1]);
-    disposition = g_strdup_printf("inline;filename=%s", call->words[1]);
-    time = when_http(info.st_mtime);
-    const char *headers[] = {"Content-Type",
-                             "application/octet-stream",
-                             "Content-Disposition",
-                             disposition,
-                             "Last-Modified",
-                             time,
-                             NULL};
-    request_answer_file(call->request, 200, headers, fd_steal(&file), (guint64)info.st_size);
+    answer_file(call->request, fd_steal(&file), (guint64)info.st_size, call->words[1],
+                info.st_mtime);
     tell(call, object, "instance-log-retrieved");
     return TRUE;
 }

@@ -7,6 +7,7 @@
 #include "file.h"
 #include "http/certificate.h"
 #include "output.h"
+#include "refs.h"
 #include "table.h"
 
 #define PEM_MAX (1u << 20)
@@ -41,28 +42,17 @@ static gboolean list(Cli *cli, const Snapshot *model)
     return TRUE;
 }
 
-/* By fingerprint or the beginning of one (AUTH-19). */
 static const Object *find(const Snapshot *model, const char *prefix, GError **error)
 {
-    const Object *found = NULL;
-    guint first, count, matches = 0;
+    guint matches;
+    const Object *found = refs_find_certificate(model, prefix, &matches);
 
-    snapshot_range(model, KIND_CERTIFICATE, "", &first, &count);
-    for (guint i = first; i < first + count && *prefix != '\0'; i++) {
-        const Object *entry = snapshot_at(model, i);
-
-        if (!g_str_has_prefix(entry->id.name, prefix))
-            continue;
-        found = entry;
-        matches++;
-    }
-    if (matches == 1)
-        return found;
-    error_set(error, matches == 0 ? ERR_NOT_FOUND : ERR_INVALID,
-              matches == 0 ? "no certificate begins with '%s'"
-                           : "more than one certificate begins with '%s'",
-              prefix);
-    return NULL;
+    if (found == NULL)
+        error_set(error, matches == 0 ? ERR_NOT_FOUND : ERR_INVALID,
+                  matches == 0 ? "no certificate begins with '%s'"
+                               : "more than one certificate begins with '%s'",
+                  prefix);
+    return found;
 }
 
 static gboolean carry_out(Cli *cli, Proposal *proposal, const char *cause, GError **error)

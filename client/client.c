@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "error.h"
-#include "http/certificate.h"
 #include "http/websocket.h"
 #include "meter.h"
+#include "pin.h"
 
 #define ANSWER_MAX (256u << 20)
 #define CONNECT_SECONDS 10L
@@ -41,9 +41,7 @@ Client *client_new(const ClientServer *server, GError **error)
     client->certificate = g_strdup(server->certificate);
     client->key = g_strdup(server->key);
     if (server->pinned != NULL) {
-        g_autoptr(GBytes) der = certificate_from_pem(server->pinned, error);
-
-        client->pin = der != NULL ? certificate_pin(der, error) : NULL;
+        client->pin = pin_of_certificate(server->pinned, error);
         if (client->pin == NULL)
             return NULL;
     }

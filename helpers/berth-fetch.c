@@ -12,8 +12,6 @@
  *   {"done", "all": 0 when unknown, "speed"}
  *   {"type": Content-Type?, "fields": {name in lower case: value}} or {"error": TEXT, "code"} */
 #include <curl/curl.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +20,7 @@
 
 #include "error.h"
 #include "json.h"
+#include "pin.h"
 
 #define CONTENT_FD 3
 #define CONNECT_SECONDS 30L
@@ -136,28 +135,6 @@ static int advance(void *data, curl_off_t all, curl_off_t done, curl_off_t up_al
 
 /* ---- one transfer ---- */
 
-/* "sha256//BASE64" of the key in a certificate. */
-static char *pin_of(const char *pem, GError **error)
-{
-    BIO *bio = BIO_new_mem_buf(pem, -1);
-    X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    guint8 digest[EVP_MAX_MD_SIZE];
-    unsigned char *key = NULL;
-    guint length = 0;
-    int size = certificate != NULL ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &key) : -1;
-    g_autofree char *text = NULL;
-
-    if (size > 0 && EVP_Digest(key, (size_t)size, digest, &length, EVP_sha256(), NULL) == 1)
-        text = g_base64_encode(digest, length);
-    OPENSSL_free(key);
-    X509_free(certificate);
-    BIO_free(bio);
-    if (text != NULL)
-        return g_strdup_printf("sha256//%s", text);
-    error_set(error, ERR_INVALID, "source.certificate is no certificate in PEM");
-    return NULL;
-}
-
 static gboolean set_server(Transfer *transfer, GError **error)
 {
     CURL *curl = transfer->curl;
@@ -175,9 +152,11 @@ static gboolean set_server(Transfer *transfer, GError **error)
     curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, text_of(transfer, "socket"));
     if (certificate == NULL)
         return TRUE;
-    pin = pin_of(certificate, error);
-    if (pin == NULL)
+    pin = pin_of_certificate(certificate, error);
+    if (pin == NULL) {
+        g_prefix_error(error, "source.certificate: ");
         return FALSE;
+    }
     /* Who has the key is the server; names and authorities say nothing more. */
     curl_easy_setopt(curl, CURLOPT_PINNEDPUBLICKEY, pin);
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);

@@ -54,8 +54,8 @@ static void add_fields(GArray *references, const Row *rows, const json_t *object
     }
 }
 
-/* Of an image that comes from a server, what is named is there; here it is known by its fingerprint,
- * once that was found out. */
+/* Of an image that comes from a server, what is named is there; here it is known by its
+ * fingerprint, once that was found out. */
 static void add_remote_image(GArray *references, const Object *object)
 {
     const char *fingerprint = json_member_string(object->generated, "volatile.base_image");
@@ -255,4 +255,26 @@ GPtrArray *refs_keys(const Snapshot *snapshot, const Object *object)
     add_after(snapshot, object, &set);
     g_hash_table_unref(set.seen);
     return set.keys;
+}
+
+const Object *refs_find_certificate(const Snapshot *snapshot, const char *prefix,
+                                    guint *ret_matches)
+{
+    g_autofree char *lower = g_ascii_strdown(prefix, -1);
+    g_auto(GStrv) pairs = g_strsplit(lower, ":", -1);
+    g_autofree char *plain = g_strjoinv("", pairs);
+    const Object *found = NULL;
+    guint first, count;
+
+    *ret_matches = 0;
+    snapshot_range(snapshot, KIND_CERTIFICATE, "", &first, &count);
+    for (guint i = first; i < first + count && *plain != '\0'; i++) {
+        const Object *entry = snapshot_at(snapshot, i);
+
+        if (!g_str_has_prefix(entry->id.name, plain))
+            continue;
+        found = entry;
+        (*ret_matches)++;
+    }
+    return *ret_matches == 1 ? found : NULL;
 }

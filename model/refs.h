@@ -21,5 +21,9 @@ const Object *refs_resolve(const Snapshot *snapshot, const Object *object, const
  * project, its `after`. Without duplicates; newly allocated strings. */
 GPtrArray *refs_keys(const Snapshot *snapshot, const Object *object);
 
+/* A certificate by its fingerprint or the beginning of one that no other has (AUTH-19), as openssl writes it too. Borrowed; NULL when
+ * there is none. `ret_matches` says how many begin so. */
+const Object *refs_find_certificate(const Snapshot *snapshot, const char *prefix, guint *ret_matches);
+
 /* An image of a project by name, alias or unique fingerprint prefix (IMG-001). Borrowed; NULL when there is none. */
 const Object *refs_find_image(const Snapshot *snapshot, const char *project, const char *name);

@@ -285,22 +285,3 @@ void certificate_facts_clear(CertificateFacts *facts)
 {
     g_clear_pointer(&facts->common_name, g_free);
 }
-
-char *certificate_pin(GBytes *der, GError **error)
-{
-    g_autoptr(Certificate) certificate = read_der(der, error);
-    guint8 id[KEY_ID_BYTES];
-    size_t size = sizeof id;
-    g_autofree char *text = NULL;
-    int status;
-
-    if (certificate == NULL)
-        return NULL;
-    status = gnutls_x509_crt_get_key_id(certificate, GNUTLS_KEYID_USE_SHA256, id, &size);
-    if (status < 0) {
-        fail(error, "read the certificate's key", status);
-        return NULL;
-    }
-    text = g_base64_encode(id, size);
-    return g_strdup_printf("sha256//%s", text);
-}

@@ -23,8 +23,6 @@ char *certificate_to_pem(GBytes *der, GError **error);
 /* SHA-256 in lower-case hex (AUTH-19). */
 char *certificate_fingerprint(GBytes *der);
 
-/* "sha256//BASE64" of its public key, as libcurl pins one; NULL with an error. */
-char *certificate_pin(GBytes *der, GError **error);
 
 typedef struct {
     char *common_name; /* "" when it has none */

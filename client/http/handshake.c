@@ -8,6 +8,7 @@
 #include "error.h"
 #include "http/handshake.h"
 #include "http/websocket.h"
+#include "json.h"
 
 #define ANSWER_BYTES (16 * 1024)
 #define ANSWER_WAIT (10 * G_USEC_PER_SEC)
@@ -104,13 +105,52 @@ static const char *field_of(char **lines, const char *name)
     return NULL;
 }
 
-static gboolean check_answer(const char *text, const char *key, GError **error)
+/* The body of an answer that opens nothing, as far as it comes. */
+static char *read_body(Stream *stream, char **fields, gint64 deadline)
+{
+    const char *length = field_of(fields, "Content-Length");
+    guint64 size = 0;
+    g_autofree char *body = NULL;
+    gsize done = 0;
+
+    if (length == NULL || !g_ascii_string_to_unsigned(length, 10, 1, ANSWER_BYTES, &size, NULL))
+        return g_strdup("");
+    body = g_malloc0(size + 1);
+    while (done < size) {
+        gssize got = stream_read(stream, body + done, size - done);
+
+        if (got == 0 || (got < 0 && errno != EAGAIN))
+            break;
+        if (got < 0 && !wait_for(stream, POLLIN, deadline, NULL))
+            break;
+        done += (gsize)MAX(got, 0);
+    }
+    return g_steal_pointer(&body);
+}
+
+/* Says what the server says, and fails as it failed (X-Berth-Error). */
+static gboolean fail(Stream *stream, char **lines, gint64 deadline, GError **error)
+{
+    g_autofree char *text = read_body(stream, lines + 1, deadline);
+    g_autoptr(json_t) body = json_loads(text, 0, NULL);
+    const char *words = json_member_string(body, "error");
+    const char *word = field_of(lines + 1, "X-Berth-Error");
+
+    return error_set(error, word != NULL ? error_code_of_word(word) : ERR_REFUSED, "%s",
+                     words != NULL && *words != '\0' ? words : lines[0]);
+}
+
+static gboolean check_answer(Stream *stream, const char *text, const char *key, gint64 deadline,
+                             GError **error)
 {
     g_auto(GStrv) lines = g_strsplit(text, "\r\n", -1);
     g_autofree char *accept = handshake_accept(key);
 
-    if (!g_str_has_prefix(lines[0], "HTTP/1.1 101"))
-        return error_set(error, ERR_REFUSED, "the server does not open a websocket: %s", lines[0]);
+    if (!g_str_has_prefix(lines[0], "HTTP/1.1 101")) {
+        fail(stream, lines, deadline, error);
+        g_prefix_error(error, "the server does not open a websocket: ");
+        return FALSE;
+    }
     if (!handshake_has_token(field_of(lines + 1, "Upgrade"), "websocket") ||
         !handshake_has_token(field_of(lines + 1, "Connection"), "upgrade") ||
         g_strcmp0(field_of(lines + 1, "Sec-WebSocket-Accept"), accept) != 0)
@@ -143,5 +183,5 @@ gboolean websocket_connect(Stream *stream, const char *host, const char *target,
     if (!send_all(stream, text->str, deadline, error))
         return FALSE;
     answer = read_answer(stream, deadline, error);
-    return answer != NULL && check_answer(answer, key, error);
+    return answer != NULL && check_answer(stream, answer, key, deadline, error);
 }
