@@ -7,6 +7,7 @@
 #include "context.h"
 #include "deadlines.h"
 #include "error.h"
+#include "image_timer.h"
 #include "keeper.h"
 #include "lifecycle.h"
 #include "log.h"
@@ -47,6 +48,7 @@ Daemon *daemon_new(const char *dir, GError **error)
     daemon->background = context_workers();
     daemon->conditions = conditions_new(daemon);
     daemon->notifier = notifier_new(daemon);
+    daemon->images = image_timer_new(daemon);
     conditions_listen(daemon->conditions, notifier_tell, daemon->notifier);
     return g_steal_pointer(&daemon);
 }
@@ -70,6 +72,7 @@ void daemon_free(Daemon *daemon)
     operations_free(daemon->operations);
     keeper_free(daemon->keeper);
     notifier_free(daemon->notifier);
+    image_timer_free(daemon->images);
     conditions_free(daemon->conditions);
     source_control_free(daemon->sources);
     throttle_free(daemon->webhooks);
@@ -113,6 +116,7 @@ void daemon_follow_model(Daemon *daemon)
             g_warning("the server does not listen as configured: %s", error->message);
     }
     deadlines_follow(daemon);
+    image_timer_follow(daemon->images);
     source_control_follow(daemon->sources);
 }
 

@@ -10,6 +10,7 @@
 #include "throttle.h"
 
 typedef struct Conditions Conditions;
+typedef struct ImageTimer ImageTimer;
 typedef struct Keeper Keeper;
 typedef struct Notifier Notifier;
 typedef struct SourceControl SourceControl;
@@ -34,6 +35,7 @@ typedef struct {
     Notifier *notifier; /* of conditions */
     Keeper *keeper;     /* sees to it that the host stays as it is stored */
     GSource *deadline;  /* of deadlines.h; the context's */
+    ImageTimer *images; /* images by the clock */
     GMainLoop *loop;    /* of the context; its end is the daemon's */
     gint phase;         /* DaemonPhase; atomic */
     gint whole;         /* pools and networks are available that were not at the start; atomic */

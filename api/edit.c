@@ -5,6 +5,7 @@
 #include "document.h"
 #include "edit_project.h"
 #include "error.h"
+#include "notes.h"
 #include "refs.h"
 #include "secrets.h"
 #include "source_edit.h"
@@ -339,7 +340,7 @@ Plan *edit_plan(Engine *engine, void *data, GError **error)
         project_add_profile(model, stored, wanted, objects, keys);
     plan = engine_plan_change(engine, objects, keys, &options, error);
     if (plan != NULL)
-        plan->notes = g_steal_pointer(&notes);
+        notes_join(&plan->notes, notes);
     return g_steal_pointer(&plan);
 }
 

@@ -12,6 +12,7 @@
 #include "ended_watch.h"
 #include "error.h"
 #include "host_power.h"
+#include "image_timer.h"
 #include "keeper.h"
 #include "service.h"
 
@@ -75,6 +76,7 @@ static gpointer come_up(gpointer data)
         context_call(daemon, begin_retries, daemon);
     if (g_atomic_int_compare_and_exchange(&daemon->phase, DAEMON_STARTING, DAEMON_READY))
         service_notify("READY=1");
+    image_timer_follow(daemon->images);
     keeper_start(daemon->keeper);
     return NULL;
 }

@@ -6,7 +6,9 @@
 #include "error.h"
 #include "image/offer.h"
 #include "image/source.h"
+#include "image_clock.h"
 #include "image_list.h"
+#include "notes.h"
 #include "paths.h"
 #include "when.h"
 
@@ -128,7 +130,9 @@ static Plan *plan_arrival(Engine *engine, void *data, GError **error)
     g_autoptr(json_t) spec = NULL;
     g_autoptr(json_t) generated = json_copy(arrival->generated);
     g_autoptr(Object) read = NULL;
+    g_autoptr(json_t) uses = NULL;
     PlanOptions options = {.forbid_restart = TRUE};
+    Plan *plan;
 
     if (image_by_fingerprint(model, import->project, arrival->fingerprint) != NULL) {
         error_set(error, ERR_EXISTS, "Image with same fingerprint already exists");
@@ -147,7 +151,16 @@ static Plan *plan_arrival(Engine *engine, void *data, GError **error)
     g_ptr_array_add(objects, object_with(read, NULL, generated));
     if (gone != NULL)
         g_ptr_array_add(keys, gone->key);
-    return engine_plan_change(engine, objects, keys, &options, error);
+    plan = engine_plan_change(engine, objects, keys, &options, error);
+    if (plan == NULL || gone == NULL)
+        return plan;
+    uses = engine_notes(engine, SPACE_IMAGES, error);
+    if (uses == NULL) {
+        plan_free(plan);
+        return NULL;
+    }
+    image_clock_move(&plan->notes, uses, gone->key, read->key);
+    return plan;
 }
 
 /* ---- the way in ---- */

@@ -12,7 +12,7 @@
 
 typedef struct {
     Daemon *daemon;
-    Caller *caller;
+    Caller *caller; /* NULL: berth itself */
     char *project, *cause;
     json_t *body;   /* with "source" */
     char *replaces; /* fingerprint of the image to refresh; NULL: a new one */
@@ -165,4 +165,33 @@ gboolean image_pull_refresh(Call *call, GError **error)
     body = json_pack("{s:O}", "source", update);
     start(call, "Refreshing image", body, image_fingerprint(image));
     return TRUE;
+}
+
+static gboolean run_by_clock(Operation *operation, void *data, GError **error)
+{
+    const Remote *remote = data;
+    g_autoptr(GError) failure = NULL;
+
+    if (run(operation, data, &failure))
+        return TRUE;
+    g_warning("image %s cannot be refreshed: %s", remote->replaces, failure->message);
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+}
+
+void image_pull_renew(Daemon *daemon, const Object *image)
+{
+    Remote *remote = g_new0(Remote, 1);
+    g_autoptr(Operation) operation = operation_new(daemon->operations, OPERATION_TASK,
+                                                   "Refreshing image", image->id.project, NULL);
+
+    *remote = (Remote){
+        .daemon = daemon,
+        .project = g_strdup(image->id.project),
+        .cause = g_strdup("images.auto_update_interval"),
+        .body = json_pack("{s:O}", "source", json_object_get(image->generated, "update_source")),
+        .replaces = g_strdup(image_fingerprint(image)),
+    };
+    operation_may_cancel(operation, NULL, NULL);
+    operation_start(operation, run_by_clock, remote, remote_free);
 }

@@ -10,3 +10,7 @@ gboolean image_pull_make(Call *call, const json_t *body, GError **error);
 
 /* POST images/FP/refresh (API-140): metadata.refreshed says whether there was a newer one. */
 gboolean image_pull_refresh(Call *call, GError **error);
+
+/* The same by the daemon itself, as an operation: "Refreshing image". What fails is logged. `image`
+ * has an update source, and is no declared one. */
+void image_pull_renew(Daemon *daemon, const Object *image);

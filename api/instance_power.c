@@ -6,6 +6,7 @@
 #include "instance/record.h"
 #include "instance/status.h"
 #include "instance/stop.h"
+#include "notes.h"
 #include "source_edit.h"
 #include "warning.h"
 #include "wire.h"
@@ -92,7 +93,7 @@ static Plan *plan_power(Engine *engine, void *data, GError **error)
         return NULL;
     plan = engine_plan_power(engine, wish->key, &wish->power, error);
     if (plan != NULL)
-        plan->notes = g_steal_pointer(&notes);
+        notes_join(&plan->notes, notes);
     return plan;
 }
 

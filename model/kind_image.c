@@ -57,15 +57,16 @@ static const Row fields[] = {
         "Properties on top of those in the image's metadata."),
     ROW("public", FLAG, "false", 0, NONE, 0, "IMG-013", "Anyone may read it; stored only."),
     ROW("auto_update", FLAG, "false", 0, NONE, 0, "IMG-004",
-        "New instances take it though its server has a newer one (IMG-092); it is refreshed when "
-        "somebody asks, not by the clock yet."),
+        "The daemon looks for a newer one every images.auto_update_interval hours, and puts it in "
+        "this one's place; meanwhile new instances take this one (IMG-092). A declared image "
+        "stays."),
     ROW("refresh", ENUM, "manual", 0, NONE, ROW_META, "EN-09",
         "auto: each plan asks the server and takes what is newer, whatever images.lock says.",
         WORDS("manual", "auto")),
     ROW("profiles", LIST, NULL, 0, NONE, 0, "IMG-011", "Profiles of new instances that name none.",
         .ref = "profile"),
     ROW("expires_at", TIME, NULL, 0, NONE, 0, "IMG-007",
-        "When the image may be dropped; stored only."),
+        "When a cached image is dropped at the latest; of others it is stored only."),
     META_ROWS,
     COMPUTED("architecture", STRING, "IMG-003"),
     COMPUTED("cached", FLAG, "IMG-005"),

@@ -84,6 +84,8 @@ gboolean notes_write(Store *store, const json_t *notes, GError **error)
 
 gboolean notes_forget(Store *store, const char *key, GError **error)
 {
+    if (g_str_has_prefix(key, "image/"))
+        return write_one(store, SPACE_IMAGES, key, json_null(), error);
     return !g_str_has_prefix(key, "source///") ||
            sql_run(store_database(store), error,
                    "DELETE FROM notes WHERE key = ?1 AND space = '" SPACE_SOURCES "'", "s",
@@ -112,4 +114,14 @@ void notes_add(json_t **notes, const char *space, const char *key, json_t *value
         json_object_set_new(*notes, space, of_space);
     }
     json_object_set_new(of_space, key, value != NULL ? value : json_null());
+}
+
+void notes_join(json_t **notes, const json_t *more)
+{
+    const char *space, *key;
+    json_t *of_space, *value;
+
+    json_object_foreach ((json_t *)more, space, of_space)
+        json_object_foreach (of_space, key, value)
+            notes_add(notes, space, key, json_incref(value));
 }

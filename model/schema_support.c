@@ -16,7 +16,6 @@ static const struct {
     {"server", "core.bgp_", "no BGP speaker yet"},
     {"server", "core.debug_address", "nothing to profile at run time: see `berthd --debug`"},
     {"server", "core.dns_address", "no network zones yet"},
-    {"server", "images.", "images are refreshed when somebody asks, not by the clock yet"},
     {"server", "maas.", "no MAAS client"},
     {"server", "network.ovn.", "no OVN networks yet"},
     {"server", "storage.", "no custom volumes yet"},

@@ -5,6 +5,7 @@
 #include "error.h"
 #include "facts.h"
 #include "holds.h"
+#include "image_clock.h"
 #include "recover.h"
 #include "source_sync.h"
 
@@ -141,6 +142,19 @@ const char *engine_recovered(Engine *engine)
     return engine->recovered;
 }
 
+/* IMG-087 */
+static void note_uses(Plan *plan)
+{
+    gint64 now = g_get_real_time() / G_USEC_PER_SEC;
+
+    for (guint i = 0; i < plan->objects->len; i++) {
+        const PlanObject *object = plan->objects->pdata[i];
+
+        if (object->stored == NULL && object->wanted->id.kind == KIND_INSTANCE)
+            image_clock_note(&plan->notes, plan->next, object->wanted, now);
+    }
+}
+
 Plan *engine_plan_wanted(Engine *engine, Wanted *wanted, const GPtrArray *examine,
                          const PlanOptions *options, GError **error)
 {
@@ -148,6 +162,8 @@ Plan *engine_plan_wanted(Engine *engine, Wanted *wanted, const GPtrArray *examin
                               options, error);
 
     wanted_free(wanted);
+    if (plan != NULL)
+        note_uses(plan);
     return plan;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "image_clock.h"
 #include "image_origin.h"
 #include "planner.h"
 
@@ -31,9 +32,12 @@ static gboolean is_open(const Planner *planner, const Object *instance)
 }
 
 /* An image that follows its server serves though the server may have a newer one: nobody waits for
- * a download then (IMG-092). */
-static gboolean serves(const Object *image, const json_t *source)
+ * a download then, unless nothing looks for newer ones by itself (IMG-092). */
+static gboolean serves(const Planner *planner, const Object *image, const json_t *source)
 {
+    const Object *server = snapshot_find(planner->plan->next, KIND_SERVER, "", "");
+    const char *interval =
+        server != NULL ? object_config(server, "images.auto_update_interval") : NULL;
     const json_t *update = json_object_get(image->generated, "update_source");
     const char *print = json_member_string(image->generated, "fingerprint");
     const char *wanted = json_member_string(source, "fingerprint");
@@ -44,7 +48,7 @@ static gboolean serves(const Object *image, const json_t *source)
         return g_str_has_prefix(print, wanted);
     return same_origin(source_of(image), source) ||
            (json_is_true(json_object_get(image->spec, "auto_update")) &&
-            same_origin(update, source));
+            g_strcmp0(interval, "0") != 0 && same_origin(update, source));
 }
 
 static const Object *find_here(const Planner *planner, const char *project, const json_t *source)
@@ -55,7 +59,7 @@ static const Object *find_here(const Planner *planner, const char *project, cons
     for (guint i = first; i < first + count; i++) {
         const Object *image = snapshot_at(planner->plan->next, i);
 
-        if (serves(image, source))
+        if (serves(planner, image, source))
             return image;
     }
     return NULL;
@@ -68,17 +72,10 @@ static const Object *find_print(const Planner *planner, const char *project, con
     return find_here(planner, project, exact);
 }
 
-/* The project's word, else the server's. */
 static gboolean follows_server(const Planner *planner, const char *project)
 {
-    const Snapshot *next = planner->plan->next;
-    const Object *own = snapshot_find(next, KIND_PROJECT, "", project);
-    const Object *server = snapshot_find(next, KIND_SERVER, "", "");
-    const char *text = own != NULL ? object_config(own, "images.auto_update_cached") : NULL;
-
-    if (text == NULL && server != NULL)
-        text = object_config(server, "images.auto_update_cached");
-    return text == NULL || type_is_true(text);
+    return type_is_true(
+        image_clock_config(planner->plan->next, project, "images.auto_update_cached"));
 }
 
 static Object *bring(Planner *planner, const char *project, const Object *instance, GError **error)
