@@ -83,10 +83,21 @@ static gboolean conditions(Call *call, GError **error)
     return answer(call, engine_conditions(call->daemon->engine, NULL, error));
 }
 
-/* What is on this host, by name (EN-51). */
+static gboolean run_fingerprint(Engine *engine, void *data, GError **error)
+{
+    json_t **found = data;
+
+    *found = fingerprint_make(engine, error);
+    return *found != NULL;
+}
+
+/* What is on this host, by name (EN-51); what somebody is about to purge is no leak. */
 static gboolean fingerprint(Call *call, GError **error)
 {
-    return answer(call, fingerprint_make(call->daemon->engine, error));
+    json_t *found = NULL;
+
+    return engine_alone(call->daemon->engine, run_fingerprint, &found, error) &&
+           answer(call, found);
 }
 
 /* Where a field was written (EN-25): {"key", "path"}; null when that is not known. */

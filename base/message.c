@@ -46,12 +46,14 @@ json_t *message_receive(int socket, int ret_fds[MESSAGE_FDS_MAX])
     struct cmsghdr *header;
     json_t *body;
     ssize_t length;
+    guint reset = 0;
 
     for (guint i = 0; i < MESSAGE_FDS_MAX; i++)
         ret_fds[i] = -1;
+    /* Who ended with a message of ours unread leaves ECONNRESET in front of its last word. */
     do
         length = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-    while (length < 0 && errno == EINTR);
+    while (length < 0 && (errno == EINTR || (errno == ECONNRESET && !reset++)));
     if (length <= 0) {
         errno = length == 0 ? 0 : errno;
         return NULL;

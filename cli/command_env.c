@@ -225,10 +225,14 @@ static char *baseline_path(const Cli *cli, GError **error)
     return NULL;
 }
 
-static gboolean save_baseline(const char *path, const json_t *now, GError **error)
+/* Before the first apply there is no state directory yet. */
+static gboolean save_baseline(const Cli *cli, const char *path, const json_t *now, GError **error)
 {
     g_autofree char *text = json_pretty(now);
+    g_autofree char *dir = cli_directory(cli);
 
+    if (cli->args->baseline == NULL && !file_make_directory(dir, 0711, error))
+        return FALSE;
     if (!file_write(path, text, -1, 0600, NULL, error))
         return FALSE;
     message("Saved what is there now as %s.", path);
@@ -252,7 +256,8 @@ static void print_added(const json_t *added)
 
 static gboolean leaks(Cli *cli, GError **error)
 {
-    g_autofree char *path = cli_open(cli, 0, error) ? baseline_path(cli, error) : NULL;
+    /* Nobody else is at work meanwhile: what is about to be purged is no leak. */
+    g_autofree char *path = cli_open(cli, BACKEND_WRITES, error) ? baseline_path(cli, error) : NULL;
     g_autoptr(json_t) now = path != NULL ? backend_fingerprint(cli->backend, error) : NULL;
     g_autoptr(json_t) before = NULL;
     g_autoptr(json_t) added = NULL;
@@ -261,7 +266,7 @@ static gboolean leaks(Cli *cli, GError **error)
     if (now == NULL)
         return FALSE;
     if (cli->args->save)
-        return save_baseline(path, now, error);
+        return save_baseline(cli, path, now, error);
     if (!file_read(path, BASELINE_MAX_BYTES, &text, NULL, error)) {
         g_prefix_error(error,
                        "the state to compare with (save one with `berth env leaks --save`): ");

@@ -160,10 +160,12 @@ static json_t *loops(const char *state)
 }
 
 /* What is `depth` folders deep at most below the state directory. Logs and records of runs that are
- * over stay on purpose. */
+ * over stay on purpose; so does what the daemon has for itself, and what is compared with. */
 static void add_files(GPtrArray *names, const char *state, const char *folder, guint depth)
 {
-    static const char *const kept[] = {"logs", "run", "lock", "cache", NULL};
+    static const char *const kept[] = {"logs",   "run",           "lock",       "cache",
+                                       "facts",  "server.crt",    "server.key", "unix.socket",
+                                       "devlxd", "baseline.json", NULL};
     g_autofree char *whole = g_build_filename(state, folder, NULL);
     g_autoptr(GDir) dir = g_dir_open(whole, 0, NULL);
     const char *name;
