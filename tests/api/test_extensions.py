@@ -35,6 +35,7 @@ TESTS = {
     "container_exec_recording": "api/test_sessions.py test_without_streams",
     "certificate_update": "api/test_trust.py test_edit_entries",
     "container_exec_signal_handling": "api/test_sessions.py test_signals",
+    "container_image_properties": "api/test_keys.py image.os",
     "id_map": "instance/test_container.c security.idmap.isolated",
     "network_firewall_filtering": "network/test_network_facts.c ipv4.firewall",
     "network_routes": "network/test_network.c ipv4.routes",
@@ -59,17 +60,22 @@ TESTS = {
     "operation_description": "api/test_extensions.py test_descriptions",
     "event_lifecycle": "api/test_sessions.py test_monitor",
     "container_mount_propagation": "instance/test_devices.c propagation",
+    "container_local_cross_pool_handling": "api/test_copies.py test_pools",
     "network_state": "api/test_server.py test_host_networks",
     "container_protection_delete": "cli/test_host.py test_protected_instance",
     "network_hwaddr": "network/test_network.c bridge.hwaddr",
     "container_full": "api/test_instances.py test_create",
     "projects": "api/test_objects.py test_projects",
     "container_copy_project": "api/test_copies.py test_projects",
+    "container_protection_shift": "instance/test_container.c security.protection.shift",
+    "network_leases_location": "api/test_server.py test_host_networks",
+    "resources_cpu_socket": "resources/test_tree.py socket",
     "resources_gpu": "resources/test_tree.py gpu",
     "resources_numa": "resources/test_tree.py numa_node",
     "kernel_features": "api/test_server.py test_environment",
     "event_location": "api/test_sessions.py test_monitor",
     "network_nat_address": "network/test_network_server.c ipv4.nat.address",
+    "container_nic_routes": "instance/test_devices.c ipv4.routes",
     "lxc_features": "api/test_server.py test_environment",
     "resources_v2": "resources/test_tree.py sockets",
     "container_exec_user_group_cwd": "api/test_sessions.py test_exec",
@@ -78,22 +84,31 @@ TESTS = {
     "resources_disk_sata": "resources/test_tree.py rpm",
     "images_expiry": "api/test_images.py test_edit",
     "resources_network_firmware": "resources/test_tree.py firmware_version",
+    "container_raw_mount": "instance/test_devices.c raw.mount.options",
     "image_profiles": "api/test_images.py test_headers",
     "resources_disk_id": "resources/test_tree.py device_id",
     "api_filtering": "api/test_instances.py test_create",
     "instance_nic_network": "api/test_instances.py test_life",
     "firewall_driver": "api/test_server.py test_environment",
     "projects_limits": "model/test_limits.c limits.instances",
+    "limits_hugepages": "instance/test_limits.c limits.hugepages",
     "projects_restrictions": "model/test_limits.c restricted",
     "trust_ca_certificates": "api/test_listening.py test_pki",
     "resources_usb_pci": "resources/test_tree.py usb",
+    "resources_cpu_threads_numa": "resources/test_tree.py numa_node",
     "resources_cpu_core_die": "resources/test_tree.py die",
     "api_os": "api/test_server.py test_environment",
     "resources_system": "resources/test_tree.py chassis",
     "network_dns_search": "network/test_network_server.c dns.search",
+    "network_state_bond_bridge": "resources/test_details.c bond",
+    "usedby_consistency": "api/test_extensions.py test_descriptions",
+    "resources_gpu_mdev": "resources/test_tree.py mdev",
+    "projects_limits_disk": "model/test_limits.c limits.disk",
+    "resources_pci_iommu": "resources/test_tree.py iommu_group",
     "resources_disk_address": "resources/test_tree.py usb_address",
     "projects_limits_instances": "model/test_limits.c limits.instances",
     "network_state_vlan": "api/test_server.py test_host_networks",
+    "instance_nic_bridged_port_isolation": "instance/test_devices.c security.port_isolation",
     "instance_bulk_state_change": "api/test_instances.py test_stop",
     "instance_pool_move": "api/test_moves.py test_lxc",
     "projects_compression": "api/test_extensions.py test_project_compression",
@@ -101,8 +116,10 @@ TESTS = {
     "project_usage": "api/test_extensions.py test_descriptions",
     "warnings": "api/test_warnings.py test_client",
     "server_trusted_proxy": "api/test_listening.py test_proxy",
+    "server_instance_driver_operational": "api/test_server.py test_environment",
     "server_supported_storage_drivers": "api/test_server.py test_environment",
     "event_lifecycle_requestor_address": "api/test_listening.py test_proxy",
+    "network_counters_errors_dropped": "api/test_extensions.py test_last_used",
     "metrics": "api/test_server.py test_metrics",
     "image_source_project": "api/test_image_servers.py test_pull",
     "linux_sysctl": "engine/scenarios.c linux.sysctl",
@@ -119,6 +136,7 @@ TESTS = {
     "instance_file_head": "api/test_sessions.py test_files",
     "instances_nic_host_name": "instance/test_facts.c instances.nic.host_name",
     "image_copy_profile": "api/test_image_servers.py test_pull",
+    "resources_pci_vpd": "resources/test_tree.py vpd",
     "berth": "api/test_objects.py test_plan_and_apply",
     "berth_holds": "sources/test_daemon.py test_holds",
     "berth_fingerprint": "cli/test_daemon.py test_leaks",
@@ -174,6 +192,8 @@ def test_last_used(berth):
         full = daemon.ask("GET", f"/1.0/instances/{C}?recursion=1").metadata
         assert full["last_used_at"] > "2020", full["last_used_at"]
         assert full["state"]["cpu"]["usage"] > 0, full["state"]["cpu"]
+        counters = {f"{what}_{way}" for what in ("bytes", "packets", "errors") for way in ("received", "sent")}  # EXT-263
+        tap.equal(set(full["state"]["network"]["lo"]["counters"]), counters | {"packets_dropped_inbound", "packets_dropped_outbound"})
         tap.equal((full["snapshots"], full["backups"]), ([], []))
         daemon.lxc("delete", "-f", C).expect(0)
 
@@ -186,7 +206,12 @@ def test_descriptions(berth):
         tap.equal(daemon.ask("GET", f"/1.0/instances/{C}").metadata["description"], "mine")
         daemon.ask("PATCH", "/1.0/storage-pools/data", {"description": "a pool"}).expect(200)
         tap.equal(daemon.ask("GET", "/1.0/storage-pools/data").metadata["description"], "a pool")
-        tap.equal(daemon.ask("GET", "/1.0/profiles/default").metadata["used_by"], [f"/1.0/instances/{C}"])
+        daemon.ask("POST", "/1.0/projects", {"name": "team", "config": {"features.profiles": "false", "features.images": "false"}}).expect(201)
+        daemon.done("POST", "/1.0/instances?project=team", {"name": C, "source": {"type": "none"}})
+        users = [f"/1.0/instances/{C}", f"/1.0/instances/{C}?project=team"]  # EXT-194
+        tap.equal(daemon.ask("GET", "/1.0/profiles/default").metadata["used_by"], users)
+        tap.equal([url for url in daemon.ask("GET", "/1.0/storage-pools/data").metadata["used_by"] if "/instances/" in url], users)
+        daemon.lxc("delete", C, "--project", "team").expect(0)
         tap.equal(daemon.ask("GET", "/1.0/projects/default/state").metadata["resources"]["instances"]["Usage"], 1)
         daemon.lxc("delete", C).expect(0)
 
