@@ -179,33 +179,40 @@ static void renew(Keeper *keeper, const char *key)
     arm(keeper);
 }
 
+typedef struct {
+    Keeper *keeper;
+    gboolean modes; /* some may be others */
+} Following;
+
 /* What is new in the model is watched, and looked at at once, whatever failed before (EN-41). */
+static void follow_one(const Object *before, const Object *after, void *data)
+{
+    Following *following = data;
+
+    if (after == NULL) {
+        forget(following->keeper, before->key);
+        return;
+    }
+    following->modes = following->modes || after->id.kind == KIND_PROJECT;
+    if (DRIVERS[after->id.kind] == NULL)
+        return;
+    watch_object(following->keeper, following->keeper->followed, after->key);
+    renew(following->keeper, after->key);
+}
+
 static gboolean follow(gpointer data)
 {
     const Keys *keys = data;
     Keeper *keeper = keys->keeper;
     g_autoptr(Snapshot) before = keeper->followed;
-    gboolean modes = FALSE;
+    Following following = {keeper, FALSE};
 
     keeper->followed = engine_ref_stored(keeper->daemon->engine);
-    for (guint i = 0; before != NULL && i < snapshot_size(before); i++)
-        if (snapshot_get(keeper->followed, snapshot_at(before, i)->key) == NULL)
-            forget(keeper, snapshot_at(before, i)->key);
-    for (guint i = 0; i < snapshot_size(keeper->followed); i++) {
-        const Object *object = snapshot_at(keeper->followed, i);
-
-        if (before != NULL && snapshot_get(before, object->key) == object)
-            continue;
-        modes = modes || object->id.kind == KIND_PROJECT;
-        if (DRIVERS[object->id.kind] == NULL)
-            continue;
-        watch_object(keeper, keeper->followed, object->key);
-        renew(keeper, object->key);
-    }
+    snapshot_compare(before, keeper->followed, follow_one, &following);
     for (guint i = 0; i < keys->keys->len; i++)
         if (snapshot_get(keeper->followed, keys->keys->pdata[i]) != NULL)
             post(keeper, keys->keys->pdata[i]);
-    if (modes)
+    if (following.modes)
         post_all(keeper);
     return G_SOURCE_REMOVE;
 }

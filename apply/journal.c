@@ -93,7 +93,7 @@ gboolean journal_note(Store *store, const char *tx, guint position, StepState st
 gboolean journal_close(Store *store, const char *tx, GError **error)
 {
     g_autoptr(GRecMutexLocker) held = store_hold(store);
-    sqlite3 *db = store_database(store);
+    Sql *db = store_database(store);
 
     return sql_run(db, error, "DELETE FROM steps WHERE tx = ?1", "s", tx) &&
            sql_run(db, error, "DELETE FROM transactions WHERE tx = ?1", "s", tx);

@@ -11,7 +11,8 @@ struct Mentions {
     GMutex mutex;
     GStringChunk *keys; /* each key once */
     GHashTable *words;  /* word -> GPtrArray of keys */
-    guint count;
+    guint count;        /* see mentions_count */
+    guint entries;      /* of all words together */
 };
 
 Mentions *mentions_new(void)
@@ -74,8 +75,10 @@ static void add(Mentions *mentions, char *word, char *key)
         g_free(word);
     }
     /* The words of one object come one after another. */
-    if (keys->len == 0 || keys->pdata[keys->len - 1] != key)
+    if (keys->len == 0 || keys->pdata[keys->len - 1] != key) {
         g_ptr_array_add(keys, key);
+        mentions->entries++;
+    }
 }
 
 static void add_devices(Mentions *mentions, const Object *object, char *key)
@@ -134,11 +137,12 @@ void mentions_add(Mentions *mentions, const Object *object)
     g_autoptr(GArray) references = refs_of_spec(object);
     g_autoptr(GPtrArray) profiles =
         object->id.kind == KIND_INSTANCE ? expand_profiles(object) : g_ptr_array_new();
+    guint entries;
     char *key;
 
     g_mutex_lock(&mentions->mutex);
     key = g_string_chunk_insert_const(mentions->keys, object->key);
-    mentions->count++;
+    entries = mentions->entries;
     for (guint i = 0; i < references->len; i++) {
         const Reference *reference = &g_array_index(references, Reference, i);
 
@@ -151,6 +155,7 @@ void mentions_add(Mentions *mentions, const Object *object)
     add_devices(mentions, object, key);
     add_drawn(mentions, object, key);
     add_after(mentions, object, key);
+    mentions->count += mentions->entries > entries ? 1 : 0;
     g_mutex_unlock(&mentions->mutex);
 }
 

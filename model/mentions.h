@@ -15,7 +15,7 @@ void mentions_unref(Mentions *mentions);
 
 /* Reads what an object's own spec and drawn values mention. May be called from several threads. */
 void mentions_add(Mentions *mentions, const Object *object);
-/* How many objects were read so far, again ones too. */
+/* How many objects were read so far, again ones too if they mentioned something new. */
 guint mentions_count(Mentions *mentions);
 
 /* Keys of the objects that mention a word, put into `keys` (a set of char *, owned by the set). */

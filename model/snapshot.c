@@ -229,3 +229,23 @@ void snapshot_range(const Snapshot *snapshot, KindId kind, const char *project, 
     *ret_first = lower_bound(snapshot->objects, from);
     *ret_count = lower_bound(snapshot->objects, to) - *ret_first;
 }
+
+void snapshot_compare(const Snapshot *before, const Snapshot *after, SnapshotDifference each,
+                      void *data)
+{
+    guint size = before != NULL ? before->objects->len : 0, a = 0, b = 0;
+
+    while (a < size || b < after->objects->len) {
+        const Object *old = a < size ? before->objects->pdata[a] : NULL;
+        const Object *new = b < after->objects->len ? after->objects->pdata[b] : NULL;
+        int order = old == NULL   ? 1
+                    : new == NULL ? -1
+                    : old == new  ? 0
+                                  : strcmp(old->key, new->key);
+
+        if (old != new)
+            each(order <= 0 ? old : NULL, order >= 0 ? new : NULL, data);
+        a += order <= 0 ? 1 : 0;
+        b += order >= 0 ? 1 : 0;
+    }
+}

@@ -47,3 +47,10 @@ void snapshot_mentions(const Snapshot *snapshot, const char *word, GHashTable *k
 /* Values were drawn for an object of a snapshot that nobody else has yet: what it mentions is read
  * again. */
 void snapshot_read_again(const Snapshot *snapshot, const Object *object);
+
+/* Calls `each` in key order for what differs between two snapshots: the object in each of them,
+ * NULL where there is none. `before` may be NULL. Costs a comparison of pointers for what does not.
+ */
+typedef void (*SnapshotDifference)(const Object *before, const Object *after, void *data);
+void snapshot_compare(const Snapshot *before, const Snapshot *after, SnapshotDifference each,
+                      void *data);

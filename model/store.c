@@ -13,11 +13,12 @@
 #include "origins.h"
 
 #define STORE_FORMAT 1
+#define CACHE_KIB "512" /* of pages: what is read often is in the snapshot */
 
 struct Store {
     GRecMutex mutex; /* what follows, and the connection's own transaction */
     char *dir;
-    sqlite3 *db;
+    Sql *db;
     int lock_fd;
     gint64 data_version; /* SQLite's: rises when another connection writes */
     Snapshot *snapshot;
@@ -61,10 +62,12 @@ static const char SCHEMA[] =
     "INTEGER NOT NULL,"
     " message TEXT NOT NULL, UNIQUE (type, entity)) STRICT;";
 
-static gboolean exec(sqlite3 *db, const char *sql, GError **error)
+static gboolean exec(Sql *db, const char *sql, GError **error)
 {
-    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
-        return error_set(error, ERR_FAILED, "state database: %s", sqlite3_errmsg(db));
+    sqlite3 *handle = sql_handle(db);
+
+    if (sqlite3_exec(handle, sql, NULL, NULL, NULL) != SQLITE_OK)
+        return error_set(error, ERR_FAILED, "state database: %s", sqlite3_errmsg(handle));
     return TRUE;
 }
 
@@ -266,8 +269,8 @@ static gboolean open_for_reading(Store *store, GError **error)
         return FALSE;
     if (row)
         return load(store, error);
-    g_clear_pointer(&statement, sqlite3_finalize);
-    g_clear_pointer(&store->db, sqlite3_close);
+    g_clear_pointer(&statement, sql_statement_free);
+    g_clear_pointer(&store->db, sql_free);
     store->snapshot = with_defaults(snapshot_new());
     return TRUE;
 }
@@ -275,6 +278,8 @@ static gboolean open_for_reading(Store *store, GError **error)
 static gboolean open_database(Store *store, gboolean write, GError **error)
 {
     g_autofree char *path = g_build_filename(store->dir, "berth.db", NULL);
+    sqlite3 *handle;
+    int opened;
 
     g_clear_pointer(&store->snapshot, snapshot_unref);
     if (!write && !file_exists(path)) {
@@ -290,15 +295,19 @@ static gboolean open_database(Store *store, gboolean write, GError **error)
     }
     /* A reader of a WAL database needs the shared memory file, so it opens for writing where it
      * may. */
-    if (sqlite3_open_v2(path, &store->db,
-                        write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE,
-                        NULL) != SQLITE_OK)
+    opened = sqlite3_open_v2(
+        path, &handle, write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE,
+        NULL);
+    store->db = sql_new(handle);
+    if (opened != SQLITE_OK)
         return error_set(error, errno == EACCES ? ERR_PERMISSION : ERR_FAILED, "open %s: %s", path,
-                         sqlite3_errmsg(store->db));
-    sqlite3_busy_timeout(store->db, 10000);
+                         sqlite3_errmsg(handle));
+    sqlite3_busy_timeout(handle, 10000);
     if (!write)
         return open_for_reading(store, error);
-    if (!exec(store->db, "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = 1", error))
+    if (!exec(store->db,
+              "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = 1; PRAGMA cache_size = -" CACHE_KIB,
+              error))
         return FALSE;
     return exec(store->db, "BEGIN IMMEDIATE", error) && exec(store->db, SCHEMA, error) &&
            check_format(store, error) && exec(store->db, "COMMIT", error) && load(store, error);
@@ -340,12 +349,16 @@ Store *store_open(const char *dir, gboolean write, gboolean wait, GError **error
 Store *store_of_model(const Snapshot *model, GError **error)
 {
     g_autoptr(Store) store = g_new0(Store, 1);
+    sqlite3 *handle;
+    int opened;
 
     g_rec_mutex_init(&store->mutex);
     store->lock_fd = -1;
     store->snapshot = snapshot_ref(model);
-    if (sqlite3_open(":memory:", &store->db) != SQLITE_OK) {
-        error_set(error, ERR_FAILED, "state database in memory: %s", sqlite3_errmsg(store->db));
+    opened = sqlite3_open(":memory:", &handle);
+    store->db = sql_new(handle);
+    if (opened != SQLITE_OK) {
+        error_set(error, ERR_FAILED, "state database in memory: %s", sqlite3_errmsg(handle));
         return NULL;
     }
     return exec(store->db, SCHEMA, error) ? g_steal_pointer(&store) : NULL;
@@ -356,14 +369,14 @@ void store_close(Store *store)
     if (store == NULL)
         return;
     g_clear_pointer(&store->snapshot, snapshot_unref);
-    sqlite3_close(store->db);
+    sql_free(store->db);
     store_release(store);
     g_rec_mutex_clear(&store->mutex);
     g_free(store->dir);
     g_free(store);
 }
 
-sqlite3 *store_database(Store *store)
+Sql *store_database(Store *store)
 {
     return store->db;
 }
@@ -464,7 +477,7 @@ static gboolean put_generation(Store *store, const Commit *commit, const json_t 
                  "issss", g_get_real_time() / G_USEC_PER_SEC, commit->cause,
                  commit->source != NULL ? commit->source : "api", commit->result, plan))
         return FALSE;
-    *ret_generation = sqlite3_last_insert_rowid(store->db);
+    *ret_generation = sqlite3_last_insert_rowid(sql_handle(store->db));
     json_array_foreach (changes, i, change) {
         if (!sql_run(store->db, error, "INSERT OR REPLACE INTO changes VALUES (?1, ?2, ?3, ?4)",
                      "isss", *ret_generation, json_string_value(json_array_get(change, 0)),

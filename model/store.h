@@ -18,7 +18,7 @@ void store_close(Store *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Store, store_close)
 
 /* NULL for an empty read-only store. */
-sqlite3 *store_database(Store *store);
+Sql *store_database(Store *store);
 
 /* For a program that lives long beside others: gives the state lock back, and takes it again;
  * `ret_changed` says whether another program wrote meanwhile, and the snapshot is a new one. Taking

@@ -83,7 +83,7 @@ json_t *warnings_list(Store *store, const char *uuid, GError **error)
 /* The end of a write that has to find its row. */
 static gboolean found_and_ended(Store *store, gboolean done, GError **error)
 {
-    if (done && sqlite3_changes(store_database(store)) == 0)
+    if (done && sqlite3_changes(sql_handle(store_database(store))) == 0)
         done = error_set(error, ERR_NOT_FOUND, "Warning not found");
     return ended(store, done, error);
 }

@@ -122,7 +122,7 @@ static void note_digests(GHashTable *digests, const char *text)
     }
 }
 
-void contents_sweep(Sealed *sealed, sqlite3 *db)
+void contents_sweep(Sealed *sealed, Sql *db)
 {
     static const char *const queries[] = {
         "SELECT spec FROM objects WHERE instr(spec, '\\u0002')",

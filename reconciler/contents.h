@@ -16,4 +16,4 @@ gboolean contents_keep(Sealed *sealed, GHashTable *contents, GError **error);
 
 /* Deletes what nothing in the store names any more: no object, no generation, no parked data, no
  * transaction. */
-void contents_sweep(Sealed *sealed, sqlite3 *db);
+void contents_sweep(Sealed *sealed, Sql *db);

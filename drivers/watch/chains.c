@@ -60,7 +60,7 @@ static int take(const struct nlmsghdr *header, void *data)
         if (name != NULL)
             watch_tell(chains->watch, WATCH_CHAIN, name, "changed");
         else if (type == NFT_MSG_DELTABLE)
-            watch_tell_all(chains->watch, WATCH_CHAIN, NULL, NULL, "gone");
+            watch_tell_below(chains->watch, WATCH_CHAIN, NULL, "gone");
     }
     return MNL_CB_OK;
 }

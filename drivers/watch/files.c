@@ -151,11 +151,6 @@ static void tell_group(WatchFiles *files, const char *key, const char *name)
 
 /* ---- what happened ---- */
 
-static gboolean fits_below(const char *name, void *data)
-{
-    return is_at_or_below(name, data);
-}
-
 static void tell(WatchFiles *files, const Directory *directory, const struct inotify_event *event)
 {
     const char *name = event->len > 0 ? event->name : "";
@@ -172,7 +167,7 @@ static void tell(WatchFiles *files, const Directory *directory, const struct ino
         what = "changed";
     if ((event->mask & IN_CLOSE_WRITE) == 0)
         watch_files_renew(files, path); /* `directory` may go */
-    watch_tell_all(files->watch, WATCH_PATH, fits_below, path, what);
+    watch_tell_below(files->watch, WATCH_PATH, path, what);
 }
 
 static void take(WatchFiles *files, const struct inotify_event *event)

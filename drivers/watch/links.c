@@ -130,7 +130,7 @@ static void take_netconf(WatchLinks *links, struct nlmsghdr *header)
         attributes[NETCONFA_IFINDEX] == NULL || attributes[NETCONFA_FORWARDING] == NULL)
         return;
     if ((gint32)nla_get_u32(attributes[NETCONFA_IFINDEX]) == NETCONFA_IFINDEX_ALL)
-        watch_tell_all(links->watch, WATCH_LINK, NULL, NULL, "changed");
+        watch_tell_below(links->watch, WATCH_LINK, NULL, "changed");
 }
 
 static int take(struct nl_msg *message, void *data)

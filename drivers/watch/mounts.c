@@ -46,15 +46,6 @@ static GHashTable *read_mounts(int fd)
     return mounted;
 }
 
-static gboolean is_at_or_below(const char *name, void *data)
-{
-    const char *point = data;
-    gsize length = strlen(point);
-
-    return strcmp(point, "/") == 0 ||
-           (strncmp(name, point, length) == 0 && (name[length] == '\0' || name[length] == '/'));
-}
-
 static void tell_differing(WatchMounts *mounts, GHashTable *from, GHashTable *to, const char *what)
 {
     GHashTableIter iter;
@@ -64,8 +55,8 @@ static void tell_differing(WatchMounts *mounts, GHashTable *from, GHashTable *to
     while (g_hash_table_iter_next(&iter, &point, &lines)) {
         if (g_strcmp0(g_hash_table_lookup(to, point), lines) == 0)
             continue;
-        watch_tell_all(mounts->watch, WATCH_MOUNT, is_at_or_below, point, what);
-        watch_tell_all(mounts->watch, WATCH_PATH, is_at_or_below, point, what);
+        watch_tell_below(mounts->watch, WATCH_MOUNT, point, what);
+        watch_tell_below(mounts->watch, WATCH_PATH, point, what);
         watch_files_renew(mounts->watch->files, point);
     }
 }

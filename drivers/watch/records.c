@@ -110,22 +110,27 @@ static void watch_groups(Run *run, pid_t init, const char *group)
 void watch_records_set(WatchRecords *records, const char *key, const char *path, const char *group)
 {
     static const char *const names[] = {"init", "monitor", "process"};
-    Run *run = g_hash_table_lookup(records->runs, key);
+    Run *run;
     g_autofree char *text = NULL;
     g_autoptr(json_t) record = NULL;
     g_autoptr(json_t) processes = json_object();
     pid_t init;
 
-    if (run == NULL) {
-        run = run_new(records->watch, key);
-        g_hash_table_insert(records->runs, run->key, run);
-    }
     if (file_read(path, RECORD_MAX, &text, NULL, NULL))
         record = json_loads(text, 0, NULL);
     if (g_strcmp0(json_member_string(record, "boot"), boot_id()) == 0)
         for (guint i = 0; i < G_N_ELEMENTS(names); i++)
             if (json_object_get(record, names[i]) != NULL)
                 json_object_set(processes, names[i], json_object_get(record, names[i]));
+    if (json_object_size(processes) == 0) {
+        watch_records_remove(records, key); /* most do not run: nothing is kept of them */
+        return;
+    }
+    run = g_hash_table_lookup(records->runs, key);
+    if (run == NULL) {
+        run = run_new(records->watch, key);
+        g_hash_table_insert(records->runs, run->key, run);
+    }
     if (json_equal(processes, run->processes) && g_strcmp0(path, run->path) == 0)
         return;
     clear(run);

@@ -16,8 +16,8 @@ struct HostWatch {
     GMainContext *context;
     WatchFunction tell;
     void *data;
-    GHashTable *objects; /* key -> json_t: what was set last */
-    GHashTable *index;   /* "KIND NAME" -> set of keys */
+    GHashTable *objects; /* key of an object -> Watched */
+    GTree *index; /* "KIND NAME" -> Slot: in order, so that all below a path are neighbours */
     WatchLinks *links;
     WatchChains *chains;
     WatchFiles *files;
@@ -29,9 +29,9 @@ struct HostWatch {
 void watch_tell(HostWatch *watch, WatchKind kind, const char *name, const char *what);
 /* Whether anything stands on it. */
 gboolean watch_has(const HostWatch *watch, WatchKind kind, const char *name);
-/* The same to all that stand on something of this kind whose name `fits` (NULL: any). */
-void watch_tell_all(HostWatch *watch, WatchKind kind,
-                    gboolean (*fits)(const char *name, void *data), void *data, const char *what);
+/* The same to all that stand on something of this kind at or below the path `top` (NULL: anything).
+ */
+void watch_tell_below(HostWatch *watch, WatchKind kind, const char *top, const char *what);
 /* What the kernel could not tell. */
 void watch_tell_lost(HostWatch *watch, const char *who);
 
