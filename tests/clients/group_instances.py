@@ -253,4 +253,40 @@ SESSIONS = [
     Host("nothing is left of it", no_trace),
 ]
 
-GROUPS = {"instances": LIFE, "instance config": CONFIG, "sessions": SESSIONS}
+
+
+def on_pool(pool):
+    """the files of the instance are on that pool and on no other"""
+    def check(at):
+        pools = os.path.join(at.server.berth.state, "storage-pools")
+        tap.equal([name for name in sorted(os.listdir(pools)) if at.name() in os.listdir(os.path.join(pools, name, "containers"))], [pool])
+    return check
+
+
+MOVES = [
+    *SETUP,
+    Lxc("lxc storage create other dir"),
+    Lxc("lxc init small {c} -c user.kept=1"),
+    Lxc("lxc file push - {c}/root/note", stdin="precious"),
+    Lxc("lxc move {c} --storage other"),
+    Host("it is there", on_pool("other")),
+    Lxc("lxc config device get {c} root pool", exactly="other"),
+    Lxc("lxc config get {c} user.kept", exactly="1"),
+    Lxc("lxc start {c}"),
+    Lxc("lxc exec {c} -- busybox cat /root/note", exactly="precious"),
+    Lxc("lxc move {c} --storage data", fails="CRIU", berth={"fails": "running"}, why="berth moves what is stopped, and says so"),
+    Lxc("lxc stop -f {c}"),
+    Lxc("lxc move {c} --storage nosuch", fails=""),
+    Lxc("lxc move {c} {c}b --storage data"),
+    Lxc("lxc list -f csv -c ns", exactly="{c}b,STOPPED"),
+    Lxc("lxc file pull {c}b/root/note -", exactly="precious"),
+    Lxc("lxc move {c}b {c}"),
+    Host("a rename leaves it there", on_pool("data")),
+    Lxc("lxc copy {c} {c}c --storage other"),
+    Lxc("lxc file pull {c}c/root/note -", exactly="precious"),
+    Lxc("lxc delete {c} {c}c"),
+    Lxc("lxc storage delete other"),
+    Host("nothing is left of them", no_trace),
+]
+
+GROUPS = {"instances": LIFE, "instance config": CONFIG, "sessions": SESSIONS, "moves": MOVES}
