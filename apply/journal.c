@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "barrier.h"
 #include "error.h"
 #include "host.h"
 #include "pending.h"
@@ -63,7 +64,7 @@ gboolean journal_open(Store *store, const char *tx, const char *boot, const char
 {
     gboolean written;
 
-    if (!store_begin(store, TRUE, error))
+    if (!store_begin(store, barrier_needed(steps), error))
         return FALSE;
     written = check_free(store, steps, error) &&
               sql_run(store_database(store), error,

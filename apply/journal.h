@@ -6,8 +6,8 @@
 #include "step.h"
 #include "store.h"
 
-/* Opens a transaction: durable when it returns. ERR_BUSY when one of the steps' objects is in
- * another open transaction. */
+/* Opens a transaction: durable when it returns, against a power cut as well when there is something
+ * to undo after one. ERR_BUSY when one of the steps' objects is in another open transaction. */
 gboolean journal_open(Store *store, const char *tx, const char *boot, const char *cause,
                       const GPtrArray *steps, GError **error);
 

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "barrier.h"
 #include "error.h"
 #include "meter.h"
 #include "pending.h"
@@ -26,6 +27,7 @@ struct Transaction {
     GThread *owner;
     GArray *begun;      /* of guint: positions in the order in which they began */
     GHashTable *failed; /* set of keys; with keep_going */
+    Barrier barrier;
     TransactionResult result;
 };
 
@@ -80,6 +82,7 @@ void transaction_free(Transaction *t, TransactionResult *ret_result)
 {
     if (t == NULL)
         return;
+    barrier_end(&t->barrier, NULL);
     if (ret_result != NULL)
         *ret_result = t->result;
     else
@@ -323,6 +326,17 @@ static gboolean write_commit(Transaction *t, const Commit *commit, GError **erro
     return TRUE;
 }
 
+/* One that is under way began after the last write, unless failed objects were undone since. */
+static gboolean sync_disks(Transaction *t, GError **error)
+{
+    gboolean begun = t->barrier.thread != NULL;
+
+    if (!barrier_end(&t->barrier, error))
+        return FALSE;
+    return (begun && g_hash_table_size(t->failed) == 0) || !barrier_needed(t->request->steps) ||
+           host_barrier(t->request->host, error);
+}
+
 gboolean transaction_commit(Transaction *t, GError **error)
 {
     const TransactionRequest *request = t->request;
@@ -337,9 +351,7 @@ gboolean transaction_commit(Transaction *t, GError **error)
     commit.result = g_hash_table_size(t->failed) > 0 ? "partial" : "done";
     if (request->verify != NULL && !request->verify(request->verify_data, t->failed, error))
         return FALSE;
-    if (t->steps->len > 0 && !host_barrier(request->host, error))
-        return FALSE;
-    if (!write_commit(t, &commit, error))
+    if (!sync_disks(t, error) || !write_commit(t, &commit, error))
         return FALSE;
     /* The commit stands from here on: what cannot be purged now is tried again later. */
     if (!parked_purge(request->store, request->host, NULL, FALSE, &purged, &purging))
@@ -502,11 +514,22 @@ static gboolean is_stopped(Run *run)
     return run->first != NULL;
 }
 
+/* While a container starts, what was written for it is on its way to the disk. */
+static void begin_barrier(Run *run)
+{
+    Transaction *t = run->t;
+
+    if (run->pool != NULL && t->barrier.thread == NULL && run->first == NULL &&
+        barrier_is_due(t->request->steps, t->states))
+        barrier_begin(&t->barrier, t->request->host);
+}
+
 static void run_steps(Run *run)
 {
     for (;;) {
         Job *job;
 
+        begin_barrier(run);
         if (!is_stopped(run))
             launch_ready(run);
         if (run->total_running == 0)

@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "error.h"
+#include "file.h"
 
 /* The seed makes drawn values (MACs, subnets) the same on every plan of one state directory on one
  * machine, without anything having been written yet. */
@@ -97,33 +99,35 @@ static gboolean real_purge(Host *host, const FactRow *row, const Step *step, GEr
     return row->purge == NULL || row->purge(host, step, error);
 }
 
-static gboolean sync_path(const char *path, GError **error)
+/* Once for each file system: `synced` is a set of device numbers. */
+static gboolean sync_path(const char *path, GHashTable *synced, GError **error)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    gboolean synced;
+    g_auto(Fd) fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct stat st;
+    gint64 device;
 
-    if (fd < 0)
+    if (fd < 0 || fstat(fd, &st) != 0)
         return TRUE; /* nothing was written there */
-    synced = syncfs(fd) == 0 || error_errno(error, errno, "sync %s", path);
-    close(fd);
-    return synced;
+    device = (gint64)st.st_dev;
+    return !g_hash_table_add(synced, g_memdup2(&device, sizeof device)) || syncfs(fd) == 0 ||
+           error_errno(error, errno, "sync %s", path);
 }
 
-/* One syncfs for the state directory and one for each pool, which may be file systems of their own.
- */
+/* The state directory and each pool, which may be file systems of their own. */
 static gboolean real_barrier(Host *host, GError **error)
 {
     g_autofree char *pools = g_build_filename(host->dir, "storage-pools", NULL);
+    g_autoptr(GHashTable) synced = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     g_autoptr(GDir) folder = NULL;
     const char *name;
 
-    if (!sync_path(host->dir, error))
+    if (!sync_path(host->dir, synced, error))
         return FALSE;
     folder = g_dir_open(pools, 0, NULL);
     while (folder != NULL && (name = g_dir_read_name(folder)) != NULL) {
         g_autofree char *path = g_build_filename(pools, name, NULL);
 
-        if (!sync_path(path, error))
+        if (!sync_path(path, synced, error))
             return FALSE;
     }
     return TRUE;

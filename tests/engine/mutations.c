@@ -27,18 +27,30 @@ static World *prepared(const Scenario *scenario)
     return world;
 }
 
-/* Everything is done, then the barrier fails: the rollback has to miss the dropped undo's work. */
+static void cancel_at_the_end(void *data, const Step *step, StepState state,
+                              const ProgressCount *count)
+{
+    if (count->done == count->total)
+        *(volatile gint *)data = 1;
+}
+
+/* Everything is done, then it is cancelled: the rollback has to miss the dropped undo's work. */
 static void drop_undo(const Scenario *scenario, const char *row)
 {
     g_autoptr(World) world = prepared(scenario);
     g_autoptr(Plan) plan = world_plan(world, scenario->desired, NULL, NULL);
     g_auto(ApplyResult) result = {0};
     g_autoptr(GError) error = NULL;
+    volatile gint cancel = 0;
+    ApplyOptions options = {.cause = "test",
+                            .parallel = 1,
+                            .cancel = &cancel,
+                            .progress = cancel_at_the_end,
+                            .progress_data = (gpointer)&cancel};
 
     world_drop_undo(world, row);
-    world_set_fault(world, FAULT_FAIL, plan->steps->len + 1);
-    if (world_apply_plan(world, plan, &result, &error))
-        g_error("the barrier did not fail");
+    if (engine_apply(world->engine, plan, &options, &result, &error))
+        g_error("it was not cancelled");
     report(0, scenario, row, error->code == ERR_ROLLBACK_INCOMPLETE);
 }
 

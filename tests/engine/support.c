@@ -26,6 +26,8 @@ typedef struct {
                             watch_order */
     const Plan *watched;
     gint observations;
+    gint barriers;
+    gboolean fail_barrier;
     GMutex mutex;
 } FaultHost;
 
@@ -217,10 +219,13 @@ static char *fault_boot_id(Host *host)
 
 static gboolean fault_barrier(Host *host, GError **error)
 {
-    if (count_operation(fault_of(host), error))
+    FaultHost *fault = fault_of(host);
+
+    g_atomic_int_inc(&fault->barriers);
+    if (count_operation(fault, error))
         return FALSE;
-    after_operation(fault_of(host));
-    return TRUE;
+    after_operation(fault);
+    return !fault->fail_barrier || error_set(error, ERR_FAILED, "the disk is gone");
 }
 
 static void fault_free(Host *host)
@@ -409,6 +414,14 @@ void world_set_fault(World *world, Fault kind, guint n)
 guint world_operations(World *world)
 {
     return fault_of(world->host)->count;
+}
+
+guint world_take_barriers(World *world, gboolean fail)
+{
+    FaultHost *fault = fault_of(world->host);
+
+    fault->fail_barrier = fail;
+    return (guint)g_atomic_int_exchange(&fault->barriers, 0);
 }
 
 guint world_take_observations(World *world)

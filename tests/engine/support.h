@@ -49,6 +49,8 @@ typedef enum { FAULT_NONE, FAULT_FAIL, FAULT_KILL_BEFORE, FAULT_KILL_AFTER } Fau
 void world_set_fault(World *world, Fault fault, guint n);
 /* Operations since the last world_set_fault. */
 guint world_operations(World *world);
+/* How often disks were synced before a commit since the last call; from now on it fails or not. */
+guint world_take_barriers(World *world, gboolean fail);
 /* How often objects were looked at since the last call. */
 guint world_take_observations(World *world);
 /* Each disk step is lost with this chance in percent: what a power cut does to unsynced writes. */
