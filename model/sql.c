@@ -1,7 +1,10 @@
 #include "sql.h"
 
+#include <sys/stat.h>
+
 #include "error.h"
 
+#define SHORT_LOG (512 * 1024)
 #define IDLE_MAX 48u /* statements that are kept: some kilobytes each */
 
 struct Sql {
@@ -33,12 +36,25 @@ Sql *sql_new(sqlite3 *handle)
     return sql;
 }
 
+/* The log of writes (WAL) stays beside the database while it is short: to move it there now and to
+ * make a new one next time are four waits for the disk. */
+static void keep_short_log(sqlite3 *handle)
+{
+    const char *path = sqlite3_db_filename(handle, "main");
+    struct stat st;
+
+    if (path != NULL && *path != '\0' && stat(sqlite3_filename_wal(path), &st) == 0 &&
+        st.st_size < SHORT_LOG)
+        sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+}
+
 void sql_free(Sql *sql)
 {
     if (sql == NULL)
         return;
     g_hash_table_unref(sql->idle);
     g_mutex_clear(&sql->mutex);
+    keep_short_log(sql->handle);
     sqlite3_close(sql->handle);
     g_free(sql);
 }
