@@ -73,7 +73,8 @@ static const Command change_commands[] = {
      "(exit 10) unless --allow-replace names it.\n\n"
      "With --wait it ends when what was changed or declared is ready: pools mounted; networks up "
      "with their addresses, DHCP and DNS; instances running, each NIC on a network that gives "
-     "addresses with one. An instance that ended by itself with status 0 is ready; one that "
+     "addresses with one. An instance that ended by itself with status 0 is ready "
+     "(the next apply runs it again); one that "
      "crashed "
      "ends the wait at once. What is not ready is named (exit 6), and the changes stay. Not waited "
      "for: cloud-init, 'ready' of the guest API, and programs that probe.",

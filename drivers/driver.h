@@ -91,6 +91,10 @@ typedef struct {
     const char *irreversible;
     const char *summary; /* "create the bridge": one line for progress and docs */
     gboolean data;       /* people's data are gone with it: drift never makes it anew by itself */
+    /* Read-only: whether what `ensure` made has gone again by itself, as it was meant to: what runs
+     * once is done. Then it is no failure of a transaction that it is not there (EN-30, EN-35). NULL:
+     * nothing goes by itself. */
+    gboolean (*has_ended)(Host *host, const char *key);
     /* Pure: whether a change takes the data along to another place, so that it is no rebuild but a
      * move of what must not be in use. NULL: none does. */
     gboolean (*carries)(const json_t *from, const json_t *to);

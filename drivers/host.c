@@ -89,6 +89,11 @@ static gboolean real_room(Host *host, const FactRow *row, const Step *step, GErr
     return row->room == NULL || row->room(host, step, error);
 }
 
+static gboolean real_has_ended(Host *host, const FactRow *row, const char *key)
+{
+    return row->has_ended != NULL && row->has_ended(host, key);
+}
+
 static gboolean real_unstage(Host *host, const FactRow *row, const Step *step, GError **error)
 {
     return row->unstage(host, step, error);
@@ -155,6 +160,7 @@ static const HostOps real_ops = {
     .ensure = real_ensure,
     .stage = real_stage,
     .room = real_room,
+    .has_ended = real_has_ended,
     .unstage = real_unstage,
     .purge = real_purge,
     .boot_id = real_boot_id,
@@ -259,6 +265,11 @@ gboolean host_room(Host *host, const Step *step, GError **error)
     const FactRow *row = row_of(step, error);
 
     return row != NULL && (host->ops->room == NULL || host->ops->room(host, row, step, error));
+}
+
+gboolean host_has_ended(Host *host, const FactRow *row, const char *key)
+{
+    return host->ops->has_ended != NULL && host->ops->has_ended(host, row, key);
 }
 
 gboolean host_unstage(Host *host, const Step *step, GError **error)

@@ -15,6 +15,8 @@ typedef struct {
     gboolean (*stage)(Host *host, const FactRow *row, const Step *step, GError **error);
     gboolean (*room)(Host *host, const FactRow *row, const Step *step,
                      GError **error); /* NULL: there always is some */
+    gboolean (*has_ended)(Host *host, const FactRow *row,
+                          const char *key); /* NULL: nothing goes by itself */
     gboolean (*unstage)(Host *host, const FactRow *row, const Step *step, GError **error);
     gboolean (*purge)(Host *host, const FactRow *row, const Step *step, GError **error);
     char *(*boot_id)(Host *host);
@@ -25,6 +27,9 @@ typedef struct {
     gboolean (*fetch)(Host *host, const Object *object, json_t *generated,
                       const FetchReport *report, GError **error);
     void (*fetched)(Host *host, const Object *object);
+    /* What the server of an image's source says of it: {"fingerprint", "architecture"?,
+     * "created_at"?, "filename"?, "size"?}. NULL: the server itself is asked. */
+    json_t *(*ask_server)(Host *host, const json_t *source, GError **error);
     void (*free)(Host *host);
 } HostOps;
 
@@ -51,6 +56,10 @@ Host *host_fake_new(const char *dir);
 Host *host_fake_over(Host *below);
 /* The facts (borrowed; {} is nothing) that an object begins with. Before the first step. */
 void host_fake_put(Host *host, const char *key, const json_t *facts);
+/* The image servers that a fake host of its own sees: {SERVER or URL: {ALIAS: {"fingerprint",
+ * "architecture"?, ...}}}, for a URL {"": ...}. With them images of other servers are resolved by
+ * the driver's own code; without, their fingerprints are made up. Borrowed. */
+void host_fake_servers(Host *host, const json_t *servers);
 /* The fake's facts of one object, borrowed and mutable, for tests that make drift; NULL when none.
  */
 json_t *host_fake_facts(Host *host, const char *key);
@@ -85,6 +94,8 @@ gboolean host_ensure(Host *host, const Step *step, GError **error);
 gboolean host_stage(Host *host, const Step *step, GError **error);
 /* Whether there is room for what a staging step builds; read-only. */
 gboolean host_room(Host *host, const Step *step, GError **error);
+/* See FactRow.has_ended. */
+gboolean host_has_ended(Host *host, const FactRow *row, const char *key);
 gboolean host_unstage(Host *host, const Step *step, GError **error);
 gboolean host_purge(Host *host, const Step *step, GError **error);
 /* Which boot of the machine this is: kernel facts of another one are gone. Newly allocated. */

@@ -152,10 +152,8 @@ gboolean verb_start(const Request *request)
         lxc_container_put(container);
         return answer_error(request, "the container does not start");
     }
-    pid = container->init_pid(container);
+    pid = container->init_pid(container); /* -1 when it has ended already */
     lxc_container_put(container);
-    if (pid <= 0)
-        return answer_error(request, "the container's init ended at once");
     answer_send(json_pack("{si}", "pid", (int)pid));
     return TRUE;
 }

@@ -102,6 +102,25 @@ static gboolean mismatch(const char *key, const char *path, const json_t *is, co
                      is_text, should_text);
 }
 
+static const FactRow *row_of(const Plan *plan, const char *key, const char *path)
+{
+    for (guint i = 0; i < plan->steps->len; i++) {
+        const PlanStep *step = plan->steps->pdata[i];
+
+        if (strcmp(step->object, key) == 0 && strcmp(step->step.path, path) == 0)
+            return step->row;
+    }
+    return NULL;
+}
+
+/* What ran once and is done is not there any more, which is no failure (EN-35). */
+static gboolean has_ended(const Applying *applying, const char *key, const char *path)
+{
+    const FactRow *row = row_of(applying->plan, key, path);
+
+    return row != NULL && host_has_ended(applying->engine->host, row, key);
+}
+
 /* Compares what the steps set, and only that: what somebody else changed meanwhile is drift, not a
  * failure (EN-30). */
 static gboolean verify(void *data, GHashTable *failed, GError **error)
@@ -125,7 +144,8 @@ static gboolean verify(void *data, GHashTable *failed, GError **error)
             const json_t *is = json_at(facts, paths->pdata[i]);
             const json_t *should = json_at(object->expected, paths->pdata[i]);
 
-            if (!facts_equal(is, should))
+            if (!facts_equal(is, should) &&
+                !(is == NULL && has_ended(applying, key, paths->pdata[i])))
                 return mismatch(key, paths->pdata[i], is, should, error);
         }
     }

@@ -96,12 +96,14 @@ gboolean after_stop(const char *dir, const char *name, const char *key, gboolean
     g_autoptr(GError) failure = NULL;
     pid_t child;
 
-    /* A start that has not ended yet is its starter's to clean up. */
-    if (record == NULL || json_object_get(record, "init") == NULL)
+    if (record == NULL)
         return TRUE;
     if (!json_is_true(json_object_get(record, "stopping")) &&
         !ended_note(&(Ended){dir, name, key}, record, reboot, error))
         return FALSE;
+    /* A start that has not ended yet is its starter's to clean up. */
+    if (json_object_get(record, "init") == NULL)
+        return TRUE;
     process_find(json_object_get(record, "monitor"), &monitor);
     child = fork();
     if (child < 0)

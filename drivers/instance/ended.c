@@ -1,7 +1,10 @@
 #include "ended.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 
 #include "error.h"
@@ -14,17 +17,42 @@ static char *path_of(const Ended *ended)
     return g_strdup_printf("%s/facts/instance.%s.json", ended->dir, ended->name);
 }
 
+#define STATUS_NAME "BERTH_ENDED_"
+
 /* The wait status of init; 0 as of one that ended in order when the monitor did not say. */
-static int status_of(const json_t *record)
+static int status_of(const json_t *init)
 {
-    const json_t *init = json_array_get(json_object_get(record, "init"), 0);
-    g_autofree char *name = g_strdup_printf("BERTH_ENDED_%d", (int)json_integer_value(init));
+    g_autofree char *name =
+        g_strdup_printf(STATUS_NAME "%d", (int)json_integer_value(json_array_get(init, 0)));
     const char *text = g_getenv(name);
 
     return text != NULL ? atoi(text) : 0;
 }
 
-static gboolean leave(const Ended *ended, const json_t *record, json_t *fact, GError **error)
+/* Who init was when nobody has seen its start time: of the monitor's children the one that did not
+ * end well, else any. What liblxc itself starts either ends well or no container comes of it. NULL
+ * when none has ended. */
+static json_t *init_of_environment(void)
+{
+    g_auto(GStrv) names = g_listenv();
+    json_int_t pid = 0;
+    int status = 0;
+
+    for (char **name = names; *name != NULL; name++) {
+        json_int_t child;
+
+        if (!g_str_has_prefix(*name, STATUS_NAME))
+            continue;
+        child = g_ascii_strtoll(*name + strlen(STATUS_NAME), NULL, 10);
+        if (status == 0) {
+            pid = child;
+            status = atoi(g_getenv(*name));
+        }
+    }
+    return pid != 0 ? json_pack("[I, i]", pid, 0) : NULL;
+}
+
+static gboolean leave(const Ended *ended, const json_t *init, json_t *fact, GError **error)
 {
     g_autofree char *path = path_of(ended);
     g_autofree char *text = NULL;
@@ -33,7 +61,7 @@ static gboolean leave(const Ended *ended, const json_t *record, json_t *fact, GE
     json_object_set_new(fact, "kind", json_string("instance"));
     json_object_set_new(fact, "key", json_string(ended->key));
     json_object_set_new(fact, "time", json_integer(g_get_real_time() / G_USEC_PER_SEC));
-    json_object_set(fact, "init", json_object_get(record, "init"));
+    json_object_set(fact, "init", (json_t *)init);
     text = json_text(fact);
     left = state_write(path, text, error);
     json_decref(fact);
@@ -42,11 +70,16 @@ static gboolean leave(const Ended *ended, const json_t *record, json_t *fact, GE
 
 gboolean ended_note(const Ended *ended, const json_t *record, gboolean reboot, GError **error)
 {
-    int status = status_of(record);
-    int number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    g_autoptr(json_t) init = json_incref(json_object_get(record, "init"));
+    int status, number;
     const char *what = "crashed";
-    json_t *fact = json_object();
+    json_t *fact;
 
+    if (init == NULL && (init = init_of_environment()) == NULL)
+        return TRUE; /* a start that failed before there was an init */
+    status = status_of(init);
+    number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    fact = json_object();
     if (reboot)
         what = "rebooted";
     else if (status == 0 || number == SIGINT) /* reboot(2): power off in a process namespace */
@@ -56,7 +89,7 @@ gboolean ended_note(const Ended *ended, const json_t *record, gboolean reboot, G
     else
         json_object_set_new(fact, "status", json_integer(WEXITSTATUS(status)));
     json_object_set_new(fact, "what", json_string(what));
-    return leave(ended, record, fact, error);
+    return leave(ended, init, fact, error);
 }
 
 /* `last` is the newest fact. */
@@ -75,7 +108,8 @@ gboolean ended_note_lost(const Ended *ended, const json_t *record, GError **erro
     g_autofree char *path = path_of(ended);
     g_autoptr(json_t) last = json_load_file(path, 0, NULL);
 
-    return !is_lost(record, last) || leave(ended, record, json_pack("{ss}", "what", "lost"), error);
+    return !is_lost(record, last) ||
+           leave(ended, json_object_get(record, "init"), json_pack("{ss}", "what", "lost"), error);
 }
 
 json_t *ended_read(const char *dir, const char *name)
@@ -94,4 +128,49 @@ json_t *ended_read(const char *dir, const char *name)
         !json_equal(json_object_get(last, "init"), json_object_get(record, "init")))
         return NULL;
     return g_steal_pointer(&last);
+}
+
+/* The hook runs before the monitor ends. */
+#define MONITOR_TIMEOUT_MS 30000
+
+gboolean ended_in_order(const char *dir, const char *name)
+{
+    g_autoptr(json_t) record = record_read(dir, name, NULL);
+    g_autoptr(json_t) ended = NULL;
+    g_auto(Fd) monitor = -1;
+
+    if (record_init(record) != 0)
+        return FALSE;
+    if (process_find(json_object_get(record, "monitor"), &monitor) != 0) {
+        struct pollfd watched = {.fd = monitor, .events = POLLIN};
+
+        while (poll(&watched, 1, MONITOR_TIMEOUT_MS) < 0 && errno == EINTR)
+            ;
+    }
+    ended = ended_read(dir, name);
+    return g_strcmp0(json_member_string(ended, "what"), "stopped") == 0;
+}
+
+json_t *ended_newest(const char *dir, const char *name)
+{
+    g_autofree char *path = path_of(&(Ended){dir, name, NULL});
+
+    return json_load_file(path, 0, NULL);
+}
+
+/* Of a process that was gone before anybody could look at it, and so of its monitor, nothing is
+ * known to wait for but the file. */
+#define NEXT_TRIES 500
+#define NEXT_US 10000
+
+json_t *ended_next(const char *dir, const char *name, const json_t *before)
+{
+    for (guint i = 0; i < NEXT_TRIES; i++) {
+        g_autoptr(json_t) now = ended_newest(dir, name);
+
+        if (now != NULL && !json_equal(now, (json_t *)before))
+            return g_steal_pointer(&now);
+        g_usleep(NEXT_US);
+    }
+    return NULL;
 }

@@ -5,6 +5,7 @@
 #include "balance.h"
 #include "cgroup.h"
 #include "cpus.h"
+#include "ended.h"
 #include "error.h"
 #include "file.h"
 #include "limits.h"
@@ -31,6 +32,13 @@ static gboolean say_which(const Step *step, gboolean done, GError **error)
 }
 
 /* ---- running ---- */
+
+gboolean running_has_ended(Host *host, const char *key)
+{
+    g_autofree char *name = name_of(key);
+
+    return ended_in_order(host->dir, name);
+}
 
 /* Facts of one of the last two runs, if it had this config. */
 static json_t *earlier_facts(const Run *run, const char *end, const json_t *config)

@@ -24,6 +24,7 @@
 #include "stop.h"
 
 #define START_TIMEOUT_MS 60000
+#define ENDED_AT_ONCE "its init ended at once"
 
 /* ---- what a run leaves ---- */
 
@@ -189,13 +190,12 @@ static pid_t call_start(const Run *run, const json_t *facts, const json_t *items
 static gboolean complete_record(const Run *run, json_t *record, pid_t init, GError **error)
 {
     pid_t monitor = 0;
-    guint64 started = process_started(init, &monitor);
-    json_t *described = process_describe(monitor);
+    guint64 started = init > 0 ? process_started(init, &monitor) : 0;
+    json_t *described = started != 0 ? process_describe(monitor) : NULL;
 
     if (started == 0 || described == NULL) {
         json_decref(described);
-        return error_set(error, ERR_FAILED, "its init ended at once; see logs/%s/console.log",
-                         run->name);
+        return error_set(error, ERR_FAILED, ENDED_AT_ONCE "; see logs/%s/console.log", run->name);
     }
     json_object_set_new(record, "init", json_pack("[iI]", (int)init, (json_int_t)started));
     json_object_set_new(record, "monitor", described);
@@ -232,13 +232,32 @@ static gboolean start(const Run *run, const json_t *facts, json_t *record, GErro
     if (revealed == NULL)
         return FALSE;
     init = call_start(run, facts, revealed, error);
-    if (init <= 0 || !complete_record(run, record, init, error))
+    if (init == 0 || !complete_record(run, record, init, error))
         return FALSE;
     disks_close(run, json_object_get(facts, "disks"));
     if (!nics_finish(run, nics, error) || !set_limits(run, facts, init, error))
         return FALSE;
     return g_strcmp0(json_member_string(facts, "state"), "frozen") != 0 ||
            run_freeze(run, record, TRUE, error);
+}
+
+/* Whether a start failed because what runs once was done before all of it was looked at: that is no
+ * failure (EN-35). Its run is over, and `record` says which it was. `before` is the newest fact
+ * from before the start. */
+static gboolean has_ended_well(const Run *run, json_t *record, const json_t *before,
+                               GError **failure)
+{
+    const json_t *init = json_object_get(record, "init");
+    g_autoptr(json_t) ended = NULL;
+
+    if (init != NULL ? process_find(init, NULL) != 0
+                     : !g_str_has_prefix((*failure)->message, ENDED_AT_ONCE))
+        return FALSE;
+    ended = ended_next(run->dir, run->name, before);
+    if (g_strcmp0(json_member_string(ended, "what"), "stopped") != 0)
+        return FALSE;
+    json_object_set(record, "init", json_object_get(ended, "init"));
+    return record_write(run->dir, run->name, record, NULL) && run_sweep(run, record, NULL);
 }
 
 static gboolean note_lost(const Run *run, const json_t *record, GError **error)
@@ -250,13 +269,17 @@ gboolean run_start(const Run *run, const json_t *facts, GError **error)
 {
     g_autoptr(json_t) old = record_read(run->dir, run->name, NULL);
     g_autoptr(json_t) record = begin_record(run, facts);
+    g_autoptr(json_t) before = NULL;
+    g_autoptr(GError) failure = NULL;
 
     if (!note_lost(run, old, error) || !run_sweep(run, old, error) ||
         !nics_check(run, json_object_get(facts, "nics"), error) || !prepare_logs(run, error) ||
         !record_write(run->dir, run->name, record, error))
         return FALSE;
-    if (start(run, facts, record, error))
+    before = ended_newest(run->dir, run->name);
+    if (start(run, facts, record, &failure) || has_ended_well(run, record, before, &failure))
         return TRUE;
+    g_propagate_error(error, g_steal_pointer(&failure));
     run_stop(run, &(Stop){0}, NULL);
     run_sweep(run, record, NULL);
     return FALSE;
