@@ -5,6 +5,7 @@
 
 #include "error.h"
 #include "host.h"
+#include "image_origin.h"
 
 typedef struct {
     Host host;
@@ -12,6 +13,7 @@ typedef struct {
     json_t *objects;   /* key -> facts */
     json_t *parked;    /* "TX KEY PATH" -> value */
     json_t *staged;    /* the same, for stage */
+    json_t *servers;   /* see host_fake_servers; NULL */
     Host *below;       /* borrowed; see host_fake_over; NULL */
     GHashTable *known; /* with `below`: keys whose facts are in memory, though there may be none */
 } FakeHost;
@@ -56,10 +58,54 @@ static json_t *fake_facts(Host *host, GError **error)
         cgroup);
 }
 
+/* ---- image servers ---- */
+
+void host_fake_servers(Host *host, const json_t *servers)
+{
+    FakeHost *fake = fake_of(host);
+
+    json_decref(fake->servers);
+    fake->servers = json_deep_copy(servers);
+}
+
+static const json_t *by_fingerprint(const json_t *images, const char *fingerprint)
+{
+    const char *alias;
+    json_t *image;
+
+    json_object_foreach ((json_t *)images, alias, image)
+        if (fingerprint != NULL &&
+            g_str_has_prefix(json_member_string(image, "fingerprint"), fingerprint))
+            return image;
+    return NULL;
+}
+
+static json_t *fake_ask_server(Host *host, const json_t *source, GError **error)
+{
+    const char *server = json_member_string(source, "server");
+    const char *place = server != NULL ? server : json_member_string(source, "url");
+    const char *alias = json_member_string(source, "alias");
+    const char *fingerprint = json_member_string(source, "fingerprint");
+    const json_t *images = json_object_get(fake_of(host)->servers, place);
+    const json_t *image = fingerprint != NULL
+                              ? by_fingerprint(images, fingerprint)
+                              : json_object_get(images, server != NULL ? alias : "");
+
+    if (images == NULL)
+        error_set(error, ERR_FAILED, "%s does not answer", place);
+    else if (image == NULL)
+        error_set(error, ERR_NOT_FOUND, "%s has no image %s", place,
+                  fingerprint != NULL ? fingerprint : alias);
+    return json_incref((json_t *)image);
+}
+
 /* What cannot be read from a file is made up from the spec, the same each time. */
 static gboolean fake_resolve(Host *host, const Context *context, const Object *object,
                              json_t *generated, GError **error)
 {
+    if (object->id.kind == KIND_IMAGE && fake_of(host)->servers != NULL &&
+        image_origin_is_remote(json_object_get(object->spec, "source")))
+        return DRIVERS[KIND_IMAGE]->resolve(host, context, object, generated, error);
     if (object->id.kind == KIND_IMAGE) {
         g_autofree char *fingerprint = json_digest(json_object_get(object->spec, "source"));
 
@@ -218,6 +264,7 @@ static void fake_free(Host *host)
     json_decref(fake->objects);
     json_decref(fake->parked);
     json_decref(fake->staged);
+    json_decref(fake->servers);
     g_clear_pointer(&fake->known, g_hash_table_unref);
     g_mutex_clear(&fake->mutex);
     g_free(fake);
@@ -233,6 +280,7 @@ static const HostOps fake_ops = {
     .purge = fake_purge,
     .boot_id = fake_boot_id,
     .barrier = fake_barrier,
+    .ask_server = fake_ask_server,
     .free = fake_free,
 };
 

@@ -103,6 +103,21 @@ static void ask_server(Host *host, const char *question, const json_t *source)
     remember(question, &found, failure);
 }
 
+/* By a host that answers for its servers: nothing is remembered, because nothing is waited for. */
+static gboolean ask_host(Host *host, const json_t *source, ImageFound *ret, GError **error)
+{
+    g_autoptr(json_t) answer = host->ops->ask_server(host, source, error);
+
+    if (answer == NULL)
+        return FALSE;
+    ret->fingerprint = g_strdup(json_member_string(answer, "fingerprint"));
+    ret->architecture = g_strdup(json_member_string(answer, "architecture"));
+    ret->created_at = g_strdup(json_member_string(answer, "created_at"));
+    ret->filename = g_strdup(json_member_string(answer, "filename"));
+    ret->size = (guint64)json_integer_value(json_object_get(answer, "size"));
+    return TRUE;
+}
+
 static gboolean ask(Host *host, const json_t *source, ImageFound *ret, GError **error)
 {
     g_autofree char *question = NULL;
@@ -110,6 +125,8 @@ static gboolean ask(Host *host, const json_t *source, ImageFound *ret, GError **
 
     if (!image_remote_check(source, TRUE, error))
         return FALSE;
+    if (host->ops->ask_server != NULL)
+        return ask_host(host, source, ret, error);
     question = question_of(source);
     if (recall(question, ret, &done, error))
         return done;

@@ -1,12 +1,15 @@
 /* Golden plans: every folder below tests/golden/AREA/CASE holds desired.yaml, and may hold
  * current.yaml (applied first), drift.json (facts changed behind berth's back: {"OBJECT KEY":
- * {"fact/path": value or null}}) and options.json. The plan made of them must equal plan.txt and
+ * {"fact/path": value or null}}), options.json, servers.json (image servers: see
+ * host_fake_servers; servers-later.json in their place once current.yaml is applied) and
+ * images.lock. The plan made of them must equal plan.txt and
  * plan.json, or its error error.txt. REGEN=1 rewrites them. */
 #include <stdio.h>
 #include <string.h>
 
 #include "error.h"
 #include "facts.h"
+#include "image_lock.h"
 #include "support.h"
 
 static guint test_count, failures;
@@ -103,6 +106,7 @@ static PlanOptions read_options(const json_t *json)
     options.set = set != NULL ? set : "file:test";
     options.prune = flag(json, "prune", TRUE);
     options.adopt = flag(json, "adopt", FALSE);
+    options.refresh = flag(json, "refresh", FALSE);
     options.allow_replace = flag(json, "allow_replace", FALSE);
     options.forbid_restart = flag(json, "forbid_restart", FALSE);
     options.no_park = string_list(json_object_get(json, "no_park"));
@@ -144,6 +148,32 @@ static char *read_text(const char *folder, const char *name)
     return text;
 }
 
+static void set_servers(World *world, const char *folder, const char *name)
+{
+    g_autofree char *text = read_text(folder, name);
+    g_autoptr(json_t) servers = text != NULL ? json_loads(text, 0, NULL) : NULL;
+
+    if (text != NULL && servers == NULL)
+        printf("# %s/%s is no JSON\n", folder, name);
+    if (servers != NULL)
+        world_set_servers(world, servers);
+}
+
+/* Of desired.yaml, and images.lock when there is one. */
+static Plan *plan_case(World *world, const char *folder, const char *desired,
+                       const PlanOptions *options, GError **error)
+{
+    g_autofree char *lock = read_text(folder, IMAGE_LOCK_NAME);
+    g_autoptr(Problems) problems = problems_new();
+    g_autoptr(Input) input = input_new();
+
+    input_parse(input, "test.yaml", desired, strlen(desired), NULL, problems);
+    if (lock != NULL)
+        image_lock_parse(input->locks, IMAGE_LOCK_NAME, lock, strlen(lock), problems);
+    return problems_to_error(problems, TRUE, error) ? world_plan_input(world, input, options, error)
+                                                    : NULL;
+}
+
 static void run_case(const char *folder, const char *title)
 {
     g_autoptr(World) world = world_new();
@@ -159,13 +189,15 @@ static void run_case(const char *folder, const char *title)
     g_autoptr(Plan) plan = NULL;
     g_autofree char *text = NULL, *json_text_value = NULL, *error_text = NULL;
 
+    set_servers(world, folder, "servers.json");
     if (current != NULL && !world_apply(world, current, &error)) {
         printf("# current.yaml: %s\n", error->message);
         report(FALSE, title);
         return;
     }
     make_drift(world, drift);
-    plan = world_plan(world, desired, &options, &error);
+    set_servers(world, folder, "servers-later.json");
+    plan = plan_case(world, folder, desired, &options, &error);
     if (plan != NULL) {
         g_autoptr(json_t) json = plan_json(plan);
         char *raw;

@@ -318,16 +318,26 @@ PlanOptions world_options(void)
     return (PlanOptions){.set = "file:test", .prune = TRUE, .allow_replace = TRUE};
 }
 
+void world_set_servers(World *world, const json_t *servers)
+{
+    host_fake_servers(fault_of(world->host)->inner, servers);
+}
+
+Plan *world_plan_input(World *world, const Input *input, const PlanOptions *options, GError **error)
+{
+    PlanOptions standard = world_options();
+
+    return engine_plan(world->engine, input, options != NULL ? options : &standard, error);
+}
+
 Plan *world_plan(World *world, const char *yaml, const PlanOptions *options, GError **error)
 {
     g_autoptr(Problems) problems = problems_new();
     g_autoptr(Input) input = input_new();
-    PlanOptions standard = world_options();
 
     input_parse(input, "test.yaml", yaml, strlen(yaml), NULL, problems);
-    if (!problems_to_error(problems, TRUE, error))
-        return NULL;
-    return engine_plan(world->engine, input, options != NULL ? options : &standard, error);
+    return problems_to_error(problems, TRUE, error) ? world_plan_input(world, input, options, error)
+                                                    : NULL;
 }
 
 gboolean world_apply_plan(World *world, const Plan *plan, ApplyResult *ret_result, GError **error)

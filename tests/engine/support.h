@@ -22,6 +22,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(World, world_free)
 /* Plan of a state file's text; NULL with the error. `options` may be NULL: set "file:test",
  * everything allowed. */
 Plan *world_plan(World *world, const char *yaml, const PlanOptions *options, GError **error);
+/* The same of an input that is read already. */
+Plan *world_plan_input(World *world, const Input *input, const PlanOptions *options,
+                       GError **error);
+/* The image servers that the fake host sees: see host_fake_servers. */
+void world_set_servers(World *world, const json_t *servers);
 /* Plans and applies; asserts nothing. */
 gboolean world_apply(World *world, const char *yaml, GError **error);
 gboolean world_apply_plan(World *world, const Plan *plan, ApplyResult *ret_result, GError **error);
