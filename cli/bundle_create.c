@@ -8,12 +8,14 @@
 #include "file.h"
 #include "output.h"
 #include "sources.h"
+#include "stage.h"
 
 /* What is on its way into a bundle. */
 typedef struct {
     GPtrArray *paths;   /* absolute: what was named */
     char *base;         /* directory that all of the state files are below */
     char *stage;        /* private copy of the state files, as they will be unpacked */
+    Fd lock;            /* on it */
     GPtrArray *members; /* of BundleMember * */
     json_t *manifest;
 } Making;
@@ -31,6 +33,7 @@ static void making_clear(Making *making)
 {
     if (making->stage != NULL)
         file_remove_tree(making->stage, NULL);
+    fd_close(making->lock);
     g_clear_pointer(&making->paths, g_ptr_array_unref);
     g_clear_pointer(&making->members, g_ptr_array_unref);
     json_decref(making->manifest);
@@ -136,7 +139,7 @@ static gboolean stage(Making *making, const Input *input, guint n_vars, GError *
 
     json_object_set_new(variables, "files", files);
     json_object_set_new(making->manifest, "paths", paths);
-    making->stage = g_dir_make_tmp("berth-bundle-XXXXXX", error);
+    making->stage = stage_make("berth-bundle", &making->lock, error);
     if (making->stage == NULL)
         return FALSE;
     find_base(making, input->files, n_vars);
@@ -221,7 +224,7 @@ static gboolean read_again(const Cli *cli, const Making *making, const Input *in
 gboolean bundle_create(Cli *cli, GError **error)
 {
     const char *file = cli->words[1];
-    g_auto(Making) making = {.members = g_ptr_array_new_with_free_func(member_free)};
+    g_auto(Making) making = {.lock = -1, .members = g_ptr_array_new_with_free_func(member_free)};
     g_autoptr(json_t) variables = bundle_variables_of(cli);
     guint n_vars = (guint)json_array_size(json_object_get(variables, "files"));
     g_autoptr(Input) input = NULL;

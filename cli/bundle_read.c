@@ -1,7 +1,6 @@
-/* Reading a bundle, which anybody may have made. Nothing is written but regular files below a
- * directory of ours, under names that were checked, of sizes that were told beforehand. */
-#include <archive.h>
-#include <archive_entry.h>
+/* Reading a bundle, which anybody may have made. It is parsed in the unpacker's sandbox. Nothing is
+ * written but regular files below a directory of ours, under names that were checked, of sizes that
+ * were told beforehand. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,6 +11,7 @@
 #include "error.h"
 #include "file.h"
 #include "image/digest.h"
+#include "image/tar_stream.h"
 #include "meter.h"
 
 #define BLOCK (256u << 10)
@@ -19,12 +19,8 @@
 #define SHOWN_MAX 20u
 #define ROOTFS ".rootfs"
 
-typedef struct archive Archive;
-typedef struct archive_entry Entry;
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Archive, archive_free)
-
 typedef struct {
-    Archive *archive;
+    TarStream *stream;
     const char *key;
     Bundle *bundle;
     int target;        /* directory; -1: nothing is unpacked */
@@ -37,7 +33,7 @@ typedef struct {
 
 static void reading_clear(Reading *reading)
 {
-    g_clear_pointer(&reading->archive, archive_free);
+    g_clear_pointer(&reading->stream, tar_stream_free);
     g_clear_pointer(&reading->seen, g_hash_table_unref);
     g_clear_pointer(&reading->wrong, g_ptr_array_unref);
     g_clear_pointer(&reading->image, digest_free);
@@ -48,81 +44,60 @@ static void reading_clear(Reading *reading)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Reading, reading_clear)
 
-static gboolean damaged(const Reading *reading, GError **error)
+/* The next member: a regular file of a name that is allowed. NULL in `ret` at the end. */
+static gboolean next(Reading *reading, const TarMember **ret, GError **error)
 {
-    const char *text = archive_error_string(reading->archive);
+    const TarMember *member;
 
-    return error_set(error, ERR_INVALID, "it is damaged or no bundle: %s",
-                     text != NULL ? text : "it ends too early");
-}
-
-/* The next member: a regular file; `ret_name` is printable. NULL in `ret` at the end. */
-static gboolean next(Reading *reading, Entry **ret, GError **error)
-{
-    int code = archive_read_next_header(reading->archive, ret);
-    const char *name;
-    g_autofree char *shown = NULL;
-
-    if (code == ARCHIVE_EOF) {
-        *ret = NULL;
+    if (!tar_stream_next(reading->stream, ret, error))
+        return FALSE;
+    member = *ret;
+    if (member == NULL)
         return TRUE;
-    }
-    if (code != ARCHIVE_OK)
-        return damaged(reading, error);
-    name = archive_entry_pathname(*ret);
-    shown = g_strescape(name != NULL ? name : "", NULL);
-    if (archive_entry_hardlink(*ret) != NULL || archive_entry_symlink(*ret) != NULL ||
-        archive_entry_filetype(*ret) != AE_IFREG || !archive_entry_size_is_set(*ret))
-        return error_set(error, ERR_INVALID, "\"%.120s\" is no regular file", shown);
-    if (name == NULL || (strcmp(name, BUNDLE_MANIFEST) != 0 &&
-                         strcmp(name, BUNDLE_SIGNATURE) != 0 && !bundle_name_is_safe(name)))
-        return error_set(error, ERR_INVALID, "\"%.120s\" is no name of a member", shown);
-    return TRUE;
+    if (!member->regular)
+        return error_set(error, ERR_INVALID, "\"%s\" is no regular file", member->shown);
+    return (member->name != NULL &&
+            (strcmp(member->name, BUNDLE_MANIFEST) == 0 ||
+             strcmp(member->name, BUNDLE_SIGNATURE) == 0 || bundle_name_is_safe(member->name))) ||
+           error_set(error, ERR_INVALID, "\"%s\" is no name of a member", member->shown);
 }
 
 /* A small member as a whole. */
-static gboolean read_text(Reading *reading, Entry *entry, gsize limit, char **ret,
+static gboolean read_text(Reading *reading, const TarMember *member, gsize limit, char **ret,
                           gsize *ret_length, GError **error)
 {
-    guint64 size = (guint64)archive_entry_size(entry);
     g_autofree char *text = NULL;
-    gsize done = 0;
 
-    if (size > limit)
+    if (member->size > limit)
         return error_set(error, ERR_INVALID, "%s is larger than %" G_GSIZE_FORMAT " bytes",
-                         archive_entry_pathname(entry), limit);
-    text = g_malloc(size + 1);
-    while (done < size) {
-        la_ssize_t n = archive_read_data(reading->archive, text + done, size - done);
-
-        if (n <= 0)
-            return damaged(reading, error);
-        done += (gsize)n;
-    }
-    text[size] = '\0';
+                         member->name, limit);
+    text = g_malloc(member->size + 1);
+    if (!tar_stream_read(reading->stream, text, member->size, error))
+        return FALSE;
+    text[member->size] = '\0';
+    *ret_length = member->size;
     *ret = g_steal_pointer(&text);
-    *ret_length = size;
     return TRUE;
 }
 
-/* Manifest and signature; `ret_entry` is what comes after them. */
-static gboolean read_head(Reading *reading, Entry **ret_entry, GError **error)
+/* Manifest and signature; `ret` is what comes after them. */
+static gboolean read_head(Reading *reading, const TarMember **ret, GError **error)
 {
     g_autofree char *text = NULL;
     g_autofree char *signature = NULL;
     gsize length, size = 0;
 
-    if (!next(reading, ret_entry, error))
+    if (!next(reading, ret, error))
         return FALSE;
-    if (*ret_entry == NULL || strcmp(archive_entry_pathname(*ret_entry), BUNDLE_MANIFEST) != 0)
+    if (*ret == NULL || strcmp((*ret)->name, BUNDLE_MANIFEST) != 0)
         return error_set(error, ERR_INVALID,
                          "this is no bundle: it does not begin with " BUNDLE_MANIFEST);
-    if (!read_text(reading, *ret_entry, BUNDLE_MAX_TEXT, &text, &length, error) ||
-        !next(reading, ret_entry, error))
+    if (!read_text(reading, *ret, BUNDLE_MAX_TEXT, &text, &length, error) ||
+        !next(reading, ret, error))
         return FALSE;
-    if (*ret_entry != NULL && strcmp(archive_entry_pathname(*ret_entry), BUNDLE_SIGNATURE) == 0) {
-        if (!read_text(reading, *ret_entry, SIGNATURE_MAX, &signature, &size, error) ||
-            !next(reading, ret_entry, error))
+    if (*ret != NULL && strcmp((*ret)->name, BUNDLE_SIGNATURE) == 0) {
+        if (!read_text(reading, *ret, SIGNATURE_MAX, &signature, &size, error) ||
+            !next(reading, ret, error))
             return FALSE;
         reading->bundle->is_signed = TRUE;
     }
@@ -219,16 +194,16 @@ static gboolean read_content(Reading *reading, const char *name, const json_t *l
         return FALSE;
     begin_image(reading, name);
     while (done < size) {
-        la_ssize_t n = archive_read_data(reading->archive, buffer, MIN(BLOCK, size - done));
+        gsize n = (gsize)MIN(BLOCK, size - done);
 
-        if (n <= 0)
-            return damaged(reading, error);
-        digest_add(digest, buffer, (gsize)n);
+        if (!tar_stream_read(reading->stream, buffer, n, error))
+            return FALSE;
+        digest_add(digest, buffer, n);
         if (reading->image != NULL)
-            digest_add(reading->image, buffer, (gsize)n);
-        if (fd >= 0 && !write_all(fd, buffer, (gsize)n))
+            digest_add(reading->image, buffer, n);
+        if (fd >= 0 && !write_all(fd, buffer, n))
             return error_errno(error, errno, "write %s", name);
-        done += (guint64)n;
+        done += n;
         meter_tell(done, size);
     }
     found = digest_finish(digest);
@@ -237,9 +212,9 @@ static gboolean read_content(Reading *reading, const char *name, const json_t *l
     return TRUE;
 }
 
-static gboolean read_member(Reading *reading, Entry *entry, GError **error)
+static gboolean read_member(Reading *reading, const TarMember *member, GError **error)
 {
-    g_autofree char *name = g_strdup(archive_entry_pathname(entry));
+    const char *name = member->name;
     const json_t *listed =
         json_object_get(json_object_get(reading->bundle->manifest, "members"), name);
 
@@ -251,11 +226,11 @@ static gboolean read_member(Reading *reading, Entry *entry, GError **error)
     g_free(reading->last);
     reading->last = g_strdup(name);
     g_hash_table_add(reading->seen, g_strdup(name));
-    if (archive_entry_size(entry) != json_integer_value(json_object_get(listed, "size"))) {
+    if (member->size != (guint64)json_integer_value(json_object_get(listed, "size"))) {
         if (reading->target >= 0)
             return error_set(error, ERR_INVALID, "%s: its size is not that of the manifest", name);
         differs(reading, "%s: its size is not that of the manifest", name);
-        return archive_read_data_skip(reading->archive) == ARCHIVE_OK || damaged(reading, error);
+        return TRUE;
     }
     return read_content(reading, name, listed, error);
 }
@@ -299,16 +274,14 @@ static gboolean has_room(const Reading *reading, GError **error)
 
 static gboolean read_all(Reading *reading, int fd, GError **error)
 {
-    Entry *entry;
+    const TarMember *member;
 
-    archive_read_support_filter_zstd(reading->archive);
-    archive_read_support_format_tar(reading->archive);
-    if (archive_read_open_fd(reading->archive, fd, BLOCK) != ARCHIVE_OK)
-        return damaged(reading, error);
-    if (!read_head(reading, &entry, error) || (reading->target >= 0 && !has_room(reading, error)))
+    reading->stream = tar_stream_open(fd, error);
+    if (reading->stream == NULL || !read_head(reading, &member, error) ||
+        (reading->target >= 0 && !has_room(reading, error)))
         return FALSE;
-    while (entry != NULL)
-        if (!read_member(reading, entry, error) || !next(reading, &entry, error))
+    while (member != NULL)
+        if (!read_member(reading, member, error) || !next(reading, &member, error))
             return FALSE;
     return tell(reading, error);
 }
@@ -329,7 +302,6 @@ gboolean bundle_read(const char *path, const char *key, const char *target, Bund
         if (reading.target < 0)
             return error_errno(error, errno, "open %s", target);
     }
-    reading.archive = archive_read_new();
     reading.seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     reading.wrong = g_ptr_array_new_with_free_func(g_free);
     if (read_all(&reading, fd, error))

@@ -1,8 +1,9 @@
 #include <archive.h>
 #include <archive_entry.h>
+#include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "bundle.h"
@@ -141,12 +142,51 @@ static gboolean write_archive(int fd, const json_t *manifest, const GPtrArray *m
     return archive_write_close(archive) == ARCHIVE_OK || failed(archive, "the end", error);
 }
 
+/* Without a name until it is whole: who is killed leaves nothing behind. Where a file system has no
+ * such files (a stick, say) it is PATH.part, which the next one for the same path replaces. */
+static int open_new(const char *path, char **ret_part, GError **error)
+{
+    g_autofree char *folder = g_path_get_dirname(path);
+    g_auto(Fd) fd = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+
+    if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
+        *ret_part = g_strconcat(path, ".part", NULL);
+        fd = open(*ret_part, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd >= 0 && (flock(fd, LOCK_EX | LOCK_NB) < 0 || ftruncate(fd, 0) < 0)) {
+            error_errno(error, errno, "take %s", *ret_part);
+            return -1;
+        }
+    }
+    if (fd < 0)
+        error_errno(error, errno, "create a file in %s", folder);
+    return fd_steal(&fd);
+}
+
+/* A name that is taken cannot be given: another one first, which takes its place. */
+static gboolean give_name(int fd, const char *part, const char *path)
+{
+    g_autofree char *from = g_strdup_printf("/proc/self/fd/%d", fd);
+    g_autofree char *beside = g_strdup_printf("%s.%08x", path, g_random_int());
+    int failure;
+
+    if (part != NULL)
+        return rename(part, path) == 0;
+    if (linkat(AT_FDCWD, from, AT_FDCWD, beside, AT_SYMLINK_FOLLOW) < 0)
+        return FALSE;
+    if (rename(beside, path) == 0)
+        return TRUE;
+    failure = errno;
+    unlink(beside);
+    errno = failure;
+    return FALSE;
+}
+
 gboolean bundle_write(const char *path, json_t *manifest, GPtrArray *members, const char *key,
                       GError **error)
 {
-    g_autofree char *temporary = g_strdup_printf("%s.XXXXXX", path);
     g_autoptr(json_t) checked = NULL;
     g_autofree char *text = NULL;
+    g_autofree char *part = NULL;
     g_auto(Fd) fd = -1;
 
     g_ptr_array_sort(members, by_name);
@@ -157,13 +197,14 @@ gboolean bundle_write(const char *path, json_t *manifest, GPtrArray *members, co
     checked = bundle_manifest_parse(text, strlen(text), error);
     if (checked == NULL)
         return FALSE;
-    fd = mkostemp(temporary, O_CLOEXEC);
+    fd = open_new(path, &part, error);
     if (fd < 0)
-        return error_errno(error, errno, "create a temporary file for %s", path);
+        return FALSE;
     if (write_archive(fd, manifest, members, key, error) &&
-        ((fsync(fd) == 0 && rename(temporary, path) == 0) ||
+        ((fsync(fd) == 0 && give_name(fd, part, path)) ||
          error_errno(error, errno, "write %s", path)))
         return TRUE;
-    unlink(temporary);
+    if (part != NULL)
+        unlink(part);
     return FALSE;
 }

@@ -2,6 +2,7 @@
  * stdin:
  *   {"action": "inspect", "file": PATH, "rootfs": PATH?, "bytes": N, "entries": N}
  *   {"action": "unpack", ... , "root": DIRECTORY, "target": PATH below it}
+ *   {"action": "stream", "file": PATH}: any tar, as a stream on stdout (unpack/stream.h)
  * The answer is JSON on stdout: {"metadata": TEXT, "type": TEXT} or {"skipped": devices left out}.
  * An error is a line on stderr and exit status 1. */
 #include <fcntl.h>
@@ -17,12 +18,13 @@
 #include "unpack/archive.h"
 #include "unpack/sandbox.h"
 #include "unpack/squashfs.h"
+#include "unpack/stream.h"
 
 #define REQUEST_MAX 65536u
 #define REPORT_MAX (8u << 20)
 
 typedef struct {
-    gboolean inspect;
+    gboolean inspect, stream;
     Fd file, rootfs; /* rootfs: -1 when the image is one file */
     gboolean rootfs_is_squashfs;
     Budget budget;
@@ -66,6 +68,8 @@ static int handle(void *data, int report)
     json_t *found = NULL;
 
     if (sandbox_seal(!request->inspect && request->rootfs_is_squashfs, &error)) {
+        if (request->stream)
+            return stream_tar(request->file, STDOUT_FILENO) ? 0 : 1;
         if (request->inspect)
             found = archive_inspect(request->file, &request->budget, &error);
         else if (unpack(request, &error))
@@ -141,14 +145,16 @@ static gboolean run(GError **error)
     if (json == NULL || !open_file(json, "file", !split, &file, error) ||
         !open_file(json, "rootfs", split, &rootfs, error))
         return FALSE;
-    request.inspect = g_strcmp0(json_member_string(json, "action"), "inspect") == 0;
+    request.stream = g_strcmp0(json_member_string(json, "action"), "stream") == 0;
+    request.inspect =
+        request.stream || g_strcmp0(json_member_string(json, "action"), "inspect") == 0;
     request.file = file;
     request.rootfs = rootfs;
     request.budget.bytes = (guint64)json_integer_value(json_object_get(json, "bytes"));
     request.budget.entries = (guint64)json_integer_value(json_object_get(json, "entries"));
     request.budget.max_bytes = request.budget.bytes;
     request.budget.max_entries = request.budget.entries;
-    if (!check_sorts(&request, error))
+    if (!request.stream && !check_sorts(&request, error))
         return FALSE;
     if (!request.inspect) {
         sandbox.root = json_member_string(json, "root");
@@ -162,6 +168,8 @@ static gboolean run(GError **error)
     status = sandbox_run(&sandbox, handle, &request, REPORT_MAX, report, error);
     if (status < 0)
         return FALSE;
+    if (request.stream && status == 0)
+        return TRUE;
     found = json_loadb(report->str, report->len, 0, NULL);
     if (status != 0 || found == NULL || json_object_get(found, "error") != NULL) {
         const char *text = json_member_string(found, "error");

@@ -8,6 +8,7 @@
 #include "image_clock.h"
 #include "recover.h"
 #include "source_sync.h"
+#include "stage.h"
 
 /* After an undo the host must be what the committed model says; what is not is put right once
  * (DESIGN 4, 'Recovery'). */
@@ -76,6 +77,14 @@ static void take_back(Engine *engine)
     engine->recovered = g_string_free(text, text->len == 0);
 }
 
+/* What an apply of a bundle (EN-52) unpacked and could not remove, because it was killed. */
+static void sweep_bundle(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "cache", "bundle", NULL);
+
+    stage_sweep(path);
+}
+
 Engine *engine_open(Host *host, EngineFlags flags, GError **error)
 {
     g_autoptr(Engine) engine = g_new0(Engine, 1);
@@ -94,8 +103,10 @@ Engine *engine_open(Host *host, EngineFlags flags, GError **error)
     engine_look(engine);
     if (engine->writes && !engine_recover(engine, error))
         return NULL;
-    if (engine->writes)
+    if (engine->writes) {
         take_back(engine);
+        sweep_bundle(host->dir);
+    }
     engine->shares = (flags & ENGINE_SHARES) != 0;
     if (engine->shares)
         store_release(engine->store);

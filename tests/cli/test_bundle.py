@@ -1,12 +1,15 @@
 #!/usr/bin/python3
 """Bundles (EN-52): what is in them, what is refused, and what is left behind."""
+import fcntl
 import hashlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import image_archive  # noqa: E402
@@ -311,6 +314,82 @@ def test_apply(berth):
     tap.contains(berth.run("get", "profile/web", "--format", "json").expect(0).out, '"other"')
     berth.run("bundle", "apply", "b.bundle", "-y").expect(7)
     tap.equal(os.path.exists(os.path.join(berth.state, "cache")), False, "left behind")
+
+
+def big_image(berth, path, size=24 << 20):
+    """An image whose bytes nothing makes smaller."""
+    content = image_archive.archive({"metadata.yaml": image_archive.METADATA, "rootfs": None, "rootfs/data": os.urandom(size)})
+    image_archive.write(berth, path, content)
+    return image_archive.digest(content)
+
+
+def kill_when(process, is_so):
+    """SIGKILL at the moment that something is so; whether it came to that."""
+    while process.poll() is None:
+        if is_so():
+            process.kill()
+            process.communicate()
+            return process.returncode == -9
+        time.sleep(0.002)
+    process.communicate()
+    return False
+
+
+def test_killed(berth):
+    """who is killed leaves nothing that the next start does not remove: neither in TMPDIR, nor beside the bundle, nor in the state directory"""
+    fingerprint = big_image(berth, "one.tar.gz")
+    berth.write("berth.yaml", "images:\n- {name: one, source: ./one.tar.gz}\n")
+    os.makedirs(berth.path("tmp"))
+    os.makedirs(berth.path("out"))
+    env = {"TMPDIR": berth.path("tmp")}
+    stages = lambda: [name for name in os.listdir(berth.path("tmp")) if name.startswith("berth-bundle-")]  # noqa: E731
+    create_one = ("bundle", "create", "out/b.bundle", "berth.yaml")
+    tap.equal(kill_when(berth.start(*create_one, env=env), stages), True)
+    [left] = stages()
+    tap.equal(os.listdir(berth.path("out")), [])
+    # One that is still at work is let alone.
+    other = os.open(os.path.join(berth.path("tmp"), left), os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    berth.run(*create_one, env=env).expect(0)
+    tap.equal((stages(), os.listdir(berth.path("out"))), ([left], ["b.bundle"]))
+    os.close(other)
+    berth.run(*create_one, env=env).expect(0)
+    tap.equal((stages(), os.listdir(berth.path("out"))), ([], ["b.bundle"]))
+
+    place = os.path.join(berth.state, "cache", "bundle")
+    part = os.path.join(place, "images", fingerprint)
+    tap.equal(kill_when(berth.start("bundle", "apply", "-y", "out/b.bundle"), lambda: os.path.exists(part)), True)
+    tap.equal(os.path.exists(place), True)
+    berth.run("get").expect(0)
+    tap.equal(os.path.exists(place), True, "who only reads removes nothing")
+    berth.write("other.yaml", "profiles: [{name: a}]\n")
+    berth.run("apply", "-y", "other.yaml").expect(0)
+    tap.equal(os.path.exists(place), False)
+    berth.run("bundle", "apply", "-y", "out/b.bundle").expect(0)
+    tap.equal(os.path.exists(place), False)
+
+
+def test_parsed_in_the_sandbox(berth):
+    """a bundle is parsed by the helper in its sandbox alone, also for who is not root; the command itself reads no archive"""
+    scene(berth)
+    create(berth)
+    os.makedirs(berth.path("nothing"))
+    tap.contains(berth.run("bundle", "verify", "b.bundle", env={"BERTH_LIBEXEC": berth.path("nothing")}).err, "berth-unpack")
+    helpers = os.path.join(os.path.dirname(os.path.dirname(berth.program)), "helpers")
+    trace = berth.path("trace")
+    done = subprocess.run(["strace", "-f", "-o", trace, "-e", "trace=execve,seccomp,unshare,prctl", berth.program, "bundle", "verify", "b.bundle"],
+                          cwd=berth.work, env=berth.environment({"BERTH_LIBEXEC": helpers, "ASAN_OPTIONS": "detect_leaks=0"}), text=True,
+                          capture_output=True, check=False) if shutil.which("strace") else None
+    if done is not None:
+        tap.equal(done.returncode, 0, done.stderr)
+        calls = berth.read("trace")
+        for word in ("berth-unpack", "CLONE_NEWNET", "CLONE_NEWPID", "PR_SET_NO_NEW_PRIVS"):
+            tap.contains(calls, word)
+    os.chmod(berth.path("b.bundle"), 0o644)
+    if os.geteuid() == 0:
+        done = subprocess.run([berth.program, "bundle", "verify", "b.bundle"], cwd=berth.work, env=berth.environment({"HOME": "/nonexistent"}),
+                              user=65534, group=65534, extra_groups=[], text=True, capture_output=True, check=False)
+        tap.equal((done.returncode, "OK:" in done.stdout), (0, True), done.stderr)
 
 
 if __name__ == "__main__":
