@@ -155,6 +155,11 @@ def test_refused(berth):
         tap.contains(daemon.ask("POST", f"/1.0/instances/{C}", {"pool": "other"}).expect(400).json["error"], "already")
         daemon.ask("POST", f"/1.0/instances/{C}", {"pool": "nosuch"}).expect(404)
         daemon.ask("POST", f"/1.0/instances/{C}", {"pool": "data", "name": "-"}).expect(400)
+        # To another server: refused by name, both ends of it.
+        answer = daemon.ask("POST", f"/1.0/instances/{C}", {"name": C, "migration": True, "live": False})
+        tap.contains(answer.expect(400).json["error"], "moving an instance to another server is not supported")
+        answer = daemon.ask("POST", "/1.0/instances", {"name": f"{C}9", "source": {"type": "migration", "mode": "pull", "operation": "https://x"}})
+        tap.contains(answer.expect(400).json["error"], 'source.type: "migration" is not supported')
 
 
 def test_files(berth):

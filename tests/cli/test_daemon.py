@@ -462,7 +462,7 @@ def test_sources(berth):
         sources(berth, lambda *args: berth.run(*args, env=env), "lab:")
         result = berth.run("source", "add", "lab:d", "--directory", "etc", env=env).expect(64)
         tap.contains(result.err, "absolute path")
-        tap.contains(berth.run("revert", "lab:", "1", "--when-due", env=env).expect(64).err, "cannot ask lab:")
+        tap.contains(berth.run("revert", "lab:", "--when-due", env=env).expect(64).err, "cannot ask lab:")
         tap.equal(os.path.exists(berth.path("nothing")), False)
 
 
