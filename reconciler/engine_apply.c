@@ -244,33 +244,57 @@ static const Object *with_fetched(const GPtrArray *fetched, const Object *object
     return object;
 }
 
+typedef struct {
+    const GPtrArray *fetched;
+    GPtrArray *put;
+} Committing;
+
 /* Only what really differs is written (LAW-2). */
+static void add_other(GPtrArray *put, const Object *stored, const Object *object)
+{
+    if (stored == NULL || !json_equal(stored->spec, object->spec) ||
+        !json_equal(stored->generated, object->generated) ||
+        strcmp(stored->owner, object->owner) != 0)
+        g_ptr_array_add(put, (gpointer)object);
+}
+
+static void add_put(const Object *before, const Object *after, void *data)
+{
+    const Committing *committing = data;
+
+    if (after != NULL)
+        add_other(committing->put, before, with_fetched(committing->fetched, after));
+}
+
+/* In the order of keys. */
 static GPtrArray *objects_to_commit(const Plan *plan, const GPtrArray *fetched)
 {
-    GPtrArray *put = g_ptr_array_new();
+    Committing committing = {fetched, g_ptr_array_new()};
 
-    for (guint i = 0; i < snapshot_size(plan->next); i++) {
-        const Object *object = with_fetched(fetched, snapshot_at(plan->next, i));
+    snapshot_compare(plan->base, plan->next, add_put, &committing);
+    /* Fetching may tell more of what the plan leaves as it is. */
+    for (guint i = 0; i < fetched->len; i++) {
+        const Object *object = fetched->pdata[i];
         const Object *stored = snapshot_get(plan->base, object->key);
 
-        if (stored != object && (stored == NULL || !json_equal(stored->spec, object->spec) ||
-                                 !json_equal(stored->generated, object->generated) ||
-                                 strcmp(stored->owner, object->owner) != 0))
-            g_ptr_array_add(put, (gpointer)object);
+        if (stored != NULL && stored == snapshot_get(plan->next, object->key))
+            add_other(committing.put, stored, object);
     }
-    return put;
+    g_ptr_array_sort(committing.put, object_compare);
+    return committing.put;
+}
+
+static void add_removed(const Object *before, const Object *after, void *data)
+{
+    if (after == NULL)
+        g_ptr_array_add(data, before->key);
 }
 
 static GPtrArray *keys_to_remove(const Plan *plan)
 {
     GPtrArray *keys = g_ptr_array_new();
 
-    for (guint i = 0; i < snapshot_size(plan->base); i++) {
-        const Object *object = snapshot_at(plan->base, i);
-
-        if (snapshot_get(plan->next, object->key) == NULL)
-            g_ptr_array_add(keys, object->key);
-    }
+    snapshot_compare(plan->base, plan->next, add_removed, keys);
     return keys;
 }
 
