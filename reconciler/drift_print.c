@@ -12,6 +12,8 @@ static char *value_text(const json_t *value, gboolean cut)
 
     if (value == NULL || json_is_null(value))
         return g_strdup("(unset)");
+    if (cut && json_is_object(value)) /* beside it there is nothing to compare it with */
+        return g_strdup("(there)");
     text = json_is_string(value) ? g_strdup(json_string_value(value)) : json_text(value);
     for (char *at = text; *at != '\0'; at++)
         if (*at == '\n')

@@ -3,13 +3,16 @@
  * {"fact/path": value or null}}), options.json, servers.json (image servers: see
  * host_fake_servers; servers-later.json in their place once current.yaml is applied) and
  * images.lock. The plan made of them must equal plan.txt and
- * plan.json, or its error error.txt. REGEN=1 rewrites them. */
+ * plan.json, or its error error.txt, and its rehearsal must do all of it; with drift.json, what
+ * `berth drift` shows must equal drift.txt. REGEN=1 rewrites them. */
 #include <stdio.h>
 #include <string.h>
 
+#include "drift.h"
 #include "error.h"
 #include "facts.h"
 #include "image_lock.h"
+#include "rehearse.h"
 #include "support.h"
 
 static guint test_count, failures;
@@ -174,6 +177,51 @@ static Plan *plan_case(World *world, const char *folder, const char *desired,
                                                     : NULL;
 }
 
+/* What a plan can be carried out as, is done by its rehearsal. */
+static void rehearse(World *world, const Plan *plan, const char *title)
+{
+    g_autofree char *label = g_strdup_printf("%s rehearsal", title);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(json_t) rehearsal = NULL;
+
+    if (plan->blocked->len > 0 || g_getenv("REGEN") != NULL)
+        return;
+    rehearsal = engine_rehearse(world->engine, plan, &error);
+    if (rehearsal != NULL)
+        rehearsal_check(rehearsal, &error);
+    if (error != NULL)
+        printf("# %s\n", error->message);
+    report(error == NULL &&
+               json_array_size(json_object_get(rehearsal, "steps")) == plan->steps->len,
+           label);
+}
+
+/* Newly allocated; NULL with an error. */
+static char *shown_drift(World *world, GError **error)
+{
+    const Snapshot *stored = engine_stored(world->engine);
+    g_autoptr(GPtrArray) objects = g_ptr_array_new();
+    g_autoptr(GPtrArray) keys = g_ptr_array_new();
+    g_autoptr(json_t) warnings = json_array();
+    PlanOptions options = world_options();
+    g_autoptr(Plan) plan = NULL;
+    g_autoptr(json_t) list = NULL;
+    GString *text;
+
+    for (guint i = 0; i < snapshot_size(stored); i++) {
+        g_ptr_array_add(objects, (gpointer)snapshot_at(stored, i));
+        g_ptr_array_add(keys, snapshot_at(stored, i)->key);
+    }
+    plan = engine_plan_change(world->engine, objects, NULL, &options, error);
+    list = plan != NULL ? drift_list(world->engine, plan, keys, warnings, error) : NULL;
+    if (list == NULL)
+        return NULL;
+    text = g_string_new(NULL);
+    drift_print(list, TRUE, FALSE, text);
+    drift_print_patch(list, text);
+    return g_string_free(text, FALSE);
+}
+
 static void run_case(const char *folder, const char *title)
 {
     g_autoptr(World) world = world_new();
@@ -187,6 +235,7 @@ static void run_case(const char *folder, const char *title)
     PlanOptions options = read_options(options_json);
     g_autoptr(GError) error = NULL;
     g_autoptr(Plan) plan = NULL;
+    g_autofree char *drifted = NULL;
     g_autofree char *text = NULL, *json_text_value = NULL, *error_text = NULL;
 
     set_servers(world, folder, "servers.json");
@@ -197,6 +246,8 @@ static void run_case(const char *folder, const char *title)
     }
     make_drift(world, drift);
     set_servers(world, folder, "servers-later.json");
+    drifted = drift != NULL ? shown_drift(world, &error) : NULL;
+    compare_file(folder, "drift.txt", title, drifted, world->dir);
     plan = plan_case(world, folder, desired, &options, &error);
     if (plan != NULL) {
         g_autoptr(json_t) json = plan_json(plan);
@@ -204,6 +255,7 @@ static void run_case(const char *folder, const char *title)
 
         raw = json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS);
         text = plan_text(plan, FALSE);
+        rehearse(world, plan, title);
         json_text_value = g_strdup_printf("%s\n", raw);
         free(raw);
     } else {
