@@ -1,4 +1,4 @@
-/* libarchive, which the commands about bundles load. */
+/* libarchive, which making a bundle loads. */
 #include <archive.h>
 #include <archive_entry.h>
 #include <sys/types.h>
@@ -10,28 +10,15 @@
 typedef struct archive Archive;
 typedef struct archive_entry Entry;
 
-LAZY_FUNCTION(mode_t, archive_entry_filetype, (Entry * a), (a))
 LAZY_FUNCTION(void, archive_entry_free, (Entry * a), (a))
-LAZY_FUNCTION(const char *, archive_entry_hardlink, (Entry * a), (a))
 LAZY_FUNCTION(Entry *, archive_entry_new, (void), ())
-LAZY_FUNCTION(const char *, archive_entry_pathname, (Entry * a), (a))
 LAZY_FUNCTION(void, archive_entry_set_filetype, (Entry * a, unsigned int b), (a, b))
 LAZY_FUNCTION(void, archive_entry_set_mtime, (Entry * a, time_t b, long c), (a, b, c))
 LAZY_FUNCTION(void, archive_entry_set_pathname, (Entry * a, const char *b), (a, b))
 LAZY_FUNCTION(void, archive_entry_set_perm, (Entry * a, mode_t b), (a, b))
 LAZY_FUNCTION(void, archive_entry_set_size, (Entry * a, la_int64_t b), (a, b))
-LAZY_FUNCTION(la_int64_t, archive_entry_size, (Entry * a), (a))
-LAZY_FUNCTION(int, archive_entry_size_is_set, (Entry * a), (a))
-LAZY_FUNCTION(const char *, archive_entry_symlink, (Entry * a), (a))
 LAZY_FUNCTION(const char *, archive_error_string, (Archive * a), (a))
 LAZY_FUNCTION(int, archive_free, (Archive * a), (a))
-LAZY_FUNCTION(la_ssize_t, archive_read_data, (Archive * a, void *b, size_t c), (a, b, c))
-LAZY_FUNCTION(int, archive_read_data_skip, (Archive * a), (a))
-LAZY_FUNCTION(Archive *, archive_read_new, (void), ())
-LAZY_FUNCTION(int, archive_read_next_header, (Archive * a, Entry **b), (a, b))
-LAZY_FUNCTION(int, archive_read_open_fd, (Archive * a, int b, size_t c), (a, b, c))
-LAZY_FUNCTION(int, archive_read_support_filter_zstd, (Archive * a), (a))
-LAZY_FUNCTION(int, archive_read_support_format_tar, (Archive * a), (a))
 LAZY_FUNCTION(int, archive_write_add_filter_zstd, (Archive * a), (a))
 LAZY_FUNCTION(int, archive_write_close, (Archive * a), (a))
 LAZY_FUNCTION(la_ssize_t, archive_write_data, (Archive * a, const void *b, size_t c), (a, b, c))
