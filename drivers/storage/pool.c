@@ -7,6 +7,7 @@
 
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 
 #include "error.h"
 #include "file.h"
@@ -230,16 +231,34 @@ static gboolean layout_ensure(Host *host, const Step *step, GError **error)
     return TRUE;
 }
 
+static gboolean file_holds(const char *path, const char *part)
+{
+    g_autofree char *text = NULL;
+
+    return g_file_get_contents(path, &text, NULL, NULL) && strstr(text, part) != NULL;
+}
+
+/* Its module counts although it is not loaded: the first mount loads it. */
+static gboolean kernel_has_btrfs(void)
+{
+    struct utsname kernel;
+    g_autofree char *modules = NULL;
+
+    if (file_holds("/proc/filesystems", "\tbtrfs\n"))
+        return TRUE;
+    if (uname(&kernel) < 0)
+        return FALSE;
+    modules = g_build_filename("/lib/modules", kernel.release, "modules.dep", NULL);
+    return file_holds(modules, "/btrfs.ko");
+}
+
 static gboolean pool_host_facts(Host *host, json_t *facts, GError **error)
 {
     g_autoptr(json_t) drivers = json_array();
-    g_autofree char *filesystems = NULL;
     g_autofree char *mkfs = g_find_program_in_path("mkfs.btrfs");
 
-    if (g_file_get_contents("/proc/filesystems", &filesystems, NULL, NULL) &&
-        strstr(filesystems, "\tbtrfs\n") != NULL &&
-        (mkfs != NULL || access("/usr/sbin/mkfs.btrfs", X_OK) == 0 ||
-         access("/sbin/mkfs.btrfs", X_OK) == 0))
+    if (kernel_has_btrfs() && (mkfs != NULL || access("/usr/sbin/mkfs.btrfs", X_OK) == 0 ||
+                               access("/sbin/mkfs.btrfs", X_OK) == 0))
         json_array_append_new(drivers, json_string("btrfs"));
     json_array_append_new(drivers, json_string("dir"));
     json_object_set(facts, "storage_drivers", drivers);

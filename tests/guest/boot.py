@@ -33,6 +33,7 @@ class Kernel:
         self.image, = glob.glob(os.path.join(self.folder, "boot", "vmlinuz-*"))
         self.version = os.path.basename(self.image).removeprefix("vmlinuz-")
         self.modules = os.path.join(self.folder, "lib", "modules")
+        self.initramfs = self.make_initramfs()
 
     def unpack(self):
         unpacked = self.folder + ".new"
@@ -60,7 +61,7 @@ class Kernel:
                     files[path.split()[0]] = True
         return list(files)
 
-    def initramfs(self):
+    def make_initramfs(self):
         """Makes the archive with busybox, the modules of MODULES and the program `first`; its path."""
         tree = os.path.join(self.folder, "initramfs")
         shutil.rmtree(tree, ignore_errors=True)
@@ -99,7 +100,7 @@ class Guest:
         self.process = subprocess.Popen(
             ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-M", "q35", "-accel",
              "tcg,thread=multi", "-cpu", "max", "-smp", str(min(os.cpu_count(), 4)), "-m", str(memory),
-             "-kernel", kernel.image, "-initrd", kernel.initramfs(), "-append", " ".join(words),
+             "-kernel", kernel.image, "-initrd", kernel.initramfs, "-append", " ".join(words),
              "-serial", f"file:{console}", "-serial", "stdio", "-device", "virtio-rng-pci",
              "-virtfs", "local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap",
              "-drive", f"file={disk},format=raw,if=virtio,cache=writeback"],

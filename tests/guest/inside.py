@@ -119,6 +119,54 @@ def program(name):
         raise AssertionError(f"exit status {done.returncode}\n{shown[:8000]}")
 
 
+HOT = """\
+storage_pools:
+- {name: fast, driver: btrfs, config: {size: 256MiB}}
+networks:
+- {name: hotbr0, config: {ipv4.address: 10.77.2.1/24, ipv6.address: none}}
+images:
+- {name: busybox, source: "builtin:busybox"}
+instances:
+- name: hot
+  image: busybox
+  state: running
+  config: {boot.host_shutdown_timeout: 1}
+  profiles: []
+  devices:
+    root: {type: disk, path: /, pool: fast, size: 64MiB}
+"""
+PLUGGED = HOT + """\
+    eth0: {type: nic, network: hotbr0, host_name: vhot0, limits.max: 10Mbit}
+    share: {type: disk, source: SHARE, path: /share, shift: true}
+"""
+
+
+def test_hot_plug(berth):
+    """a root on btrfs with a limit; a NIC and a disk that come and go while the container runs"""
+    os.mkdir(berth.path("share"))
+    text = PLUGGED.replace("SHARE", berth.path("share"))
+    host.apply(berth, HOT).expect(0)
+    first = init_of("hot")
+    root = os.path.join(berth.state, "storage-pools", "fast", "containers", "hot")
+    tap.contains(subprocess.run(["btrfs", "qgroup", "show", "-re", "--raw", "-f", root], check=True, capture_output=True, text=True).stdout,
+                 str(64 << 20))
+    full = berth.run("exec", "hot", "--", "dd", "if=/dev/urandom", "of=/big", "bs=1M", "count=80")
+    assert full.status != 0, "more than the limit was written"
+    berth.run("exec", "hot", "--", "rm", "/big").expect(0)
+    host.apply(berth, text).expect(0)
+    tap.equal(init_of("hot"), first, "plugged while it runs")
+    tap.contains(berth.run("exec", "hot", "--", "ip", "link", "show", "eth0").expect(0).out, "eth0")
+    berth.run("exec", "hot", "--", "sh", "-c", "echo hello > /share/file").expect(0)
+    tap.equal((os.stat(berth.path("share/file")).st_uid, berth.read("share/file")), (0, "hello\n"))
+    berth.run("drift").expect(0)
+    host.apply(berth, HOT).expect(0)
+    tap.equal(init_of("hot"), first, "unplugged while it runs")
+    berth.run("exec", "hot", "--", "test", "-e", "/sys/class/net/eth0").expect(1)
+    berth.run("exec", "hot", "--", "test", "-e", "/share/file").expect(1)
+    tap.equal(os.path.exists("/sys/class/net/vhot0"), False)
+    berth.run("destroy", "-y", "--all").expect(0)
+
+
 def test_limits():
     """tests/instance: limits"""
     program("test-instance-limits")
