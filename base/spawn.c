@@ -107,10 +107,9 @@ static gboolean make_stdin(const SpawnOptions *options, Fd *ret_fd, GError **err
     return TRUE;
 }
 
-static pid_t start(const char *program, const char *const *argv, char *const *env,
-                   const SpawnOptions *options, int in, int out, int err, GError **error)
+pid_t spawn_process(const char *program, char *const *argv, char *const *env,
+                    posix_spawn_file_actions_t *actions, GError **error)
 {
-    posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none, all;
     pid_t pid = -1;
@@ -125,6 +124,21 @@ static pid_t start(const char *program, const char *const *argv, char *const *en
     posix_spawnattr_setpgroup(&attributes, 0);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
                                               POSIX_SPAWN_SETPGROUP);
+    code = posix_spawn(&pid, program, actions, &attributes, argv, env);
+    posix_spawn_file_actions_destroy(actions);
+    posix_spawnattr_destroy(&attributes);
+    if (code != 0) {
+        error_errno(error, code, "run %s", program);
+        return -1;
+    }
+    return pid;
+}
+
+static pid_t start(const char *program, const char *const *argv, char *const *env,
+                   const SpawnOptions *options, int in, int out, int err, GError **error)
+{
+    posix_spawn_file_actions_t actions;
+
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, in, 0);
     posix_spawn_file_actions_adddup2(&actions, out, 1);
@@ -133,14 +147,7 @@ static pid_t start(const char *program, const char *const *argv, char *const *en
         posix_spawn_file_actions_adddup2(&actions, options->keep_fd, 3);
     posix_spawn_file_actions_addclosefrom_np(&actions, options->keep_fd >= 0 ? 4 : 3);
     posix_spawn_file_actions_addchdir_np(&actions, options->cwd != NULL ? options->cwd : "/");
-    code = posix_spawn(&pid, program, &actions, &attributes, (char *const *)argv, env);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    if (code != 0) {
-        error_errno(error, code, "run %s", program);
-        return -1;
-    }
-    return pid;
+    return spawn_process(program, (char *const *)argv, env, &actions, error);
 }
 
 /* Moves what can be read now into `text`; closes the pipe at its end. TRUE when there may be more.

@@ -17,7 +17,8 @@ typedef struct {
     int keep_fd;              /* one fd handed to the child as fd 3; -1: none */
     void (*tick)(void *data); /* called some ten times a second while the child runs; NULL: not */
     void *tick_data;
-    volatile gint *cancel;    /* looked at now and then: non-zero ends the program (ERR_INTERRUPTED); NULL: never */
+    volatile gint *cancel; /* looked at now and then: non-zero ends the program (ERR_INTERRUPTED);
+                              NULL: never */
 } SpawnOptions;
 
 /* Runs argv (argv[0] is looked up in PATH), waits, and returns TRUE when it exits 0. `ret_output`
@@ -29,6 +30,12 @@ gboolean spawn_run(const char *const *argv, const SpawnOptions *options, char **
 /* Starts a long-lived daemon child detached from us (own session, stdio to `log_path` or /dev/null)
  * and returns its pid, or -1. The child outlives this process. */
 GPid spawn_daemon(const char *const *argv, const char *log_path, GError **error);
+
+/* Starts a program with descriptors as `actions` say, which are destroyed; no signal is blocked or
+ * ignored in it, and its process group is its own. For what spawn_run cannot do; -1 with an error.
+ */
+pid_t spawn_process(const char *program, char *const *argv, char *const *env,
+                    posix_spawn_file_actions_t *actions, GError **error);
 
 /* For tests: when set, every argv is appended (as a GStrv) instead of run, and succeeds with empty
  * output. */

@@ -7,6 +7,7 @@
 
 #include "error.h"
 #include "file.h"
+#include "process.h"
 
 /* The seed makes drawn values (MACs, subnets) the same on every plan of one state directory on one
  * machine, without anything having been written yet. */
@@ -140,11 +141,7 @@ static gboolean real_barrier(Host *host, GError **error)
 
 static char *real_boot_id(Host *host)
 {
-    char *text = NULL;
-
-    if (!g_file_get_contents("/proc/sys/kernel/random/boot_id", &text, NULL, NULL))
-        return g_strdup("unknown");
-    return g_strstrip(text);
+    return g_strdup(boot_id());
 }
 
 static void real_free(Host *host)

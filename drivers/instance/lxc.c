@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 #include "file.h"
 #include "helper.h"
 #include "message.h"
+#include "spawn.h"
 
 #define HELPER_SOCKET 3
 #define HELPER_LOCK 4
@@ -38,19 +38,7 @@ static pid_t spawn_helper(const char *program, int socket, int lock, GError **er
     char *argv[] = {(char *)program, NULL};
     char *env[] = {(char *)"LANG=C.UTF-8", (char *)"HOME=/", NULL, NULL};
     posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none, all;
-    pid_t pid = -1;
-    int code;
 
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawnattr_init(&attributes);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setpgroup(&attributes, 0);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-                                              POSIX_SPAWN_SETPGROUP);
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
@@ -62,14 +50,7 @@ static pid_t spawn_helper(const char *program, int socket, int lock, GError **er
                                              lock >= 0 ? HELPER_LOCK + 1 : HELPER_SOCKET + 1);
     env[2] =
         (char *)g_getenv("ASAN_OPTIONS") != NULL ? (char *)"ASAN_OPTIONS=detect_leaks=0" : NULL;
-    code = posix_spawn(&pid, program, &actions, &attributes, argv, env);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    if (code != 0) {
-        error_errno(error, code, "start %s", program);
-        return -1;
-    }
-    return pid;
+    return spawn_process(program, argv, env, &actions, error);
 }
 
 gboolean helper_call_begin(LxcCall *call, const char *name, const json_t *request, const int *fds,

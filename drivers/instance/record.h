@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "host.h"
+#include "process.h"
 
 #define RECORD_SUFFIX ".json"
 
@@ -33,20 +34,6 @@ char *start_facts_path(const char *dir, const char *name);
 /* The facts in STATE/run/NAME.start, to start with next time; NULL when there are none. New
  * reference. */
 json_t *start_facts_read(const char *dir, const char *name);
-
-/* The kernel's boot id. Borrowed. */
-const char *boot_id(void);
-
-/* Start time of a process in clock ticks since boot, 0 when there is none or only a zombie.
- * `ret_parent` may be NULL. */
-guint64 process_started(pid_t pid, pid_t *ret_parent);
-
-/* [pid, start time] of a process for a record; NULL when it is gone. New reference. */
-json_t *process_describe(pid_t pid);
-
-/* The process that such a pair names, if it still lives: its pid, else 0. With `ret_fd` (may be
- * NULL) also a pidfd of exactly that process. */
-pid_t process_find(const json_t *pair, int *ret_fd);
 
 /* The init of a running instance by its record, 0 when it does not run: no record, another boot, a
  * start that never ended, or init or monitor dead. */

@@ -4,8 +4,8 @@
 
 #include "error.h"
 #include "file.h"
-#include "instance/record.h"
 #include "link.h"
+#include "process.h"
 #include "server.h"
 
 #define RECORD_MAX 65536

@@ -14,7 +14,7 @@
 #include "error.h"
 #include "file.h"
 #include "folder.h"
-#include "instance/record.h"
+#include "process.h"
 #include "server_arguments.h"
 #include "server_cgroup.h"
 
