@@ -119,10 +119,11 @@ def test_pool(berth):
     """volume.size of a btrfs pool limits roots that name no size; what a pool is made of and its uuid are noted (ST-021)"""
     host.apply(berth, "storage_pools: [{name: data, driver: btrfs, config: {size: 256MiB, volume.size: 32MiB}}]\n"
                + "images: [{name: busybox, source: 'builtin:busybox'}]\n" + PROFILE
-               + f"instances: [{{name: {C}, image: busybox}}]\n").expect(0)
-    root = os.path.join(berth.state, "storage-pools", "data", "containers", C)
-    shown = host.output("btrfs", "qgroup", "show", "-re", "--raw", "-f", root)
-    tap.contains(shown, str(32 << 20))
+               + f"instances: [{{name: {C}, image: busybox}}, {{name: {C}2, image: busybox, devices: "
+               "{root: {type: disk, path: /, pool: data, size: 48MiB}}}]\n").expect(0)
+    for name, size in ((C, 32 << 20), (f"{C}2", 48 << 20)):
+        root = os.path.join(berth.state, "storage-pools", "data", "containers", name)
+        tap.contains(host.output("btrfs", "qgroup", "show", "-re", "--raw", "-f", root), str(size))
     config = json.loads(berth.run("get", "pool/data", "--format", "json").expect(0).out)
     text = json.dumps(config)
     tap.contains(text, f'"volatile.initial_source": "{berth.state}/disks/data.img"')

@@ -1,4 +1,4 @@
-/* Instance volumes and their limits on the real host: copies on dir, snapshots on btrfs. */
+/* Instance volumes on the real host: copies on dir, snapshots on btrfs. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <string.h>
@@ -15,119 +15,9 @@
 #include "storage/copy.h"
 #include "storage/place.h"
 #include "storage/volume.h"
+#include "volumes.h"
 
 TestSuite(volume, .init = rig_open, .fini = rig_close, .timeout = 120);
-
-#define KEY "instance/default//c1"
-#define FP "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-#define FP2 "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
-
-static const Object *make_pool(const char *driver)
-{
-    g_autofree char *spec = strcmp(driver, "btrfs") == 0
-                                ? g_strdup("{'driver':'btrfs','config':{'size':'300MiB'}}")
-                                : g_strdup_printf("{'driver':'%s'}", driver);
-    const Object *pool = rig_put(KIND_POOL, "one", spec);
-
-    rig_create(pool, "t0");
-    return pool;
-}
-
-static void write_file(const char *folder, const char *name, const char *text, guint mode)
-{
-    g_autofree char *path = g_build_filename(folder, name, NULL);
-
-    cr_assert(g_file_set_contents(path, text, -1, NULL));
-    cr_assert_eq(chmod(path, mode), 0);
-}
-
-/* A stand-in for an unpacked image, with one of each sort of file. */
-static char *make_image(const char *fingerprint, const char *content)
-{
-    char *path = path_image_volume(rig.dir, "one", fingerprint);
-    g_autofree char *rootfs = g_build_filename(path, "rootfs", NULL);
-    g_autofree char *etc = g_build_filename(rootfs, "etc", NULL);
-    g_autofree char *file = g_build_filename(etc, "file", NULL);
-    g_autofree char *other = g_build_filename(rootfs, "link", NULL);
-    g_autofree char *soft = g_build_filename(rootfs, "soft", NULL);
-    g_autofree char *null = g_build_filename(rootfs, "null", NULL);
-    g_autofree char *fifo = g_build_filename(rootfs, "fifo", NULL);
-    g_autofree char *sparse = g_build_filename(rootfs, "sparse", NULL);
-    g_autofree char *parent = g_path_get_dirname(path);
-    g_auto(Fd) fd = -1;
-
-    if (btrfs_has(parent))
-        cr_assert(btrfs_subvolume_create(path, NULL));
-    cr_assert(file_make_directory(etc, 0750, NULL));
-    write_file(path, "metadata.yaml", "x", 0644);
-    write_file(etc, "file", content, 04755);
-    cr_assert_eq(chown(file, 1234, 5678), 0);
-    cr_assert_eq(chmod(file, 04755), 0);
-    cr_assert_eq(setxattr(file, "user.note", "abc", 3, 0), 0);
-    cr_assert_eq(link(file, other), 0);
-    cr_assert_eq(symlink("/etc/passwd", soft), 0);
-    cr_assert_eq(lchown(soft, 7, 8), 0);
-    cr_assert_eq(mknod(null, S_IFCHR | 0640, makedev(1, 3)), 0);
-    cr_assert_eq(mkfifo(fifo, 0600), 0);
-    fd = open(sparse, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-    cr_assert_eq(pwrite(fd, "end", 3, 64 << 20), 3);
-    return path;
-}
-
-static json_t *fact_of(const Object *pool, const char *name, const char *fingerprint)
-{
-    g_autoptr(GError) error = NULL;
-    g_autofree char *key = g_strdup_printf("instance/default//%s", name);
-    json_t *fact = volume_expect(&rig.context, pool, "containers", key, name, fingerprint, &error);
-
-    no_error(error);
-    return fact;
-}
-
-static gboolean ensure(json_t *from, json_t *to, const char *tx, GError **error)
-{
-    const Step step = {.name = (char *)"instance.volume",
-                       .key = (char *)KEY,
-                       .path = (char *)"volume",
-                       .from = from,
-                       .to = to,
-                       .tx = (char *)tx};
-
-    return volume_ensure(rig.host, &step, error);
-}
-
-static void must(json_t *from, json_t *to, const char *tx)
-{
-    g_autoptr(GError) error = NULL;
-
-    ensure(from, to, tx, &error);
-    no_error(error);
-}
-
-static json_t *observe(const json_t *fact)
-{
-    g_autoptr(GError) error = NULL;
-    json_t *seen = volume_observe(rig.host, json_member_string(fact, "path"),
-                                  json_member_string(fact, "driver"), &error);
-
-    no_error(error);
-    return seen;
-}
-
-static void assert_there(const json_t *fact)
-{
-    g_autoptr(json_t) seen = observe(fact);
-
-    cr_assert_not_null(seen);
-    rig_assert_same(seen, fact);
-}
-
-static void assert_gone(const json_t *fact)
-{
-    g_autoptr(json_t) seen = observe(fact);
-
-    cr_assert_null(seen);
-}
 
 static void assert_copied(const char *path)
 {
@@ -446,83 +336,6 @@ Test(volume, neighbours_stay)
     cr_assert(place_remove(folder, NULL));
     must(one, NULL, "t1");
     assert_there(two);
-}
-
-Test(volume, limit_is_enforced)
-{
-    const Object *pool = make_pool("btrfs");
-    g_autofree char *image = make_image(FP, "one");
-    g_autoptr(json_t) fact = fact_of(pool, "c1", FP);
-    g_autoptr(GError) error = NULL;
-    g_autoptr(json_t) limit = quota_expect(&rig.context, pool, "containers", "c1", "20MiB", &error);
-    const char *path = json_member_string(fact, "path");
-    g_autofree char *big = g_build_filename(path, "rootfs/big", NULL);
-    g_autofree char *block = g_malloc0(1 << 20);
-    const Step set = {.to = limit, .tx = (char *)"t1", .key = (char *)KEY};
-    const Step clear = {.from = limit, .tx = (char *)"t1", .key = (char *)KEY};
-    g_autoptr(json_t) seen = NULL;
-    g_auto(Fd) fd = -1;
-    gint64 written = 0;
-
-    no_error(error);
-    must(NULL, fact, "t1");
-    cr_assert_null(quota_observe(rig.host, path, "btrfs", NULL));
-    quota_ensure(rig.host, &set, &error);
-    no_error(error);
-    seen = quota_observe(rig.host, path, "btrfs", NULL);
-    rig_assert_same(seen, limit);
-    memset(block, 'x', 1 << 20);
-    fd = open(big, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-    while (written < 60 && write(fd, block, 1 << 20) == 1 << 20) {
-        fsync(fd);
-        written++;
-    }
-    cr_assert_gt(written, 10);
-    cr_assert_lt(written, 25, "the limit did not hold");
-    quota_ensure(rig.host, &clear, &error);
-    no_error(error);
-    cr_assert_null(quota_observe(rig.host, path, "btrfs", NULL));
-    cr_assert_eq(write(fd, block, 1 << 20), 1 << 20);
-    cr_assert_eq(fsync(fd), 0);
-}
-
-/* A rebuild keeps the limit, which is a fact of its own and sees no change. */
-Test(volume, limit_survives_a_rebuild)
-{
-    const Object *pool = make_pool("btrfs");
-    g_autofree char *image = make_image(FP, "one");
-    g_autofree char *image2 = make_image(FP2, "two");
-    g_autoptr(json_t) old = fact_of(pool, "c1", FP);
-    g_autoptr(json_t) new = fact_of(pool, "c1", FP2);
-    g_autoptr(json_t) limit = quota_expect(&rig.context, pool, "containers", "c1", "20MiB", NULL);
-    const Step set = {.to = limit, .tx = (char *)"t1", .key = (char *)KEY};
-    const Step step = {.from = old, .to = new, .tx = (char *)"t2", .key = (char *)KEY};
-    g_autoptr(json_t) seen = NULL;
-
-    must(NULL, old, "t1");
-    cr_assert(quota_ensure(rig.host, &set, NULL));
-    cr_assert(volume_stage(rig.host, &step, NULL));
-    must(old, new, "t2");
-    seen = quota_observe(rig.host, json_member_string(new, "path"), "btrfs", NULL);
-    rig_assert_same(seen, limit);
-}
-
-Test(volume, size_is_only_stored_on_dir)
-{
-    const Object *pool = make_pool("dir");
-
-    g_autoptr(json_t) facts = json_object();
-    g_autoptr(json_t) remarks = NULL;
-
-    cr_assert_null(quota_expect(&rig.context, pool, "containers", "c1", "1GiB", NULL));
-    quota_remark(facts, pool, NULL, "size");
-    quota_remark(facts, pool, "0", "size");
-    cr_assert_null(driver_take_remarks(facts));
-    quota_remark(facts, pool, "1GiB", "size");
-    remarks = driver_take_remarks(facts);
-    cr_assert_eq(json_array_size(remarks), 1);
-    cr_assert_not_null(strstr(json_string_value(json_array_get(remarks, 0)), "driver dir"));
-    cr_assert_eq(json_object_size(facts), 0);
 }
 
 /* After a reboot the pool is not mounted: what it holds is still known, and steps find it (LAW-7).
