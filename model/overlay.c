@@ -38,19 +38,6 @@ static void section_free(gpointer data)
     g_free(section);
 }
 
-static void mistake(Overlay *self, const Node *node, const char *format, ...) G_GNUC_PRINTF(3, 4);
-
-static void mistake(Overlay *self, const Node *node, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    problem_take(self->problems, PROBLEM_ERROR, NULL, NULL,
-                 problem_place(node->file, node->line, node->column),
-                 g_strdup_vprintf(format, args));
-    va_end(args);
-}
-
 /* ---- values ---- */
 
 typedef enum { PATCH_MERGE, PATCH_REPLACE, PATCH_DELETE } Patch;
@@ -65,7 +52,7 @@ static Patch patch_of(Overlay *self, const Node *node)
         return PATCH_REPLACE;
     if (word->kind == NODE_SCALAR && strcmp(word->text, "delete") == 0)
         return PATCH_DELETE;
-    mistake(self, word, PATCH_KEY " is merge, replace or delete");
+    node_mistake(self->problems, word, PATCH_KEY " is merge, replace or delete");
     return PATCH_MERGE;
 }
 
@@ -135,7 +122,7 @@ static const Node *merge_list(Overlay *self, const Node *under, const Node *over
         Patch patch = patch_of(self, item);
 
         if (position == items->len && patch == PATCH_DELETE)
-            mistake(self, item, "there is no such item to delete");
+            node_mistake(self->problems, item, "there is no such item to delete");
         else if (patch == PATCH_DELETE)
             g_ptr_array_remove_index(items, position);
         else if (position == items->len)
@@ -262,7 +249,7 @@ static void lay_entry(Overlay *self, Section *section, guint position)
         if (patch == PATCH_DELETE) {
             g_autofree char *label = object_key_label(key);
 
-            mistake(self, item, "there is no %s to delete", label);
+            node_mistake(self->problems, item, "there is no %s to delete", label);
             section->items->pdata[position] = NULL;
             return;
         }

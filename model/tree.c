@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tree_build.h"
+#include "validate.h"
 
 /* All nodes and texts of a tree live in blocks that are freed together: a file of ten thousand
  * objects has hundreds of thousands. */
@@ -168,4 +169,15 @@ Tree *tree_from_json(const json_t *value)
 
     tree_add_document(tree, node_from_json(tree, value));
     return tree;
+}
+
+void node_mistake(Problems *problems, const Node *node, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    problem_take(problems, PROBLEM_ERROR, NULL, NULL,
+                 problem_place(node->file, node->line, node->column),
+                 g_strdup_vprintf(format, args));
+    va_end(args);
 }

@@ -59,6 +59,10 @@ const Node *node_get(const Node *node, const char *key);
 /* "a list", "a map", "nothing", "text": for messages. */
 const char *node_kind_name(const Node *node);
 
+/* Adds an error about what is written at a node's place. */
+void node_mistake(Problems *problems, const Node *node, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
+
 /* Checks that a text is UTF-8 of printable characters, as YAML wants it. On a mistake one problem
  * names the place. */
 gboolean tree_check_text(const char *name, const char *text, gsize length, Problems *problems);
