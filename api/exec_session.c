@@ -68,6 +68,8 @@ static void drop_source(GSource **source)
 static void session_free(Session *session)
 {
     operation_on_connect(session->operation, NULL, NULL);
+    if (session->exec == NULL)
+        exec_ahead(FALSE);
     drop_source(&session->deadline);
     drop_source(&session->end);
     for (guint i = 0; i < STREAMS; i++)
@@ -316,6 +318,7 @@ void exec_session_new(Call *call, Operation *operation, const Object *object, Ex
     session->model = snapshot_ref(call->model);
     session->object = object;
     session->wish = wish;
+    exec_ahead(TRUE);
     for (guint i = 0; i < 3; i++)
         session->ours[i] = -1;
     for (guint i = 0; i < STREAMS; i++) {

@@ -54,6 +54,16 @@ Step *step_copy(const Step *step, const char *tx)
     return copy;
 }
 
+void plan_steps_ahead(Host *host, const GPtrArray *steps, gboolean on)
+{
+    for (guint i = 0; i < steps->len; i++) {
+        const PlanStep *plan_step = steps->pdata[i];
+
+        if (plan_step->step.to != NULL)
+            host_ahead(host, plan_step->row, on);
+    }
+}
+
 gboolean plan_step_do(Host *host, const PlanStep *plan_step, const Step *step, GError **error)
 {
     if (plan_step->staging)

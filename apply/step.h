@@ -40,6 +40,8 @@ void plan_step_free(PlanStep *step);
 
 /* A step of its own, with a transaction's id unless it has one. References are shared. */
 Step *step_copy(const Step *step, const char *tx);
+/* Says that steps (array of PlanStep *) are about to be carried out, or not any more. */
+void plan_steps_ahead(Host *host, const GPtrArray *steps, gboolean on);
 /* Carries a step out, or the staging half of one. No state but the host's is touched. */
 gboolean plan_step_do(Host *host, const PlanStep *plan_step, const Step *step, GError **error);
 /* Takes a step back: staged data is thrown away, a fact goes from `to` to `from` again; what the

@@ -578,14 +578,17 @@ static GError *run_all(Transaction *t)
 gboolean transaction_run(const TransactionRequest *request, TransactionResult *ret_result,
                          GError **error)
 {
-    Transaction *t = transaction_open(request, error);
+    Transaction *t;
     GError *first;
     gboolean committed = FALSE;
 
     memset(ret_result, 0, sizeof *ret_result);
+    plan_steps_ahead(request->host, request->steps, TRUE);
+    t = transaction_open(request, error);
+    first = t != NULL ? run_all(t) : NULL;
+    plan_steps_ahead(request->host, request->steps, FALSE);
     if (t == NULL)
         return FALSE;
-    first = run_all(t);
     if (first == NULL && g_hash_table_size(t->failed) > 0)
         undo_failed_objects(t, &first);
     if (first == NULL)

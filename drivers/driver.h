@@ -101,6 +101,9 @@ typedef struct {
     /* Read-only: why the new one of a change has no room beside the old (an error). NULL when it
      * always has, or nobody can tell. */
     StepFunction room;
+    /* Told when a transaction begins that will make the fact so, and when it has ended: what takes
+     * time to load can be loaded meanwhile. May be NULL. */
+    void (*ahead)(gboolean on);
 } FactRow;
 
 /* What pure functions may look at. */

@@ -105,6 +105,12 @@ static gboolean real_purge(Host *host, const FactRow *row, const Step *step, GEr
     return row->purge == NULL || row->purge(host, step, error);
 }
 
+static void real_ahead(const FactRow *row, gboolean on)
+{
+    if (row->ahead != NULL)
+        row->ahead(on);
+}
+
 /* Once for each file system: `synced` is a set of device numbers. */
 static gboolean sync_path(const char *path, GHashTable *synced, GError **error)
 {
@@ -160,6 +166,7 @@ static const HostOps real_ops = {
     .has_ended = real_has_ended,
     .unstage = real_unstage,
     .purge = real_purge,
+    .ahead = real_ahead,
     .boot_id = real_boot_id,
     .barrier = real_barrier,
     .is_here = real_is_here,
@@ -286,6 +293,12 @@ gboolean host_purge(Host *host, const Step *step, GError **error)
 gboolean host_barrier(Host *host, GError **error)
 {
     return host->ops->barrier(host, error);
+}
+
+void host_ahead(Host *host, const FactRow *row, gboolean on)
+{
+    if (host->ops->ahead != NULL)
+        host->ops->ahead(row, on);
 }
 
 char *host_boot_id(Host *host)

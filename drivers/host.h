@@ -19,6 +19,7 @@ typedef struct {
                           const char *key); /* NULL: nothing goes by itself */
     gboolean (*unstage)(Host *host, const FactRow *row, const Step *step, GError **error);
     gboolean (*purge)(Host *host, const FactRow *row, const Step *step, GError **error);
+    void (*ahead)(const FactRow *row, gboolean on); /* NULL: nothing takes time to load */
     char *(*boot_id)(Host *host);
     gboolean (*barrier)(Host *host,
                         GError **error); /* syncfs of every file system that disk steps wrote */
@@ -101,3 +102,5 @@ gboolean host_purge(Host *host, const Step *step, GError **error);
 /* Which boot of the machine this is: kernel facts of another one are gone. Newly allocated. */
 char *host_boot_id(Host *host);
 gboolean host_barrier(Host *host, GError **error);
+/* FactRow.ahead */
+void host_ahead(Host *host, const FactRow *row, gboolean on);

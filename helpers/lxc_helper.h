@@ -9,7 +9,7 @@ struct lxc_container;
 
 typedef struct {
     json_t *body;
-    int fds[MESSAGE_FDS_MAX]; /* -1: none */
+    int fds[MESSAGE_FDS_MAX]; /* -1: none; the last may be a lock, which is ours to hold */
 } Request;
 
 gboolean request_receive(Request *request);

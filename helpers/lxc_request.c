@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,13 +10,20 @@
 #include "lxc_helper.h"
 
 #define SOCKET 3
+#define REQUEST_WAIT_MS 10000 /* it may be started ahead of it */
 #define TAIL_MAX 2500u
 
 gboolean request_receive(Request *request)
 {
+    struct pollfd poller = {.fd = SOCKET, .events = POLLIN};
+    int ready;
+
     /* What we start inside must not talk to whoever asked. */
     fcntl(SOCKET, F_SETFD, FD_CLOEXEC);
-    request->body = message_receive(SOCKET, request->fds);
+    do
+        ready = poll(&poller, 1, REQUEST_WAIT_MS);
+    while (ready < 0 && errno == EINTR);
+    request->body = ready > 0 ? message_receive(SOCKET, request->fds) : NULL;
     return request->body != NULL;
 }
 

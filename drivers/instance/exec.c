@@ -194,6 +194,11 @@ Exec *exec_start(Host *host, const Object *object, const char *const *argv,
     return exec;
 }
 
+void exec_ahead(gboolean on)
+{
+    lxc_ahead(on);
+}
+
 void exec_free(Exec *exec)
 {
     if (exec == NULL)

@@ -26,6 +26,10 @@ typedef struct Exec Exec;
 Exec *exec_start(Host *host, const Object *object, const char *const *argv,
                  const ExecOptions *options, GError **error);
 
+/* Says that a command is about to be started, or is not after all: what starts it is loaded
+ * meanwhile. */
+void exec_ahead(gboolean on);
+
 /* Kills the command unless it has ended (OPS-37), and forgets it. */
 void exec_free(Exec *exec);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Exec, exec_free)

@@ -15,7 +15,7 @@
 #include "spawn.h"
 
 #define HELPER_SOCKET 3
-#define HELPER_LOCK 4
+#define AHEAD_US (5 * G_USEC_PER_SEC) /* berth-lxc itself waits longer for its request */
 
 static gboolean send_request(int socket, const char *program, const json_t *request, const int *fds,
                              guint n_fds, GError **error)
@@ -33,7 +33,7 @@ static gboolean send_request(int socket, const char *program, const json_t *requ
 
 /* No PATH: liblxc would hand the id map to newuidmap, which costs two processes and asks subuid a
  * second time. Hooks of raw.lxc run in a shell, which then has its own usual PATH. */
-static pid_t spawn_helper(const char *program, int socket, int lock, GError **error)
+static pid_t spawn_helper(const char *program, int socket, GError **error)
 {
     char *argv[] = {(char *)program, NULL};
     char *env[] = {(char *)"LANG=C.UTF-8", (char *)"HOME=/", NULL, NULL};
@@ -44,17 +44,13 @@ static pid_t spawn_helper(const char *program, int socket, int lock, GError **er
     posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
     posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, socket, HELPER_SOCKET);
-    if (lock >= 0)
-        posix_spawn_file_actions_adddup2(&actions, lock, HELPER_LOCK);
-    posix_spawn_file_actions_addclosefrom_np(&actions,
-                                             lock >= 0 ? HELPER_LOCK + 1 : HELPER_SOCKET + 1);
+    posix_spawn_file_actions_addclosefrom_np(&actions, HELPER_SOCKET + 1);
     env[2] =
         (char *)g_getenv("ASAN_OPTIONS") != NULL ? (char *)"ASAN_OPTIONS=detect_leaks=0" : NULL;
     return spawn_process(program, argv, env, &actions, error);
 }
 
-gboolean helper_call_begin(LxcCall *call, const char *name, const json_t *request, const int *fds,
-                           guint n_fds, int lock, GError **error)
+static gboolean start_helper(LxcCall *call, const char *name, GError **error)
 {
     g_autofree char *program = helper_path(name, error);
     int pair[2];
@@ -73,15 +69,59 @@ gboolean helper_call_begin(LxcCall *call, const char *name, const json_t *reques
     close(pair[1]);
     if (ours < 0 || theirs < 0)
         return error_errno(error, errno, "make a socket for %s", name);
-    if (!send_request(ours, name, request, fds, n_fds, error))
-        return FALSE;
-    pid = spawn_helper(program, theirs, lock, error);
+    pid = spawn_helper(program, theirs, error);
     if (pid < 0)
         return FALSE;
     call->program = name;
     call->pid = pid;
     call->socket = fd_steal(&ours);
     return TRUE;
+}
+
+gboolean helper_call_begin(LxcCall *call, const char *name, const json_t *request, const int *fds,
+                           guint n_fds, GError **error)
+{
+    if (!start_helper(call, name, error))
+        return FALSE;
+    if (send_request(call->socket, name, request, fds, n_fds, error))
+        return TRUE;
+    lxc_call_end(call);
+    return FALSE;
+}
+
+/* ---- a helper ahead of its request ---- */
+
+static GMutex ahead_mutex;
+static LxcCall ahead; /* pid 0: there is none */
+static gint64 ahead_since;
+
+/* FALSE when it may have given up waiting; `call` is to be ended either way. */
+static gboolean take_ahead(LxcCall *call)
+{
+    g_autoptr(GMutexLocker) held = g_mutex_locker_new(&ahead_mutex);
+
+    *call = ahead;
+    ahead = (LxcCall){0};
+    return call->pid != 0 && g_get_monotonic_time() - ahead_since < AHEAD_US;
+}
+
+void lxc_ahead(gboolean on)
+{
+    LxcCall old = {0};
+
+    if (!on) {
+        take_ahead(&old);
+    } else {
+        g_autoptr(GMutexLocker) held = g_mutex_locker_new(&ahead_mutex);
+
+        if (ahead.pid != 0 && g_get_monotonic_time() - ahead_since < AHEAD_US)
+            return;
+        old = ahead;
+        ahead = (LxcCall){0};
+        ahead_since = g_get_monotonic_time();
+        start_helper(&ahead, "berth-lxc", NULL); /* or whoever needs it says why not */
+    }
+    lxc_call_end(&old);
 }
 
 gboolean lxc_call_wait(const LxcCall *call, int timeout_ms, GError **error)
@@ -138,7 +178,16 @@ void lxc_call_end(LxcCall *call)
 gboolean lxc_call_begin(LxcCall *call, const json_t *request, const int *fds, guint n_fds, int lock,
                         GError **error)
 {
-    return helper_call_begin(call, "berth-lxc", request, fds, n_fds, lock, error);
+    int all[MESSAGE_FDS_MAX];
+
+    for (guint i = 0; i < n_fds; i++)
+        all[i] = fds[i];
+    if (lock >= 0)
+        all[n_fds++] = lock;
+    if (take_ahead(call) && send_request(call->socket, "berth-lxc", request, all, n_fds, NULL))
+        return TRUE;
+    lxc_call_end(call);
+    return helper_call_begin(call, "berth-lxc", request, all, n_fds, error);
 }
 
 json_t *lxc_call(const json_t *request, int lock, int timeout_ms, GError **error)

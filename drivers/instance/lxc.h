@@ -20,7 +20,11 @@ gboolean lxc_call_begin(LxcCall *call, const json_t *request, const int *fds, gu
 
 /* The same with another helper; `name` is kept. */
 gboolean helper_call_begin(LxcCall *call, const char *name, const json_t *request, const int *fds,
-                           guint n_fds, int lock, GError **error);
+                           guint n_fds, GError **error);
+
+/* Starts berth-lxc ahead of the next request to it, so that it is loaded when the request comes, or
+ * ends one that was not needed after all. There is one at most, and for some seconds only. */
+void lxc_ahead(gboolean on);
 
 /* Waits until there is a message, or the helper is gone; at most `timeout_ms` (-1: for ever). */
 gboolean lxc_call_wait(const LxcCall *call, int timeout_ms, GError **error);

@@ -82,7 +82,7 @@ static gboolean begin(Host *host, const Object *object, const char *path, json_t
         json_object_set_new(owned, "pid", json_integer(pid));
     fds[0] = door;
     fds[1] = content;
-    return helper_call_begin(call, "berth-files", owned, fds, content >= 0 ? 2 : 1, -1, error);
+    return helper_call_begin(call, "berth-files", owned, fds, content >= 0 ? 2 : 1, error);
 }
 
 /* ---- looking ---- */
