@@ -6,24 +6,10 @@
 /* Longer values are cut: three of them stand side by side. */
 #define VALUE_WIDTH 40
 
-static char *value_text(const json_t *value, gboolean cut)
+/* Beside a whole object there is nothing to compare it with. */
+static char *value_text(const json_t *value)
 {
-    g_autofree char *text = NULL;
-
-    if (value == NULL || json_is_null(value))
-        return g_strdup("(unset)");
-    if (cut && json_is_object(value)) /* beside it there is nothing to compare it with */
-        return g_strdup("(there)");
-    text = json_is_string(value) ? g_strdup(json_string_value(value)) : json_text(value);
-    for (char *at = text; *at != '\0'; at++)
-        if (*at == '\n')
-            *at = ' ';
-    if (cut && g_utf8_strlen(text, -1) > VALUE_WIDTH) {
-        g_autofree char *head = g_utf8_substring(text, 0, VALUE_WIDTH - 3);
-
-        return g_strdup_printf("%s...", head);
-    }
-    return g_steal_pointer(&text);
+    return json_is_object(value) ? g_strdup("(there)") : plan_value_text(value, VALUE_WIDTH);
 }
 
 static char *dotted(const json_t *field)
@@ -71,9 +57,9 @@ static void print_fields(const json_t *entry, gboolean with_desired, GString *te
 
         g_ptr_array_add(cells, drift ? g_strdup(path) : g_strdup_printf("%s (%s)", path, state));
         if (with_desired)
-            g_ptr_array_add(cells, value_text(json_object_get(field, "desired"), TRUE));
-        g_ptr_array_add(cells, value_text(json_object_get(field, "stored"), TRUE));
-        g_ptr_array_add(cells, value_text(json_object_get(field, "running"), TRUE));
+            g_ptr_array_add(cells, value_text(json_object_get(field, "desired")));
+        g_ptr_array_add(cells, value_text(json_object_get(field, "stored")));
+        g_ptr_array_add(cells, value_text(json_object_get(field, "running")));
         if (with_desired)
             g_ptr_array_add(cells, g_strdup(label));
     }
@@ -137,8 +123,8 @@ void drift_print_patch(const json_t *list, GString *text)
             const json_t *stored = json_object_get(field, "stored");
             const json_t *running = json_object_get(field, "running");
             g_autofree char *path = dotted(field);
-            g_autofree char *before = value_text(stored, FALSE);
-            g_autofree char *after = value_text(running, FALSE);
+            g_autofree char *before = plan_value_text(stored, 0);
+            g_autofree char *after = plan_value_text(running, 0);
 
             if (!json_is_null(stored))
                 g_string_append_printf(text, "-%s: %s\n", path, before);

@@ -59,10 +59,10 @@ typedef struct {
     GPtrArray *allow_restart_only; /* of char *: globs; NULL: all */
     GPtrArray *no_park; /* of char *: globs of objects whose data is deleted for good at once, which
                            the plan lists as irreversible (EN-31); NULL: none */
-    gboolean fixed_pools; /* root disks stay on their pools (D-DISK-11) */
-    gboolean reverting; /* takes back what was not confirmed: policies do not hold it up */
-    gboolean force;     /* rollback takes conflicts */
-    gboolean saved;     /* another process will make the plan again (EN-21) */
+    gboolean fixed_pools;    /* root disks stay on their pools (D-DISK-11) */
+    gboolean reverting;      /* takes back what was not confirmed: policies do not hold it up */
+    gboolean force;          /* rollback takes conflicts */
+    gboolean saved;          /* another process will make the plan again (EN-21) */
     GPtrArray *policies;     /* of Object *: policies that hold for this plan besides the model's */
     gboolean restore_parked; /* what the set had deleted and declares again gets its data back
                                 (EN-43) */
@@ -112,6 +112,9 @@ json_t *plan_shown(const Plan *plan);
  * `colour` adds SGR codes. Newly allocated. */
 char *plan_shown_text(const json_t *shown, gboolean colour);
 char *plan_text(const Plan *plan, gboolean colour);
+/* A value on one line, cut to so many characters (0: not cut); what is not there is "(unset)".
+ * Newly allocated. */
+char *plan_value_text(const json_t *value, glong width);
 /* plan_is_empty of what is shown. */
 gboolean plan_shown_is_empty(const json_t *shown);
 /* Why it cannot be carried out at all (refused keys, protection): FALSE with an error that names

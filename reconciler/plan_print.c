@@ -44,7 +44,7 @@ static void print_coloured(Printer *printer, const char *colour, const char *tex
         g_string_append(printer->text, text);
 }
 
-static char *value_text(const json_t *value)
+char *plan_value_text(const json_t *value, glong width)
 {
     g_autofree char *text = NULL;
 
@@ -55,8 +55,8 @@ static char *value_text(const json_t *value)
         if (*at == '\n')
             *at = ' ';
     }
-    if (g_utf8_strlen(text, -1) > VALUE_WIDTH) {
-        g_autofree char *head = g_utf8_substring(text, 0, VALUE_WIDTH - 3);
+    if (width > 0 && g_utf8_strlen(text, -1) > width) {
+        g_autofree char *head = g_utf8_substring(text, 0, width - 3);
 
         return g_strdup_printf("%s...", head);
     }
@@ -68,8 +68,8 @@ static void print_field(Printer *printer, Action action, const json_t *field)
     const char *written = json_member_string(field, "path");
     const char *via = json_member_string(field, "via");
     const char *where = json_member_string(field, "source");
-    g_autofree char *before = value_text(json_object_get(field, "before"));
-    g_autofree char *after = value_text(json_object_get(field, "after"));
+    g_autofree char *before = plan_value_text(json_object_get(field, "before"), VALUE_WIDTH);
+    g_autofree char *after = plan_value_text(json_object_get(field, "after"), VALUE_WIDTH);
     g_autofree char *path = g_strdelimit(g_strdup(written != NULL ? written : ""), "/", '.');
 
     g_string_append_printf(printer->text, "      %s: ", path);
