@@ -106,11 +106,6 @@ const char *listeners_fingerprint(const Listeners *listeners)
     return listeners->fingerprint;
 }
 
-Tls *listeners_tls(const Listeners *listeners)
-{
-    return listeners->tls;
-}
-
 gboolean listeners_vouch(Listeners *listeners, GBytes *certificate)
 {
     return listeners->authority != NULL && !authority_revoked(listeners->authority, certificate);

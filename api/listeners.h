@@ -27,7 +27,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Listeners, listeners_free)
 /* The server's certificate, PEM, and its fingerprint. */
 const char *listeners_certificate(const Listeners *listeners);
 const char *listeners_fingerprint(const Listeners *listeners);
-Tls *listeners_tls(const Listeners *listeners);
 
 /* Whether the authority answers for a client's certificate: it issued it (none else is taken) and
  * did not revoke it. FALSE without an authority. */

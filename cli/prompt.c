@@ -7,16 +7,6 @@
 
 #include "error.h"
 
-gboolean prompt_possible(gboolean allowed)
-{
-    int fd = allowed ? open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY) : -1;
-
-    if (fd < 0)
-        return FALSE;
-    close(fd);
-    return TRUE;
-}
-
 gboolean prompt_yes(const char *question, gboolean allowed, gboolean *ret_yes, GError **error)
 {
     FILE *tty = allowed ? fopen("/dev/tty", "r+e") : NULL;

@@ -7,6 +7,3 @@
  * no); FALSE with ERR_FAILED and the advice to say -y when there is no terminal or `allowed` is
  * FALSE (--no-input). */
 gboolean prompt_yes(const char *question, gboolean allowed, gboolean *ret_yes, GError **error);
-
-/* Is there a terminal to ask on? */
-gboolean prompt_possible(gboolean allowed);

@@ -61,9 +61,6 @@ void host_fake_put(Host *host, const char *key, const json_t *facts);
  * "architecture"?, ...}}}, for a URL {"": ...}. With them images of other servers are resolved by
  * the driver's own code; without, their fingerprints are made up. Borrowed. */
 void host_fake_servers(Host *host, const json_t *servers);
-/* The fake's facts of one object, borrowed and mutable, for tests that make drift; NULL when none.
- */
-json_t *host_fake_facts(Host *host, const char *key);
 /* Everything the fake host remembers, parked and staged data too: its fingerprint, and a way to
  * carry it to another process. New reference; host_fake_load takes it over again (borrowed). */
 json_t *host_fake_save(Host *host);

@@ -31,8 +31,6 @@ static void gone_clear(struct Gone *gone)
 
 static void request_free(Request *request)
 {
-    if (request->destroy != NULL)
-        request->destroy(request->data);
     if (request->response != NULL)
         MHD_destroy_response(request->response);
     gone_clear(&request->gone);
@@ -222,19 +220,6 @@ int request_body_fd(const Request *request, guint64 *ret_size)
 {
     *ret_size = request->spool >= 0 ? request->body_size : 0;
     return request->spool;
-}
-
-void request_set_data(Request *request, gpointer data, GDestroyNotify destroy)
-{
-    if (request->destroy != NULL)
-        request->destroy(request->data);
-    request->data = data;
-    request->destroy = destroy;
-}
-
-gpointer request_data(const Request *request)
-{
-    return request->data;
 }
 
 /* Runs in the context that the callee chose. */

@@ -65,11 +65,6 @@ GBytes *request_body(const Request *request);
 /* The body of BODY_FILE, position 0, borrowed; -1 when there was none or it was taken otherwise. */
 int request_body_fd(const Request *request, guint64 *ret_size);
 
-/* For the layer above, such as the caller's rights: freed with the request. One thread at a time.
- */
-void request_set_data(Request *request, gpointer data, GDestroyNotify destroy);
-gpointer request_data(const Request *request);
-
 /* A header field of the answer, whatever the answer will be. To be called in a handler, before it
  * answers or hands the request on. Strings are copied. */
 void request_add_header(Request *request, const char *name, const char *value);

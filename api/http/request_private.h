@@ -57,9 +57,6 @@ struct Request {
     /* Who gets the stream after an answer of 101; NULL when it has it. */
     void (*upgraded)(Stream *stream, void *data);
     void *upgraded_data;
-
-    gpointer data;
-    GDestroyNotify destroy;
 };
 
 /* A request of one reference, the transport's. Without a header yet. */

@@ -358,11 +358,6 @@ void host_fake_put(Host *host, const char *key, const json_t *facts)
     g_hash_table_add(fake->known, g_strdup(key));
 }
 
-json_t *host_fake_facts(Host *host, const char *key)
-{
-    return json_object_get(fake_of(host)->objects, key);
-}
-
 json_t *host_fake_save(Host *host)
 {
     FakeHost *fake = fake_of(host);

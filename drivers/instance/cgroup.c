@@ -245,20 +245,6 @@ char *cgroup_name(const char *dir, const char *disk_name, const char *part)
     return g_strdup_printf("berth-%.8s.%s%s", digest, disk_name, part);
 }
 
-gboolean cgroup_exists(const char *name)
-{
-    const GPtrArray *all = cgroup_hierarchies(NULL);
-
-    for (guint i = 0; all != NULL && i < all->len; i++) {
-        const Hierarchy *hierarchy = all->pdata[i];
-        g_autofree char *path = g_strconcat(hierarchy->mount, hierarchy->base, "/", name, NULL);
-
-        if (file_exists(path))
-            return TRUE;
-    }
-    return FALSE;
-}
-
 gboolean cgroup_sweep(const char *name, GError **error)
 {
     const GPtrArray *all = cgroup_hierarchies(error);

@@ -47,5 +47,3 @@ char *cgroup_name(const char *dir, const char *disk_name, const char *part);
 /* Kills what still runs in the groups of this name and removes them from every hierarchy. None is
  * success. */
 gboolean cgroup_sweep(const char *name, GError **error);
-/* Whether any hierarchy has a group of this name. */
-gboolean cgroup_exists(const char *name);

@@ -11,11 +11,6 @@
 #define LOOP_CONTROL "/dev/loop-control"
 #define MAX_TRIES 64u
 
-gboolean loop_available(void)
-{
-    return access(LOOP_CONTROL, R_OK | W_OK) == 0;
-}
-
 static gboolean configure(int device, int file, const char *name)
 {
     struct loop_config config = {.fd = (guint32)file,

@@ -12,6 +12,3 @@ int loop_attach(const char *file, char **ret_device, GError **error);
 /* What `device` shows, as "DEVICE:INODE" of the image file; newly allocated. NULL when it is no
  * loop device or shows nothing. */
 char *loop_backing(const char *device);
-
-/* Whether loop devices can be had here. */
-gboolean loop_available(void);
