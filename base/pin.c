@@ -1,28 +1,28 @@
 #include "pin.h"
 
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
+#include <gnutls/x509.h>
+#include <string.h>
 
 #include "error.h"
 
 char *pin_of_certificate(const char *pem, GError **error)
 {
-    BIO *bio = BIO_new_mem_buf(pem, -1);
-    X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    guint8 digest[EVP_MAX_MD_SIZE];
-    unsigned char *key = NULL;
-    guint length = 0;
-    int size = certificate != NULL ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &key) : -1;
-    g_autofree char *text = NULL;
+    const gnutls_datum_t text = {(guchar *)pem, (guint)strlen(pem)};
+    gnutls_x509_crt_t certificate;
+    guint8 digest[32];
+    size_t size = sizeof digest;
+    gboolean done;
+    g_autofree char *pin = NULL;
 
-    if (size > 0 && EVP_Digest(key, (size_t)size, digest, &length, EVP_sha256(), NULL) == 1)
-        text = g_base64_encode(digest, length);
-    OPENSSL_free(key);
-    X509_free(certificate);
-    BIO_free(bio);
-    if (text != NULL)
-        return g_strdup_printf("sha256//%s", text);
-    error_set(error, ERR_INVALID, "this is no certificate in PEM");
-    return NULL;
+    g_assert(gnutls_x509_crt_init(&certificate) == GNUTLS_E_SUCCESS);
+    done = gnutls_x509_crt_import(certificate, &text, GNUTLS_X509_FMT_PEM) == GNUTLS_E_SUCCESS &&
+           gnutls_x509_crt_get_key_id(certificate, GNUTLS_KEYID_USE_SHA256, digest, &size) ==
+               GNUTLS_E_SUCCESS;
+    gnutls_x509_crt_deinit(certificate);
+    if (!done) {
+        error_set(error, ERR_INVALID, "this is no certificate in PEM");
+        return NULL;
+    }
+    pin = g_base64_encode(digest, size);
+    return g_strdup_printf("sha256//%s", pin);
 }

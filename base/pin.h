@@ -1,4 +1,4 @@
-/* What a server is known by to libcurl: its key. Needs libcrypto, and so is a library of its own.
+/* What a server is known by to libcurl: its key. Needs GnuTLS, and so is a library of its own.
  */
 #pragma once
 
