@@ -170,8 +170,8 @@ gboolean command_shutdown(Cli *cli, GError **error)
 
     if (client == NULL || !read_deadline(cli, &deadline, error))
         return FALSE;
-    if (deadline != NO_END)
-        client_set_timeout(client, (deadline - g_get_monotonic_time()) / 1000);
+    if (deadline != NO_END) /* rounded up: who was not answered is past the deadline */
+        client_set_timeout(client, (deadline - g_get_monotonic_time()) / 1000 + 1);
     answer = client_ask(client, "PUT",
                         cli->args->force ? "/internal/shutdown?force=1" : "/internal/shutdown",
                         NULL, &local);

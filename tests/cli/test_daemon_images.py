@@ -119,7 +119,7 @@ def split(berth, path):
     folder = berth.path("parts")
     os.makedirs(folder)
     with tarfile.open(path) as tar:
-        tar.extractall(folder, filter="fully_trusted")
+        tar.extractall(folder)
     meta, root = berth.path("meta.tar"), berth.path("root.tar.xz")
     host.output("tar", "-C", folder, "-cf", meta, "metadata.yaml")
     host.output("tar", "-C", os.path.join(folder, "rootfs"), "-cJf", root, ".")
