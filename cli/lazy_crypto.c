@@ -1,5 +1,4 @@
-/* OpenSSL's libcrypto, which the commands load that are about signed bundles or ask other machines.
- */
+/* OpenSSL's libcrypto, which the commands about signed bundles load. */
 #include <openssl/pem.h>
 
 #include "lazy.h"
@@ -28,14 +27,3 @@ LAZY_FUNCTION(EVP_PKEY *, PEM_read_bio_PUBKEY, (BIO * a, EVP_PKEY **b, pem_passw
               (a, b, c, d))
 LAZY_FUNCTION(EVP_PKEY *, PEM_read_bio_PrivateKey,
               (BIO * a, EVP_PKEY **b, pem_password_cb *c, void *d), (a, b, c, d))
-LAZY_FUNCTION(void, CRYPTO_free, (void *a, const char *b, int c), (a, b, c))
-LAZY_FUNCTION(const EVP_MD *, EVP_sha256, (void), ())
-LAZY_FUNCTION(int, EVP_Digest,
-              (const void *a, size_t b, unsigned char *c, unsigned int *d, const EVP_MD *e,
-               ENGINE *f),
-              (a, b, c, d, e, f))
-LAZY_FUNCTION(X509 *, PEM_read_bio_X509, (BIO * a, X509 **b, pem_password_cb *c, void *d),
-              (a, b, c, d))
-LAZY_FUNCTION(void, X509_free, (X509 * a), (a))
-LAZY_FUNCTION(X509_PUBKEY *, X509_get_X509_PUBKEY, (const X509 *a), (a))
-LAZY_FUNCTION(int, i2d_X509_PUBKEY, (const X509_PUBKEY *a, unsigned char **b), (a, b))
