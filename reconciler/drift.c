@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "facts.h"
 #include "fields.h"
 #include "mode.h"
 #include "patch_files.h"
@@ -140,34 +141,22 @@ static void add_field(json_t *fields, const char *path, const json_t *desired, c
                                     label_to_string(label), "state", state, "source", where));
 }
 
-static const json_t *member(const json_t *value, const char *key)
+typedef struct {
+    json_t *fields;
+    const char *path;      /* of the whole fact */
+    const json_t *desired; /* the whole fact */
+    Label label;
+    const char *state;
+} DriftedFact;
+
+static void add_part(const char *path, const json_t *stored, const json_t *running, void *data)
 {
-    return json_is_object(value) ? json_object_get(value, key) : NULL;
-}
+    const DriftedFact *fact = data;
+    const char *below = path + strlen(fact->path);
 
-/* A fact that is an object is taken apart into what differs in it, so that people see that. */
-static void add_fact(json_t *fields, const char *path, const json_t *desired, const json_t *stored,
-                     const json_t *running, Label label, const char *state)
-{
-    g_autoptr(json_t) all = NULL;
-    g_autoptr(GPtrArray) keys = NULL;
-
-    if (!json_is_object(stored) || !json_is_object(running)) {
-        add_field(fields, path, desired, stored, running, label, state, NULL);
-        return;
-    }
-    all = json_copy((json_t *)stored);
-    json_object_update_missing(all, (json_t *)running);
-    keys = json_sorted_keys(all);
-    for (guint i = 0; i < keys->len; i++) {
-        g_autofree char *part = json_path_part(keys->pdata[i]);
-        g_autofree char *below = g_strdup_printf("%s/%s", path, part);
-        const json_t *should = member(stored, keys->pdata[i]),
-                     *is = member(running, keys->pdata[i]);
-
-        if (((const char *)keys->pdata[i])[0] != '$' && !json_equal((json_t *)should, (json_t *)is))
-            add_fact(fields, below, member(desired, keys->pdata[i]), should, is, label, state);
-    }
+    add_field(fact->fields, path,
+              *below == '\0' ? fact->desired : json_at(fact->desired, below + strlen("/")), stored,
+              running, fact->label, fact->state, NULL);
 }
 
 static const json_t *condition_of(const Drift *drift, const char *key, const char *type)
@@ -212,8 +201,10 @@ static void add_facts(const Drift *drift, const PlanObject *object, json_t *fiel
         g_autoptr(json_t) wanted =
             shown(field, desired != NULL ? json_at(desired, field->path) : field->after);
 
-        add_fact(fields, field->path, wanted, stored, running, field->label,
-                 pending ? "pending" : "drift");
+        DriftedFact fact = {fields, field->path, wanted, field->label,
+                            pending ? "pending" : "drift"};
+
+        facts_take_apart(field->path, stored, running, add_part, &fact);
     }
 }
 

@@ -292,3 +292,27 @@ void facts_set(json_t *facts, const char *path, json_t *value)
     else
         json_object_del(at, parts[count - 1]);
 }
+
+void facts_take_apart(const char *path, const json_t *a, const json_t *b, FactsPart each,
+                      void *data)
+{
+    g_autoptr(json_t) all = NULL;
+    g_autoptr(GPtrArray) keys = NULL;
+
+    if (!json_is_object(a) || !json_is_object(b)) {
+        each(path, a, b, data);
+        return;
+    }
+    all = json_copy((json_t *)a);
+    json_object_update_missing(all, (json_t *)b);
+    keys = json_sorted_keys(all);
+    for (guint i = 0; i < keys->len; i++) {
+        const char *key = keys->pdata[i];
+        const json_t *in_a = json_object_get(a, key), *in_b = json_object_get(b, key);
+        g_autofree char *part = json_path_part(key);
+        g_autofree char *below = g_strdup_printf("%s/%s", path, part);
+
+        if (key[0] != '$' && !json_equal(in_a, in_b))
+            facts_take_apart(below, in_a, in_b, each, data);
+    }
+}

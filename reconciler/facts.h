@@ -36,5 +36,14 @@ json_t *facts_without_arguments(const json_t *value);
 json_t *facts_hold_back(const Driver *driver, const FactRow *row, const char *path,
                         const json_t *from, const json_t *to);
 
+/* A part in which two values differ; NULL: not there on that side. Paths are as json_at takes them.
+ */
+typedef void (*FactsPart)(const char *path, const json_t *a, const json_t *b, void *data);
+
+/* Takes a value at `path` that differs apart, for people: calls `each` for what differs in it, by
+ * sorted keys, down to where one side is no object. '$' members are not compared. */
+void facts_take_apart(const char *path, const json_t *a, const json_t *b, FactsPart each,
+                      void *data);
+
 /* Replaces the value at a path of a mutable facts object; `value` NULL removes it. */
 void facts_set(json_t *facts, const char *path, json_t *value);

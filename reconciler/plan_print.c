@@ -2,6 +2,7 @@
  * the end. */
 #include <string.h>
 
+#include "facts.h"
 #include "plan.h"
 #include "rehearse.h"
 
@@ -63,22 +64,12 @@ char *plan_value_text(const json_t *value, glong width)
     return g_steal_pointer(&text);
 }
 
-static void print_field(Printer *printer, Action action, const json_t *field)
+/* What a field costs, and where it comes from. */
+static void print_remarks(Printer *printer, Action action, const json_t *field)
 {
-    const char *written = json_member_string(field, "path");
     const char *via = json_member_string(field, "via");
     const char *where = json_member_string(field, "source");
-    g_autofree char *before = plan_value_text(json_object_get(field, "before"), VALUE_WIDTH);
-    g_autofree char *after = plan_value_text(json_object_get(field, "after"), VALUE_WIDTH);
-    g_autofree char *path = g_strdelimit(g_strdup(written != NULL ? written : ""), "/", '.');
 
-    g_string_append_printf(printer->text, "      %s: ", path);
-    if (action == ACTION_CREATE)
-        g_string_append(printer->text, after);
-    else if (action == ACTION_DELETE)
-        g_string_append(printer->text, before);
-    else
-        g_string_append_printf(printer->text, "%s -> %s", before, after);
     if (is_set(field, "drift"))
         print_coloured(printer, "35", "  (drift)");
     else if (is_set(field, "pending"))
@@ -90,6 +81,40 @@ static void print_field(Printer *printer, Action action, const json_t *field)
     if (where != NULL)
         g_string_append_printf(printer->text, "  %s", where);
     g_string_append_c(printer->text, '\n');
+}
+
+typedef struct {
+    Printer *printer;
+    Action action;
+    const json_t *field;
+} Part;
+
+static void print_part(const char *path, const json_t *before, const json_t *after, void *data)
+{
+    const Part *part = data;
+    GString *text = part->printer->text;
+    g_autofree char *was = plan_value_text(before, VALUE_WIDTH);
+    g_autofree char *is = plan_value_text(after, VALUE_WIDTH);
+    g_autofree char *shown = g_strdelimit(g_strdup(path), "/", '.');
+
+    g_string_append_printf(text, "      %s: ", shown);
+    if (part->action == ACTION_CREATE)
+        g_string_append(text, is);
+    else if (part->action == ACTION_DELETE)
+        g_string_append(text, was);
+    else
+        g_string_append_printf(text, "%s -> %s", was, is);
+    print_remarks(part->printer, part->action, part->field);
+}
+
+static void print_field(Printer *printer, Action action, const json_t *field)
+{
+    const char *path = json_member_string(field, "path");
+    const json_t *before = json_object_get(field, "before");
+    const json_t *after = json_object_get(field, "after");
+    Part part = {printer, action, field};
+
+    facts_take_apart(path != NULL ? path : "", before, after, print_part, &part);
 }
 
 /* The dearest of what its pending fields wait for. */
