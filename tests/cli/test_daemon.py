@@ -258,7 +258,15 @@ def test_reconciling(berth):
         else:
             berth.write("many.yaml", MANY)
             process = berth.start("apply", "-y", "--parallel", "1", "-f", "many.yaml")
-            check(process, lambda process: process.send_signal(signal.SIGINT))
+            host.wait_for(lambda: host.cgroups(host.NAME), "the first container", 60)
+            # Held in the middle, however quick it is.
+            process.send_signal(signal.SIGSTOP)
+
+            def interrupt(process):
+                process.send_signal(signal.SIGINT)
+                process.send_signal(signal.SIGCONT)
+
+            check(process, interrupt)
             tap.equal(process.returncode, 130)
 
 

@@ -85,7 +85,7 @@ def test_drift_has_three_columns(berth):
         tap.equal(columns(field(shown["drift"], "link/mtu"))[1:3], (1500, 1400))
         tap.equal(both(berth, "plan", "--refresh-only", "--format", "patch", status=0).splitlines(),
                   [f"--- stored/network/{BRIDGE}", f"+++ running/network/{BRIDGE}", "-link.mtu: 1500", "+link.mtu: 1400"])
-        tap.contains(both(berth, "plan", status=0), "link: ")  # an ordinary plan proposes the repair
+        tap.contains(both(berth, "plan", status=0), "link.mtu: ")  # an ordinary plan proposes the repair
         berth.run("apply", "-y").expect(0)
         both(berth, "drift", status=0)
 
