@@ -4,6 +4,7 @@
 
 #include "instance/status.h"
 #include "refs.h"
+#include "text.h"
 #include "wire_instance.h"
 
 char *wire_path(const Object *object)
@@ -128,11 +129,6 @@ json_t *wire_object(Daemon *daemon, const Snapshot *model, const Object *object,
 
 /* ---- who uses what ---- */
 
-static int compare_text(gconstpointer a, gconstpointer b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static GHashTable *make_index(const Snapshot *model)
 {
     GHashTable *index =
@@ -156,7 +152,7 @@ static GHashTable *make_index(const Snapshot *model)
     }
     g_hash_table_iter_init(&iter, index);
     while (g_hash_table_iter_next(&iter, NULL, &urls))
-        g_ptr_array_sort(urls, compare_text);
+        g_ptr_array_sort(urls, text_compare);
     return index;
 }
 

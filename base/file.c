@@ -15,16 +15,16 @@
  * uses up our descriptors. */
 #define REMOVE_MAX_DEPTH 100u
 
-static gboolean write_all(int fd, const char *text, gsize length)
+gboolean file_write_all(int fd, const char *bytes, gsize length)
 {
     while (length > 0) {
-        ssize_t n = write(fd, text, length);
+        ssize_t n = write(fd, bytes, length);
 
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return FALSE;
-        text += n;
+        bytes += n;
         length -= (gsize)n;
     }
     return TRUE;
@@ -80,7 +80,7 @@ gboolean file_write(const char *path, const char *text, gssize length, guint mod
     fd = mkostemp(temporary, O_CLOEXEC);
     if (fd < 0)
         return error_errno(error, errno, "create a temporary file for %s", path);
-    if (!write_all(fd, text, size) || fchmod(fd, mode) < 0 || fsync(fd) < 0 ||
+    if (!file_write_all(fd, text, size) || fchmod(fd, mode) < 0 || fsync(fd) < 0 ||
         rename(temporary, path) < 0) {
         int saved = errno;
 

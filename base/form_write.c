@@ -8,21 +8,6 @@
 #include "file.h"
 #include "form.h"
 
-static gboolean put(int fd, const char *text, gsize size)
-{
-    while (size > 0) {
-        gssize done = write(fd, text, size);
-
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done < 0)
-            return FALSE;
-        text += done;
-        size -= (gsize)done;
-    }
-    return TRUE;
-}
-
 /* The kernel copies; across file systems copy_file_range(2) may not, sendfile(2) does. */
 static gboolean copy(int from, int to, guint64 size)
 {
@@ -74,10 +59,10 @@ int form_write(const FormFile *files, guint count, const char *folder, char **re
             "Content-Type: application/octet-stream\r\n\r\n",
             boundary, name, filename);
 
-        ok = put(fd, header, strlen(header)) && copy(files[i].fd, fd, files[i].size) &&
-             put(fd, "\r\n", 2);
+        ok = file_write_all(fd, header, strlen(header)) && copy(files[i].fd, fd, files[i].size) &&
+             file_write_all(fd, "\r\n", 2);
     }
-    ok = ok && put(fd, end, strlen(end)) && (size = lseek(fd, 0, SEEK_CUR)) >= 0 &&
+    ok = ok && file_write_all(fd, end, strlen(end)) && (size = lseek(fd, 0, SEEK_CUR)) >= 0 &&
          lseek(fd, 0, SEEK_SET) == 0;
     if (!ok) {
         error_errno(error, errno, "put files together in %s", folder);

@@ -1,4 +1,5 @@
 #include "json.h"
+#include "text.h"
 
 #include <malloc.h>
 #include <string.h>
@@ -81,11 +82,6 @@ char *json_digest(const json_t *value)
     return g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
 }
 
-static int compare_keys(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 GPtrArray *json_sorted_keys(const json_t *object)
 {
     GPtrArray *keys = g_ptr_array_new();
@@ -94,7 +90,7 @@ GPtrArray *json_sorted_keys(const json_t *object)
 
     json_object_foreach ((json_t *)object, key, value)
         g_ptr_array_add(keys, (void *)key);
-    g_ptr_array_sort(keys, compare_keys);
+    g_ptr_array_sort(keys, text_compare);
     return keys;
 }
 

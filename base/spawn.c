@@ -79,7 +79,6 @@ static char *find_program(const char *name, const char *path, GError **error)
 static gboolean make_stdin(const SpawnOptions *options, Fd *ret_fd, GError **error)
 {
     g_auto(Fd) fd = -1;
-    gsize length, done = 0;
 
     if (options->input_fd > 0) {
         *ret_fd = fcntl(options->input_fd, F_DUPFD_CLOEXEC, 3);
@@ -91,17 +90,8 @@ static gboolean make_stdin(const SpawnOptions *options, Fd *ret_fd, GError **err
     }
     /* A memory file needs no second writer that could block or be killed by SIGPIPE. */
     fd = memfd_create("stdin", MFD_CLOEXEC);
-    length = strlen(options->input);
-    while (fd >= 0 && done < length) {
-        ssize_t n = write(fd, options->input + done, length - done);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            break;
-        done += (gsize)n;
-    }
-    if (fd < 0 || done < length || lseek(fd, 0, SEEK_SET) < 0)
+    if (fd < 0 || !file_write_all(fd, options->input, strlen(options->input)) ||
+        lseek(fd, 0, SEEK_SET) < 0)
         return error_errno(error, errno, "prepare the input of a program");
     *ret_fd = fd_steal(&fd);
     return TRUE;

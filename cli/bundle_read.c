@@ -165,20 +165,6 @@ static int create(Reading *reading, const char *name, GError **error)
                              O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600, error);
 }
 
-static gboolean write_all(int fd, const char *bytes, gsize length)
-{
-    while (length > 0) {
-        ssize_t n = write(fd, bytes, length);
-
-        if (n < 0 && errno != EINTR)
-            return FALSE;
-        n = MAX(n, 0);
-        bytes += n;
-        length -= (gsize)n;
-    }
-    return TRUE;
-}
-
 /* Content of a member, whose size is that of the manifest. */
 static gboolean read_content(Reading *reading, const char *name, const json_t *listed,
                              GError **error)
@@ -201,7 +187,7 @@ static gboolean read_content(Reading *reading, const char *name, const json_t *l
         digest_add(digest, buffer, n);
         if (reading->image != NULL)
             digest_add(reading->image, buffer, n);
-        if (fd >= 0 && !write_all(fd, buffer, n))
+        if (fd >= 0 && !file_write_all(fd, buffer, n))
             return error_errno(error, errno, "write %s", name);
         done += n;
         meter_tell(done, size);

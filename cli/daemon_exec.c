@@ -10,6 +10,7 @@
 
 #include "backend_daemon.h"
 #include "error.h"
+#include "file.h"
 
 #define CHUNK (32u << 10)
 
@@ -44,18 +45,6 @@ static void stop_input(Running *running)
 
 /* ---- output ---- */
 
-static void write_all(int fd, const char *bytes, gsize size)
-{
-    while (size > 0) {
-        ssize_t put = write(fd, bytes, size);
-
-        if (put < 0 && errno != EINTR)
-            return; /* nobody reads: the program goes on, as with a closed pipe of ours */
-        bytes += MAX(put, 0);
-        size -= (gsize)MAX(put, 0);
-    }
-}
-
 static void on_message(WebSocket *socket, gboolean is_text, const void *bytes, gsize size,
                        void *data)
 {
@@ -64,10 +53,11 @@ static void on_message(WebSocket *socket, gboolean is_text, const void *bytes, g
 
     if (is_text && size == 0)
         running->awaited &= ~(1u << channel->which);
+    /* When nobody reads, the program goes on, as with a closed pipe of ours. */
     else if (channel->which == ERRORS)
-        write_all(STDERR_FILENO, bytes, size);
+        file_write_all(STDERR_FILENO, bytes, size);
     else if (channel->which != CONTROL)
-        write_all(STDOUT_FILENO, bytes, size);
+        file_write_all(STDOUT_FILENO, bytes, size);
 }
 
 static void on_closed(WebSocket *socket, guint code, const char *reason, void *data)

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "file.h"
 #include "json.h"
 #include "pin.h"
 
@@ -87,16 +88,10 @@ static size_t take(char *bytes, size_t size, size_t count, void *data)
         transfer->too_long = TRUE;
         return 0;
     }
-    for (gsize done = 0; done < length;) {
-        ssize_t n = write(CONTENT_FD, bytes + done, length - done);
-
-        if (n < 0 && errno != EINTR) {
-            transfer->write_errno = errno;
-            return 0;
-        }
-        done += (gsize)MAX(n, 0);
-    }
-    return length;
+    if (file_write_all(CONTENT_FD, bytes, length))
+        return length;
+    transfer->write_errno = errno;
+    return 0;
 }
 
 static size_t take_field(char *bytes, size_t size, size_t count, void *data)

@@ -34,16 +34,8 @@ static int answer(int report, json_t *value)
 {
     g_autoptr(json_t) owned = value;
     g_autofree char *text = json_text(owned);
-    gsize length = strlen(text), done = 0;
 
-    while (done < length) {
-        ssize_t n = write(report, text + done, length - done);
-
-        if (n < 0 && errno != EINTR)
-            return 1;
-        done += (gsize)MAX(n, 0);
-    }
-    return 0;
+    return file_write_all(report, text, strlen(text)) ? 0 : 1;
 }
 
 static gboolean unpack(Request *request, GError **error)

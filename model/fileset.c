@@ -8,6 +8,7 @@
 #include "document_parts.h"
 #include "error.h"
 #include "file.h"
+#include "text.h"
 
 /* Under these names kustomize's users keep what is common, and what differs. */
 #define BASE "base"
@@ -230,11 +231,6 @@ static gboolean list_directory(const char *directory, guint depth, GPtrArray *fi
     return ok;
 }
 
-static int compare_paths(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* The items of a list of paths, or the one path alone. */
 static guint path_count(const Node *node)
 {
@@ -299,7 +295,7 @@ static gboolean take_directory(FileSet *set, const char *path, guint layer, cons
                          path, overlays);
     if (!list_directory(path, 1, paths, error))
         return FALSE;
-    g_ptr_array_sort(paths, compare_paths);
+    g_ptr_array_sort(paths, text_compare);
     if (paths->len == 0)
         problem_add_at(set->problems, PROBLEM_REMARK, path, 0, 0, NULL,
                        "there is no *.yaml or *.yml file in this directory");

@@ -4,6 +4,7 @@
 
 #include "error.h"
 #include "secrets.h"
+#include "text.h"
 
 /* What was given from outside for one name. */
 typedef struct {
@@ -157,11 +158,6 @@ gboolean variables_give_json(Variables *variables, const json_t *values, GError 
     return TRUE;
 }
 
-static int compare_text(gconstpointer a, gconstpointer b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static GPtrArray *sorted_names(GHashTable *table)
 {
     GPtrArray *names = g_ptr_array_new();
@@ -171,7 +167,7 @@ static GPtrArray *sorted_names(GHashTable *table)
     g_hash_table_iter_init(&iter, table);
     while (g_hash_table_iter_next(&iter, &name, NULL))
         g_ptr_array_add(names, name);
-    g_ptr_array_sort(names, compare_text);
+    g_ptr_array_sort(names, text_compare);
     return names;
 }
 

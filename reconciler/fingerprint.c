@@ -8,21 +8,17 @@
 #include "firewall/nft.h"
 #include "instance/cgroup.h"
 #include "instance/mountinfo.h"
+#include "text.h"
 
 #define CGROUPS "/sys/fs/cgroup"
 #define COMMAND_MAX 65536u
-
-static int compare_text(gconstpointer a, gconstpointer b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
 
 /* Takes the names over. */
 static json_t *sorted(GPtrArray *names)
 {
     json_t *list = json_array();
 
-    g_ptr_array_sort(names, compare_text);
+    g_ptr_array_sort(names, text_compare);
     for (guint i = 0; i < names->len; i++)
         json_array_append_new(list, json_string(names->pdata[i]));
     g_ptr_array_unref(names);

@@ -6,11 +6,7 @@
 #include "mentions.h"
 #include "planner.h"
 #include "refs.h"
-
-static int compare_keys(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
+#include "text.h"
 
 static gboolean same_object(const Object *a, const Object *b)
 {
@@ -239,7 +235,7 @@ static GPtrArray *affected_keys(const Planner *planner, GHashTable *changed)
         if (snapshot_get(next, key) != NULL)
             g_ptr_array_add(keys, g_strdup(key));
     }
-    g_ptr_array_sort(keys, compare_keys);
+    g_ptr_array_sort(keys, text_compare);
     return keys;
 }
 

@@ -4,6 +4,7 @@
 
 #include "refs.h"
 #include "source.h"
+#include "text.h"
 
 Wanted *wanted_new(void)
 {
@@ -341,11 +342,6 @@ static void select_needed(const Snapshot *all, GHashTable *declared, GHashTable 
     }
 }
 
-static int compare_texts(gconstpointer a, gconstpointer b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* `needed` gets the keys that come along. */
 static GHashTable *select_input(const Snapshot *base, const Input *input,
                                 const PlanOptions *options, GPtrArray *needed)
@@ -370,7 +366,7 @@ static GHashTable *select_input(const Snapshot *base, const Input *input,
         if (wanted_selected(options, object))
             select_needed(all, declared, selected, needed, object->key);
     }
-    g_ptr_array_sort(needed, compare_texts);
+    g_ptr_array_sort(needed, text_compare);
     return selected;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "http/request_private.h"
 
 /* A body nobody wants may be so long. */
@@ -48,21 +49,6 @@ static int open_spool(const char *folder)
     return open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 }
 
-static gboolean write_all(int fd, const char *data, gsize size)
-{
-    while (size > 0) {
-        gssize put = write(fd, data, size);
-
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put <= 0)
-            return FALSE;
-        data += put;
-        size -= (gsize)put;
-    }
-    return TRUE;
-}
-
 static void keep(Request *request, const char *spool, const void *data, gsize size)
 {
     if (request->policy.kind == BODY_MEMORY) {
@@ -72,7 +58,7 @@ static void keep(Request *request, const char *spool, const void *data, gsize si
     } else if (request->policy.kind == BODY_FILE) {
         if (request->spool < 0)
             request->spool = open_spool(spool);
-        if (request->spool < 0 || !write_all(request->spool, data, size))
+        if (request->spool < 0 || !file_write_all(request->spool, data, size))
             request->body_problem = errno == ENOSPC || errno == EDQUOT ? 507 : 500;
     }
 }

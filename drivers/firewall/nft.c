@@ -12,6 +12,7 @@
 #include "error.h"
 #include "nft_chain.h"
 #include "nft_rule.h"
+#include "text.h"
 
 static gboolean refuse_foreign(GError **error, const char *table, const char *name)
 {
@@ -63,11 +64,6 @@ static int name_chain(const struct nlmsghdr *header, void *data)
     return MNL_CB_OK;
 }
 
-static int compare_text(gconstpointer a, gconstpointer b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 json_t *nft_all_chains(GError **error)
 {
     g_autoptr(Socket) sock = nft_open(error);
@@ -89,7 +85,7 @@ json_t *nft_all_chains(GError **error)
         error_errno(error, code, "read the firewall's chains");
         return NULL;
     }
-    g_ptr_array_sort(names, compare_text);
+    g_ptr_array_sort(names, text_compare);
     list = json_array();
     for (guint i = 0; i < names->len; i++)
         json_array_append_new(list, json_string(names->pdata[i]));

@@ -27,20 +27,6 @@ void digest_add(Digest *digest, const void *bytes, gsize length)
     sha256_update(&digest->context, length, bytes);
 }
 
-static gboolean write_all(int fd, const char *bytes, gsize length)
-{
-    while (length > 0) {
-        ssize_t n = write(fd, bytes, length);
-
-        if (n < 0 && errno != EINTR)
-            return FALSE;
-        n = MAX(n, 0);
-        bytes += n;
-        length -= (gsize)n;
-    }
-    return TRUE;
-}
-
 gboolean digest_add_file(Digest *digest, const char *path, int copy, guint64 *ret_size,
                          GError **error)
 {
@@ -63,7 +49,7 @@ gboolean digest_add_file(Digest *digest, const char *path, int copy, guint64 *re
         if (n == 0)
             return TRUE;
         digest_add(digest, buffer, (gsize)n);
-        if (copy >= 0 && !write_all(copy, buffer, (gsize)n))
+        if (copy >= 0 && !file_write_all(copy, buffer, (gsize)n))
             return error_errno(error, errno, "copy %s", path);
         if (ret_size != NULL)
             *ret_size += (guint64)n;

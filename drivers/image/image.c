@@ -29,6 +29,7 @@
 #include "storage/place.h"
 #include "storage/pool_mount.h"
 #include "storage/pool_record.h"
+#include "text.h"
 
 extern const Driver IMAGE_DRIVER;
 
@@ -152,11 +153,6 @@ static void add_pool(const Context *context, GHashTable *pools, const char *name
         g_hash_table_add(pools, (gpointer)name);
 }
 
-static gint compare_names(gconstpointer a, gconstpointer b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static gboolean image_prepare(const Context *context, const Object *image, json_t *generated,
                               GError **error)
 {
@@ -181,7 +177,7 @@ static gboolean image_prepare(const Context *context, const Object *image, json_
             add_pool(context, pools, root_pool(context, object));
     }
     names = g_hash_table_get_keys_as_array(pools, &count);
-    qsort(names, count, sizeof(*names), compare_names);
+    qsort(names, count, sizeof(*names), text_compare);
     for (guint i = 0; i < count; i++)
         json_array_append_new(list, json_string(names[i]));
     json_object_set(generated, "pools", list);

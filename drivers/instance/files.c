@@ -20,20 +20,6 @@ static gboolean make_parent(const char *path, GError **error)
     return file_make_directory(folder, 0700, error);
 }
 
-static gboolean write_text(int fd, const char *text)
-{
-    gsize length = strlen(text), done = 0;
-
-    while (done < length) {
-        ssize_t n = write(fd, text + done, length - done);
-
-        if (n < 0 && errno != EINTR)
-            return FALSE;
-        done += n > 0 ? (gsize)n : 0;
-    }
-    return TRUE;
-}
-
 static gboolean write_locked(const char *path, const char *text, GError **error)
 {
     g_autofree char *fresh = g_strconcat(path, ".new", NULL);
@@ -42,7 +28,7 @@ static gboolean write_locked(const char *path, const char *text, GError **error)
     if (!make_parent(path, error))
         return FALSE;
     fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0 || !write_text(fd, text))
+    if (fd < 0 || !file_write_all(fd, text, strlen(text)))
         return error_errno(error, errno, "write %s", fresh);
     return rename(fresh, path) == 0 || error_errno(error, errno, "rename %s", fresh);
 }

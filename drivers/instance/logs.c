@@ -8,6 +8,7 @@
 #include "file.h"
 #include "files.h"
 #include "paths.h"
+#include "text.h"
 
 static gboolean is_protected(const char *file)
 {
@@ -50,11 +51,6 @@ static char *folder_of(Host *host, const Object *object)
     return path_logs(host->dir, name);
 }
 
-static int by_name(gconstpointer a, gconstpointer b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 GStrv logs_list(Host *host, const Object *object, GError **error)
 {
     g_autofree char *path = folder_of(host, object);
@@ -72,7 +68,7 @@ GStrv logs_list(Host *host, const Object *object, GError **error)
         if (is_log(name))
             g_ptr_array_add(names, g_strdup(name));
     }
-    g_ptr_array_sort(names, by_name);
+    g_ptr_array_sort(names, text_compare);
     g_ptr_array_add(names, NULL);
     return (GStrv)g_ptr_array_free(names, FALSE);
 }

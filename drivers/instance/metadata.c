@@ -12,6 +12,7 @@
 #include "image/metadata.h"
 #include "paths.h"
 #include "print.h"
+#include "text.h"
 
 #define METADATA_MAX (4u << 20)
 
@@ -65,18 +66,6 @@ static char *read_beneath(int folder, const char *name, gsize limit, gsize *ret_
     return g_steal_pointer(&text);
 }
 
-static gboolean write_all(int fd, const char *text, gsize length)
-{
-    for (gsize done = 0; done < length;) {
-        ssize_t n = write(fd, text + done, length - done);
-
-        if (n < 0 && errno != EINTR)
-            return FALSE;
-        done += (gsize)MAX(n, 0);
-    }
-    return TRUE;
-}
-
 /* By way of a file beside it, so that a crash leaves the old or the new one. */
 static gboolean write_beneath(int folder, const char *name, const char *text, gsize length,
                               GError **error)
@@ -88,7 +77,7 @@ static gboolean write_beneath(int folder, const char *name, const char *text, gs
     fd = openat(folder, fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, (mode_t)0644);
     if (fd < 0)
         return error_errno(error, errno, "create %s", name);
-    if (write_all(fd, text, length) && fsync(fd) == 0 &&
+    if (file_write_all(fd, text, length) && fsync(fd) == 0 &&
         renameat(folder, fresh, folder, name) == 0 && fsync(folder) == 0)
         return TRUE;
     error_errno(error, errno, "write %s", name);
@@ -179,11 +168,6 @@ static gboolean check_name(const char *name, GError **error)
     return TRUE;
 }
 
-static int by_name(gconstpointer a, gconstpointer b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* The folder is taken over. */
 static GStrv list_names(int folder, GError **error)
 {
@@ -202,7 +186,7 @@ static GStrv list_names(int folder, GError **error)
             g_ptr_array_add(names, g_utf8_make_valid(entry->d_name, -1));
     }
     closedir(entries);
-    g_ptr_array_sort(names, by_name);
+    g_ptr_array_sort(names, text_compare);
     g_ptr_array_add(names, NULL);
     return (GStrv)g_ptr_array_free(names, FALSE);
 }

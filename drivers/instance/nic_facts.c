@@ -5,6 +5,7 @@
 #include "error.h"
 #include "network/lease.h"
 #include "network/network.h"
+#include "text.h"
 #include "type.h"
 #include "units.h"
 
@@ -49,11 +50,6 @@ static gboolean set_rate(json_t *nic, const char *fact, const json_t *device, co
     return TRUE;
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* D-NIC-BR-12, D-NIC-BR-13, D-NIC-P2P-08 */
 static void set_routes(json_t *nic, const json_t *device)
 {
@@ -72,7 +68,7 @@ static void set_routes(json_t *nic, const json_t *device)
     }
     if (routes->len == 0)
         return;
-    g_ptr_array_sort(routes, by_text);
+    g_ptr_array_sort(routes, text_compare);
     list = json_array();
     for (guint i = 0; i < routes->len; i++)
         json_array_append_new(list, json_string(routes->pdata[i]));

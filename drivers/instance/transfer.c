@@ -9,6 +9,7 @@
 #include "lxc.h"
 #include "paths.h"
 #include "record.h"
+#include "text.h"
 
 #define ANSWER_TIMEOUT_MS 45000 /* the helper gives up by itself before */
 
@@ -101,11 +102,6 @@ void file_info_free(FileInfo *info)
     g_free(info);
 }
 
-static int by_name(gconstpointer a, gconstpointer b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static GStrv sorted(const json_t *list)
 {
     GPtrArray *names = g_ptr_array_new();
@@ -114,7 +110,7 @@ static GStrv sorted(const json_t *list)
 
     json_array_foreach (list, i, name)
         g_ptr_array_add(names, g_strdup(json_string_value(name)));
-    g_ptr_array_sort(names, by_name);
+    g_ptr_array_sort(names, text_compare);
     g_ptr_array_add(names, NULL);
     return (GStrv)g_ptr_array_free(names, FALSE);
 }

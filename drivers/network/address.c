@@ -14,6 +14,7 @@
 #include "file.h"
 #include "link.h"
 #include "netlink.h"
+#include "text.h"
 
 typedef struct rtnl_addr RtnlAddr;
 typedef struct rtnl_route RtnlRoute;
@@ -24,11 +25,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(RtnlAddr, rtnl_addr_put)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RtnlRoute, rtnl_route_put)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NlAddr, nl_addr_put)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NlCache, nl_cache_free)
-
-static gint compare_text(gconstpointer a, gconstpointer b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
 
 /* "10.0.0.1/24" also where libnl leaves the length of a host address out. */
 static char *cidr_text(const NlAddr *address, guint length)
@@ -98,7 +94,7 @@ GPtrArray *link_addresses(const char *name, GError **error)
         if (address->index == link->index)
             g_ptr_array_add(list, g_strdup(address->cidr));
     }
-    g_ptr_array_sort(list, compare_text);
+    g_ptr_array_sort(list, text_compare);
     return list;
 }
 
@@ -249,7 +245,7 @@ GPtrArray *link_routes(const char *name, guint protocol, GError **error)
     list = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; i < routes->len; i++)
         g_ptr_array_add(list, g_strdup(((Route *)g_ptr_array_index(routes, i))->cidr));
-    g_ptr_array_sort(list, compare_text);
+    g_ptr_array_sort(list, text_compare);
     return list;
 }
 

@@ -7,6 +7,7 @@
 #include "network.h"
 #include "server_arguments.h"
 #include "settings.h"
+#include "text.h"
 
 /* What this driver does not do is refused here, whatever the tables say of it. */
 static gboolean check_supported(const Object *object, GError **error)
@@ -34,17 +35,12 @@ static gboolean check_supported(const Object *object, GError **error)
     return TRUE;
 }
 
-static gint compare_text(gconstpointer a, gconstpointer b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* A sorted JSON list of texts without doubles. */
 static json_t *sorted_list(GPtrArray *texts)
 {
     json_t *list = json_array();
 
-    g_ptr_array_sort(texts, compare_text);
+    g_ptr_array_sort(texts, text_compare);
     for (guint i = 0; i < texts->len; i++) {
         if (i == 0 || strcmp(g_ptr_array_index(texts, i - 1), g_ptr_array_index(texts, i)) != 0)
             json_array_append_new(list, json_string(g_ptr_array_index(texts, i)));

@@ -98,18 +98,10 @@ static char *fresh_name(const char *path)
 static gboolean write_fresh(const char *path, const char *text, GError **error)
 {
     g_auto(Fd) fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-    gsize length = strlen(text), done = 0;
 
     if (fd < 0 || fchmod(fd, 0644) < 0)
         return error_errno(error, errno, "create %s", path);
-    while (done < length) {
-        ssize_t n = write(fd, text + done, length - done);
-
-        if (n < 0 && errno != EINTR)
-            return error_errno(error, errno, "write %s", path);
-        done += n > 0 ? (gsize)n : 0;
-    }
-    return TRUE;
+    return file_write_all(fd, text, strlen(text)) || error_errno(error, errno, "write %s", path);
 }
 
 gboolean folder_write(const char *path, const char *text, gboolean *ret_changed, GError **error)

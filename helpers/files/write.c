@@ -112,18 +112,6 @@ static int open_target(const Request *request, gboolean append, gboolean *ret_cr
     return -1;
 }
 
-static gboolean write_all(int fd, const char *bytes, gsize length)
-{
-    for (gsize done = 0; done < length;) {
-        ssize_t n = write(fd, bytes + done, length - done);
-
-        if (n < 0 && errno != EINTR)
-            return FALSE;
-        done += (gsize)MAX(n, 0);
-    }
-    return TRUE;
-}
-
 static gboolean copy_in(const Request *request, int from, int to, GError **error)
 {
     g_autofree char *buffer = g_malloc(65536);
@@ -140,7 +128,7 @@ static gboolean copy_in(const Request *request, int from, int to, GError **error
             return error_errno(error, errno, "%s: read the content", request->path);
         if (n == 0)
             return TRUE;
-        if (!write_all(to, buffer, (gsize)n))
+        if (!file_write_all(to, buffer, (gsize)n))
             return request_fail(request, errno, "write it", error);
     }
 }

@@ -37,7 +37,7 @@ static gboolean write_blob(Checkout *checkout, const git_oid *id, int folder, co
     g_autoptr(git_blob) blob = NULL;
     g_auto(Fd) fd = -1;
     const char *content;
-    gsize size, done = 0;
+    gsize size;
 
     if (git_blob_lookup(&blob, checkout->repository, id) < 0)
         return git_failed(error, "%s", path);
@@ -50,14 +50,7 @@ static gboolean write_blob(Checkout *checkout, const git_oid *id, int folder, co
     fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return error_errno(error, errno, "write %s", path);
-    while (done < size) {
-        ssize_t n = write(fd, content + done, size - done);
-
-        if (n < 0 && errno != EINTR)
-            return error_errno(error, errno, "write %s", path);
-        done += n > 0 ? (gsize)n : 0;
-    }
-    return TRUE;
+    return file_write_all(fd, content, size) || error_errno(error, errno, "write %s", path);
 }
 
 /* Where a link leads, as a path inside the tree; NULL when it leads out. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "json.h"
 
 #define BLOCK (256u << 10)
@@ -17,27 +18,13 @@ typedef struct archive_entry Entry;
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Archive, archive_free)
 
-static gboolean write_all(int fd, const char *bytes, gsize length)
-{
-    while (length > 0) {
-        ssize_t n = write(fd, bytes, length);
-
-        if (n < 0 && errno != EINTR)
-            return FALSE;
-        n = MAX(n, 0);
-        bytes += n;
-        length -= (gsize)n;
-    }
-    return TRUE;
-}
-
 static gboolean write_line(int fd, json_t *value)
 {
     g_autoptr(json_t) owned = value;
     g_autofree char *text = json_text(owned);
     g_autofree char *line = g_strconcat(text, "\n", NULL);
 
-    return write_all(fd, line, strlen(line));
+    return file_write_all(fd, line, strlen(line));
 }
 
 static gboolean tell_damage(int to, Archive *archive)
@@ -73,7 +60,7 @@ static gboolean copy(Archive *archive, int to, guint64 size, char *buffer)
     while (size > 0) {
         la_ssize_t n = archive_read_data(archive, buffer, MIN(BLOCK, size));
 
-        if (n <= 0 || !write_all(to, buffer, (gsize)n))
+        if (n <= 0 || !file_write_all(to, buffer, (gsize)n))
             return FALSE;
         size -= (guint64)n;
     }
