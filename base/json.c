@@ -28,6 +28,13 @@ char **json_path_split(const char *path)
     return parts;
 }
 
+char *json_path_shown(const char *path)
+{
+    g_auto(GStrv) parts = json_path_split(path);
+
+    return g_strjoinv(".", parts);
+}
+
 json_t *json_at(const json_t *root, const char *path)
 {
     g_auto(GStrv) parts = json_path_split(path);

@@ -14,6 +14,9 @@ char *json_path_part(const char *key);
 /* The parts of a path, unescaped. Newly allocated (g_strfreev). */
 char **json_path_split(const char *path);
 
+/* A path for people: its parts with dots between. Newly allocated. */
+char *json_path_shown(const char *path);
+
 /* Value at a path of json_path_part()s below `root`, borrowed; NULL when any part is missing. */
 json_t *json_at(const json_t *root, const char *path);
 

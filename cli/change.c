@@ -258,3 +258,14 @@ Proposal *change_plan(Cli *cli, const char *sort, json_t *value, json_t *options
         json_object_set_new(wish, sort, value);
     return backend_plan(cli->backend, wish, input, error);
 }
+
+gboolean change_print_patch(const char *text, const json_t *left)
+{
+    const json_t *item;
+    size_t i;
+
+    output_text(text);
+    json_array_foreach (left, i, item)
+        message_warning("%s: a patch cannot say this; change it by hand", json_string_value(item));
+    return *text != '\0' || json_array_size(left) > 0;
+}

@@ -19,6 +19,10 @@ Proposal *change_plan(Cli *cli, const char *sort, json_t *value, json_t *options
 gboolean change_carry_out(Cli *cli, const Proposal *proposal, gboolean exactly,
                           const char *question, const char *cause, GError **error);
 
+/* Prints a patch of files, and what it cannot say (see patch_files.h). FALSE when there is neither.
+ */
+gboolean change_print_patch(const char *text, const json_t *left);
+
 /* plan --refresh-only (EN-40): how the host differs from what is stored, and no change of either.
  */
 gboolean command_refresh_only(Cli *cli, GError **error);

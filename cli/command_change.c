@@ -26,19 +26,14 @@ static void print_plan(const Cli *cli, const Proposal *proposal)
 
 static gboolean plan_as_patch(Cli *cli, const Input *input, GError **error)
 {
-    g_autoptr(GPtrArray) left = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GString) diff = g_string_new(NULL);
+    g_autoptr(json_t) left = json_array();
     g_autofree char *here = g_get_current_dir();
     const Snapshot *stored = backend_model(cli->backend, error);
-    g_autofree char *text =
-        stored != NULL ? patch_files(input, stored, NULL, here, left, error) : NULL;
 
-    if (text == NULL)
+    if (stored == NULL || !patch_files(input, stored, NULL, here, diff, left, error))
         return FALSE;
-    output_text(text);
-    for (guint i = 0; i < left->len; i++)
-        message_warning("%s: a patch cannot say this; change it by hand",
-                        (const char *)g_ptr_array_index(left, i));
-    cli->status = (*text != '\0' || left->len > 0) && cli->args->detailed_exitcode ? 2 : 0;
+    cli->status = change_print_patch(diff->str, left) && cli->args->detailed_exitcode ? 2 : 0;
     return TRUE;
 }
 

@@ -26,15 +26,12 @@ static gboolean print_as_patch(Cli *cli, const GPtrArray *keys, GError **error)
     g_autoptr(Proposal) proposal =
         change_plan(cli, "patch", list_of(keys), change_options(cli, NULL, TRUE), NULL, error);
     const json_t *patch = proposal != NULL ? json_object_get(proposal->shown, "patch") : NULL;
-    const json_t *left = json_object_get(patch, "left"), *item;
-    size_t i;
 
     if (proposal == NULL)
         return FALSE;
-    output_text(json_member_string(patch, "text"));
-    json_array_foreach (left, i, item)
-        message_warning("%s: a patch cannot say this; change it by hand", json_string_value(item));
-    cli->status = *json_member_string(patch, "text") != '\0' || json_array_size(left) > 0 ? 2 : 0;
+    cli->status =
+        change_print_patch(json_member_string(patch, "text"), json_object_get(patch, "left")) ? 2
+                                                                                              : 0;
     return TRUE;
 }
 

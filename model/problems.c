@@ -165,7 +165,7 @@ char *problem_text(const Problem *problem)
         if (*name != '\0')
             g_string_append_printf(text, "%s: ", name);
     } else {
-        g_autofree char *path = g_strdelimit(g_strdup(problem->path), "/", '.');
+        g_autofree char *path = json_path_shown(problem->path);
 
         if (problem->object[0] != '\0')
             g_string_append_printf(text, "%s: ", problem->object);

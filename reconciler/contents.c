@@ -36,7 +36,7 @@ static void prefix_error(GError **error, const Object *object, const char *path)
 {
     g_autofree char *where = object_where(object, path);
     g_autofree char *label = object_label(object);
-    g_autofree char *shown = g_strdelimit(g_strdup(path), "/", '.');
+    g_autofree char *shown = json_path_shown(path);
 
     g_prefix_error(error, "%s%s%s: %s: ", where != NULL ? where : "", where != NULL ? ": " : "",
                    label, shown);

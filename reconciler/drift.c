@@ -40,8 +40,8 @@ gboolean drift_is_stopped_by_hand(const PlanObject *object)
 
 /* ---- what sources declare ---- */
 
-/* Called for each source that owns some of the keys, with these keys. */
-typedef gboolean (*SourceFunction)(Engine *engine, const Object *source, const GPtrArray *own,
+/* Called for each source that owns some of the keys, with the set of these. */
+typedef gboolean (*SourceFunction)(Engine *engine, const Object *source, GHashTable *own,
                                    void *data, GError **error);
 
 static gboolean for_sources(Engine *engine, const Snapshot *stored, const GPtrArray *keys,
@@ -53,15 +53,15 @@ static gboolean for_sources(Engine *engine, const Snapshot *stored, const GPtrAr
     for (guint i = first; i < first + count; i++) {
         const Object *source = snapshot_at(stored, i);
         g_autofree char *owner = source_owner(source->id.name);
-        g_autoptr(GPtrArray) own = g_ptr_array_new();
+        g_autoptr(GHashTable) own = g_hash_table_new(g_str_hash, g_str_equal);
 
         for (guint k = 0; k < keys->len; k++) {
             const Object *object = snapshot_get(stored, keys->pdata[k]);
 
             if (object != NULL && strcmp(object->owner, owner) == 0)
-                g_ptr_array_add(own, keys->pdata[k]);
+                g_hash_table_add(own, keys->pdata[k]);
         }
-        if (own->len > 0 && !run(engine, source, own, data, error))
+        if (g_hash_table_size(own) > 0 && !run(engine, source, own, data, error))
             return FALSE;
     }
     return TRUE;
@@ -95,7 +95,7 @@ static void add_declared(const Reading *reading, const Object *object, const Obj
     g_hash_table_insert(reading->drift->edited, g_strdup(object->key), g_steal_pointer(&fields));
 }
 
-static gboolean read_source(Engine *engine, const Object *source, const GPtrArray *own, void *data,
+static gboolean read_source(Engine *engine, const Object *source, GHashTable *own, void *data,
                             GError **error)
 {
     const Reading *reading = data;
@@ -112,7 +112,7 @@ static gboolean read_source(Engine *engine, const Object *source, const GPtrArra
     for (guint i = 0; i < input->objects->len; i++) {
         const Object *object = input->objects->pdata[i];
 
-        if (g_ptr_array_find_with_equal_func((GPtrArray *)own, object->key, g_str_equal, NULL))
+        if (g_hash_table_contains(own, object->key))
             add_declared(reading, object, source);
     }
     return TRUE;
@@ -223,7 +223,7 @@ static void add_edited(const GPtrArray *edited, gboolean in_force, json_t *field
 
 /* ---- objects ---- */
 
-static gboolean has_state(const json_t *entry, const char *state)
+gboolean drift_has_state(const json_t *entry, const char *state)
 {
     const json_t *field;
     size_t i;
@@ -238,14 +238,14 @@ static gboolean has_state(const json_t *entry, const char *state)
 static const char *next_of(const Drift *drift, const PlanObject *planned, const json_t *entry,
                            Mode mode)
 {
-    if (has_state(entry, "drift")) {
+    if (drift_has_state(entry, "drift")) {
         if (drift_lacks_data(drift->plan, planned->key))
             return "its data are gone, and are not made up";
         if (drift_is_stopped_by_hand(planned))
             return "stopped over the API, and left so; an apply starts it";
         return mode == MODE_CORRECT ? "the daemon puts it right" : "an apply puts it right";
     }
-    if (has_state(entry, "pending"))
+    if (drift_has_state(entry, "pending"))
         return "in force after a restart";
     return "held, or taken back by the next round of its source";
 }
@@ -274,15 +274,18 @@ static void add_entry(const Drift *drift, const char *key, const PlanObject *pla
     json_array_append_new(list, entry);
 }
 
-static const PlanObject *planned(const Plan *plan, const char *key)
+/* Those of a plan in which something differs from what is stored: key -> PlanObject. */
+static GHashTable *planned_objects(const Plan *plan)
 {
-    for (guint i = 0; i < plan->objects->len; i++) {
-        const PlanObject *object = plan->objects->pdata[i];
+    GHashTable *planned = g_hash_table_new(g_str_hash, g_str_equal);
 
-        if (strcmp(object->key, key) == 0 && object->stored != NULL && object->fields->len > 0)
-            return object;
+    for (guint i = 0; i < plan->objects->len; i++) {
+        PlanObject *object = plan->objects->pdata[i];
+
+        if (object->stored != NULL && object->fields->len > 0)
+            g_hash_table_insert(planned, object->key, object);
     }
-    return NULL;
+    return planned;
 }
 
 json_t *drift_list(Engine *engine, const Plan *plan, const GPtrArray *keys, json_t *warnings,
@@ -293,6 +296,7 @@ json_t *drift_list(Engine *engine, const Plan *plan, const GPtrArray *keys, json
     g_autoptr(GPtrArray) declared = g_ptr_array_new_with_free_func((GDestroyNotify)object_unref);
     g_autoptr(json_t) facts = host_facts(engine_host(engine), error);
     g_autoptr(json_t) conditions = facts != NULL ? engine_conditions(engine, NULL, error) : NULL;
+    g_autoptr(GHashTable) planned = planned_objects(plan);
     g_autoptr(Snapshot) desired = NULL;
     Drift drift = {.engine = engine,
                    .plan = plan,
@@ -309,7 +313,7 @@ json_t *drift_list(Engine *engine, const Plan *plan, const GPtrArray *keys, json
     list = json_array();
     for (guint i = 0; i < keys->len; i++) {
         const char *key = keys->pdata[i];
-        const PlanObject *object = planned(plan, key);
+        const PlanObject *object = g_hash_table_lookup(planned, key);
 
         if (object != NULL || g_hash_table_contains(edited, key))
             add_entry(&drift, key, object, list);
@@ -323,38 +327,38 @@ gboolean drift_is_any(const json_t *list, gboolean edited)
     size_t i;
 
     json_array_foreach (list, i, entry)
-        if (has_state(entry, "drift") || (edited && has_state(entry, "edited")))
+        if (drift_has_state(entry, "drift") || (edited && drift_has_state(entry, "edited")))
             return TRUE;
     return FALSE;
 }
 
 /* ---- as a patch of files ---- */
 
-static gboolean patch_source(Engine *engine, const Object *source, const GPtrArray *own, void *data,
+typedef struct {
+    GString *text;
+    json_t *left;
+} Patch;
+
+static gboolean patch_source(Engine *engine, const Object *source, GHashTable *own, void *data,
                              GError **error)
 {
-    json_t *patch = data;
-    g_autoptr(GPtrArray) left = g_ptr_array_new_with_free_func(g_free);
+    const Patch *patch = data;
     g_autoptr(Snapshot) stored = engine_ref_stored(engine);
     g_autofree char *prefix = NULL;
     g_autoptr(Input) input = source_input(engine, source, &prefix, error);
-    g_autofree char *text =
-        input != NULL ? patch_files(input, stored, own, prefix, left, error) : NULL;
 
-    if (text == NULL)
-        return FALSE;
-    json_object_set_new(patch, "text",
-                        json_sprintf("%s%s", json_member_string(patch, "text"), text));
-    for (guint i = 0; i < left->len; i++)
-        json_array_append_new(json_object_get(patch, "left"), json_string(left->pdata[i]));
-    return TRUE;
+    return input != NULL &&
+           patch_files(input, stored, own, prefix, patch->text, patch->left, error);
 }
 
 json_t *drift_as_patch(Engine *engine, const GPtrArray *keys, GError **error)
 {
     g_autoptr(Snapshot) stored = engine_ref_stored(engine);
-    g_autoptr(json_t) patch = json_pack("{s:s, s:[]}", "text", "", "left");
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_autoptr(json_t) left = json_array();
+    Patch patch = {text, left};
 
-    return for_sources(engine, stored, keys, patch_source, patch, error) ? g_steal_pointer(&patch)
-                                                                         : NULL;
+    return for_sources(engine, stored, keys, patch_source, &patch, error)
+               ? json_pack("{s:s, s:O}", "text", text->str, "left", left)
+               : NULL;
 }

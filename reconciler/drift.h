@@ -16,6 +16,8 @@
  * out. What cannot be told of a source is added to `warnings`. */
 json_t *drift_list(Engine *engine, const Plan *plan, const GPtrArray *keys, json_t *warnings,
                    GError **error);
+/* Whether a field of an object in it is in that state. */
+gboolean drift_has_state(const json_t *entry, const char *state);
 /* Whether one of them is not as stored, or with `edited` not as its source declares. */
 gboolean drift_is_any(const json_t *list, gboolean edited);
 
@@ -25,8 +27,7 @@ void drift_print(const json_t *list, gboolean with_desired, gboolean colour, GSt
 void drift_print_patch(const json_t *list, GString *text);
 
 /* What was edited over the API of what sources own, as the patch of their files that it would be
- * (EN-44):
- * {"text", "left": [what a patch cannot say]}. */
+ * (EN-44): {"text", "left": [what a patch cannot say]}. New reference. */
 json_t *drift_as_patch(Engine *engine, const GPtrArray *keys, GError **error);
 
 /* Whether the repair of an object would make people's data anew. */

@@ -12,14 +12,6 @@ static char *value_text(const json_t *value)
     return json_is_object(value) ? g_strdup("(there)") : plan_value_text(value, VALUE_WIDTH);
 }
 
-static char *dotted(const json_t *field)
-{
-    const char *path = json_member_string(field, "path");
-    g_auto(GStrv) parts = json_path_split(path != NULL ? path : "");
-
-    return g_strjoinv(".", parts);
-}
-
 /* Rows of cells, owned, the first of titles; `columns` each. */
 static void print_aligned(const GPtrArray *cells, guint columns, GString *text)
 {
@@ -52,7 +44,7 @@ static void print_fields(const json_t *entry, gboolean with_desired, GString *te
     json_array_foreach (json_object_get(entry, "fields"), i, field) {
         const char *state = json_member_string(field, "state");
         const char *label = json_member_string(field, "label");
-        g_autofree char *path = dotted(field);
+        g_autofree char *path = json_path_shown(json_member_string(field, "path"));
         gboolean drift = g_strcmp0(state, "drift") == 0;
 
         g_ptr_array_add(cells, drift ? g_strdup(path) : g_strdup_printf("%s (%s)", path, state));
@@ -66,17 +58,6 @@ static void print_fields(const json_t *entry, gboolean with_desired, GString *te
     print_aligned(cells, with_desired ? 5 : 3, text);
 }
 
-static gboolean has_drifted(const json_t *entry)
-{
-    const json_t *field;
-    size_t i;
-
-    json_array_foreach (json_object_get(entry, "fields"), i, field)
-        if (g_strcmp0(json_member_string(field, "state"), "drift") == 0)
-            return TRUE;
-    return FALSE;
-}
-
 /* "drifted since TIME, "; "" for what has not. */
 static char *since_text(const json_t *entry)
 {
@@ -85,7 +66,7 @@ static char *since_text(const json_t *entry)
         json_is_integer(since) ? g_date_time_new_from_unix_utc(json_integer_value(since)) : NULL;
     g_autofree char *text = time != NULL ? g_date_time_format(time, "%Y-%m-%dT%H:%M:%SZ") : NULL;
 
-    if (!has_drifted(entry))
+    if (!drift_has_state(entry, "drift"))
         return g_strdup("");
     return text != NULL ? g_strdup_printf("drifted since %s, ", text)
                         : g_strdup("drifted, since when nobody has noticed, ");
@@ -122,7 +103,7 @@ void drift_print_patch(const json_t *list, GString *text)
         json_array_foreach (json_object_get(entry, "fields"), f, field) {
             const json_t *stored = json_object_get(field, "stored");
             const json_t *running = json_object_get(field, "running");
-            g_autofree char *path = dotted(field);
+            g_autofree char *path = json_path_shown(json_member_string(field, "path"));
             g_autofree char *before = plan_value_text(stored, 0);
             g_autofree char *after = plan_value_text(running, 0);
 

@@ -105,7 +105,7 @@ static Edit *add_inside(const Object *object, const Object *stored, const char *
     }
 }
 
-static void add_edits(const Object *object, const Object *stored, GPtrArray *edits, GPtrArray *left)
+static void add_edits(const Object *object, const Object *stored, GPtrArray *edits, json_t *left)
 {
     g_autoptr(GPtrArray) fields = fields_diff(object, stored);
 
@@ -125,7 +125,7 @@ static void add_edits(const Object *object, const Object *stored, GPtrArray *edi
         } else {
             g_autofree char *label = object_label(object);
 
-            g_ptr_array_add(left, g_strdup_printf("%s: %s", label, field->path));
+            json_array_append_new(left, json_sprintf("%s: %s", label, field->path));
         }
     }
 }
@@ -154,7 +154,7 @@ static char *apply_edit(const char *text, const Edit *edit, GError **error)
 }
 
 static gboolean patch_file(const GPtrArray *edits, guint from, guint to, const char *prefix,
-                           GString *diff, GPtrArray *left, GError **error)
+                           GString *diff, json_t *left, GError **error)
 {
     const char *file = ((const Edit *)edits->pdata[from])->file;
     const char *name = g_str_has_prefix(file, prefix) ? file + strlen(prefix) : file;
@@ -171,7 +171,7 @@ static gboolean patch_file(const GPtrArray *edits, guint from, guint to, const c
         char *next = apply_edit(after, edits->pdata[i], &local);
 
         if (next == NULL) {
-            g_ptr_array_add(left, g_strdup_printf("%s: %s", name, local->message));
+            json_array_append_new(left, json_sprintf("%s: %s", name, local->message));
             continue;
         }
         g_free(after);
@@ -182,29 +182,27 @@ static gboolean patch_file(const GPtrArray *edits, guint from, guint to, const c
     return TRUE;
 }
 
-char *patch_files(const Input *input, const Snapshot *stored, const GPtrArray *keys,
-                  const char *prefix, GPtrArray *ret_left, GError **error)
+gboolean patch_files(const Input *input, const Snapshot *stored, GHashTable *keys,
+                     const char *prefix, GString *diff, json_t *left, GError **error)
 {
     g_autoptr(GPtrArray) edits = g_ptr_array_new_with_free_func(edit_free);
-    g_autoptr(GString) diff = g_string_new(NULL);
     guint from = 0;
 
     for (guint i = 0; i < input->objects->len; i++) {
         const Object *object = input->objects->pdata[i];
         const Object *now = snapshot_get(stored, object->key);
 
-        if (now != NULL && (keys == NULL || g_ptr_array_find_with_equal_func(
-                                                (GPtrArray *)keys, object->key, g_str_equal, NULL)))
-            add_edits(object, now, edits, ret_left);
+        if (now != NULL && (keys == NULL || g_hash_table_contains(keys, object->key)))
+            add_edits(object, now, edits, left);
     }
     g_ptr_array_sort(edits, compare_edits);
     for (guint to = 1; to <= edits->len; to++) {
         if (to < edits->len && strcmp(((const Edit *)edits->pdata[to])->file,
                                       ((const Edit *)edits->pdata[from])->file) == 0)
             continue;
-        if (!patch_file(edits, from, to, prefix, diff, ret_left, error))
-            return NULL;
+        if (!patch_file(edits, from, to, prefix, diff, left, error))
+            return FALSE;
         from = to;
     }
-    return g_string_free(g_steal_pointer(&diff), FALSE);
+    return TRUE;
 }

@@ -95,7 +95,7 @@ static void print_part(const char *path, const json_t *before, const json_t *aft
     GString *text = part->printer->text;
     g_autofree char *was = plan_value_text(before, VALUE_WIDTH);
     g_autofree char *is = plan_value_text(after, VALUE_WIDTH);
-    g_autofree char *shown = g_strdelimit(g_strdup(path), "/", '.');
+    g_autofree char *shown = json_path_shown(path);
 
     g_string_append_printf(text, "      %s: ", shown);
     if (part->action == ACTION_CREATE)
