@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "alarm.h"
 #include "call.h"
 #include "conditions.h"
 #include "context.h"
@@ -49,6 +50,7 @@ Daemon *daemon_new(const char *dir, GError **error)
     daemon->conditions = conditions_new(daemon);
     daemon->notifier = notifier_new(daemon);
     daemon->images = image_timer_new(daemon);
+    daemon->deadlines = deadlines_new(daemon);
     conditions_listen(daemon->conditions, notifier_tell, daemon->notifier);
     return g_steal_pointer(&daemon);
 }
@@ -73,6 +75,7 @@ void daemon_free(Daemon *daemon)
     keeper_free(daemon->keeper);
     notifier_free(daemon->notifier);
     image_timer_free(daemon->images);
+    alarm_free(daemon->deadlines);
     conditions_free(daemon->conditions);
     source_control_free(daemon->sources);
     throttle_free(daemon->webhooks);
@@ -83,9 +86,6 @@ void daemon_free(Daemon *daemon)
     g_main_loop_unref(daemon->loop);
     g_main_context_unref(daemon->context);
     listeners_free(daemon->listeners);
-    if (daemon->deadline != NULL)
-        g_source_destroy(daemon->deadline);
-    g_clear_pointer(&daemon->deadline, g_source_unref);
     g_mutex_clear(&daemon->following);
     g_free(daemon->dir);
     g_free(daemon);
@@ -115,7 +115,7 @@ void daemon_follow_model(Daemon *daemon)
         if (daemon->http != NULL && !listeners_follow(daemon->listeners, model, &error))
             g_warning("the server does not listen as configured: %s", error->message);
     }
-    deadlines_follow(daemon);
+    alarm_follow(daemon->deadlines);
     image_timer_follow(daemon->images);
     source_control_follow(daemon->sources);
 }

@@ -9,6 +9,7 @@
 #include "operation.h"
 #include "throttle.h"
 
+typedef struct Alarm Alarm;
 typedef struct Conditions Conditions;
 typedef struct ImageTimer ImageTimer;
 typedef struct Keeper Keeper;
@@ -34,7 +35,7 @@ typedef struct {
     Conditions *conditions;
     Notifier *notifier; /* of conditions */
     Keeper *keeper;     /* sees to it that the host stays as it is stored */
-    GSource *deadline;  /* of deadlines.h; the context's */
+    Alarm *deadlines;   /* of deadlines.h */
     ImageTimer *images; /* images by the clock */
     GMainLoop *loop;    /* of the context; its end is the daemon's */
     gint phase;         /* DaemonPhase; atomic */

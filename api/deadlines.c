@@ -1,26 +1,16 @@
 #include "deadlines.h"
 
-#include "context.h"
+#include "alarm.h"
 #include "env.h"
+#include "moment.h"
 
 /* What failed is tried again so many seconds later. */
 #define AGAIN 30
-/* Clocks may be set meanwhile. */
-#define LONGEST 3600
 
 typedef struct {
     Daemon *daemon;
-    gboolean carry_out; /* its time has come; else only a look */
     gboolean failed;
-    gint64 next; /* seconds since the epoch; 0: none */
 } Look;
-
-static gint64 now_seconds(void)
-{
-    return g_get_real_time() / G_USEC_PER_SEC;
-}
-
-/* ---- in a thread ---- */
 
 static Plan *plan_down(Engine *engine, void *data, GError **error)
 {
@@ -53,7 +43,7 @@ static void purge_due(Look *look)
     gint64 next = engine_next_purge(look->daemon->engine);
     guint count = 0;
 
-    if (next == 0 || next > now_seconds())
+    if (next == 0 || next > moment_now())
         return;
     if (!engine_purge_due(look->daemon->engine, &count, &error)) {
         look->failed = TRUE;
@@ -67,7 +57,7 @@ static void purge_due(Look *look)
 static void end_leases(Look *look)
 {
     g_autoptr(Snapshot) model = engine_ref_stored(look->daemon->engine);
-    g_autoptr(GPtrArray) names = env_expired(model, now_seconds(), NULL);
+    g_autoptr(GPtrArray) names = env_expired(model, moment_now(), NULL);
 
     for (guint i = 0; i < names->len; i++) {
         g_autofree char *cause =
@@ -77,76 +67,28 @@ static void end_leases(Look *look)
     }
 }
 
-/* The earlier of two moments; 0 is none. */
-static gint64 sooner(gint64 a, gint64 b)
+/* Acts when the time has come; else it only looks. */
+static gint64 look_now(void *data, gboolean on_time)
 {
-    return a == 0 || b == 0 ? MAX(a, b) : MIN(a, b);
-}
-
-static void work(void *data)
-{
-    Look *look = data;
-    Engine *engine = look->daemon->engine;
+    Look look = {.daemon = data};
+    Engine *engine = look.daemon->engine;
     g_autoptr(Snapshot) model = NULL;
     g_autoptr(GPtrArray) expired = NULL;
-    gint64 lease;
+    gint64 next;
 
-    if (look->carry_out) {
-        engine_each_due(engine, revert, look, NULL);
-        end_leases(look);
-        purge_due(look);
+    if (on_time) {
+        engine_each_due(engine, revert, &look, NULL);
+        end_leases(&look);
+        purge_due(&look);
     }
     model = engine_ref_stored(engine);
-    expired = env_expired(model, now_seconds(), &lease);
-    look->next = expired->len > 0 ? now_seconds() : sooner(lease, engine_next_revert(engine));
-    look->next = sooner(look->next, engine_next_purge(engine));
+    expired = env_expired(model, moment_now(), &next);
+    next = expired->len > 0 ? moment_now() : moment_sooner(next, engine_next_revert(engine));
+    next = moment_sooner(next, engine_next_purge(engine));
+    return look.failed && next != 0 ? MAX(next, moment_now() + AGAIN) : next;
 }
 
-/* ---- in the context ---- */
-
-static void begin(Daemon *daemon, gboolean act);
-
-static gboolean on_time(gpointer data)
+Alarm *deadlines_new(Daemon *daemon)
 {
-    Daemon *daemon = data;
-
-    g_clear_pointer(&daemon->deadline, g_source_unref);
-    begin(daemon, TRUE);
-    return G_SOURCE_REMOVE;
-}
-
-static void done(void *data)
-{
-    Look *look = data;
-    Daemon *daemon = look->daemon;
-    gint64 wait = CLAMP(look->next - now_seconds(), look->failed ? AGAIN : 0, LONGEST);
-
-    if (daemon->deadline != NULL)
-        g_source_destroy(daemon->deadline);
-    g_clear_pointer(&daemon->deadline, g_source_unref);
-    if (look->next != 0) {
-        daemon->deadline = g_timeout_source_new_seconds((guint)wait);
-        g_source_set_callback(daemon->deadline, on_time, daemon, NULL);
-        g_source_attach(daemon->deadline, daemon->context);
-    }
-    g_free(look);
-}
-
-static void begin(Daemon *daemon, gboolean act)
-{
-    Look *look = g_new0(Look, 1);
-
-    look->daemon = daemon;
-    look->carry_out = act;
-    context_background(daemon, work, done, look);
-}
-
-static void follow(void *data)
-{
-    begin(data, FALSE);
-}
-
-void deadlines_follow(Daemon *daemon)
-{
-    context_call(daemon, follow, daemon);
+    return alarm_new(daemon, look_now, daemon);
 }

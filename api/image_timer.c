@@ -1,31 +1,20 @@
 #include "image_timer.h"
 
-#include "context.h"
+#include "alarm.h"
 #include "error.h"
 #include "image_clock.h"
 #include "image_pull.h"
+#include "moment.h"
 #include "notes.h"
 
 /* What failed is tried again so many seconds later. */
 #define AGAIN 300
-/* Clocks may be set meanwhile. */
-#define LONGEST 3600
-
 struct ImageTimer {
     Daemon *daemon;
-    GSource *source; /* the context's, as all but what a look has */
-    json_t *checked; /* when images were looked after last: {key: seconds}. A new daemon looks at
-                        once */
-    gboolean looking;
-    gboolean again; /* something changed during a look */
-    gint64 next;
-    gboolean failed;
+    Alarm *alarm;
+    json_t *checked; /* of a look: when images were looked after last: {key: seconds}. A new daemon
+                        looks at once */
 };
-
-static gint64 now_seconds(void)
-{
-    return g_get_real_time() / G_USEC_PER_SEC;
-}
 
 /* ---- in a thread ---- */
 
@@ -38,7 +27,7 @@ static Plan *plan_end(Engine *engine, void *data, GError **error)
     return engine_plan_delete(engine, keys, &options, error);
 }
 
-static void drop(ImageTimer *timer, const Object *image)
+static gboolean drop(ImageTimer *timer, const Object *image)
 {
     g_autofree char *label = object_label(image);
     g_autoptr(GError) error = NULL;
@@ -46,10 +35,10 @@ static void drop(ImageTimer *timer, const Object *image)
     if (daemon_transact(timer->daemon, NULL, "images.remote_cache_expiry", NULL, plan_end,
                         image->key, &error)) {
         g_message("%s was cached, and is dropped: its time is over", label);
-        return;
+        return TRUE;
     }
-    timer->failed = TRUE;
     g_warning("%s cannot be dropped: %s; it is tried again in %d s", label, error->message, AGAIN);
+    return FALSE;
 }
 
 static void forget_gone(json_t *checked, const Snapshot *model)
@@ -64,87 +53,38 @@ static void forget_gone(json_t *checked, const Snapshot *model)
     }
 }
 
-static void look(void *data)
+static gint64 look(void *data, gboolean on_time)
 {
     ImageTimer *timer = data;
     ImageChecks checks = {timer->daemon->started / G_USEC_PER_SEC, timer->checked};
-    g_autoptr(Snapshot) model = engine_ref_stored(timer->daemon->engine);
+    g_autoptr(Snapshot) model = NULL;
     g_autoptr(GError) error = NULL;
-    g_autoptr(json_t) uses = engine_notes(timer->daemon->engine, SPACE_IMAGES, &error);
+    g_autoptr(json_t) uses = NULL;
     g_auto(ImageClock) clock = {0};
+    gboolean failed = FALSE;
 
-    timer->failed = FALSE;
-    timer->next = 0;
+    if (g_atomic_int_get(&timer->daemon->phase) != DAEMON_READY)
+        return 0;
+    model = engine_ref_stored(timer->daemon->engine);
+    uses = engine_notes(timer->daemon->engine, SPACE_IMAGES, &error);
     if (uses == NULL) {
-        timer->failed = TRUE;
         g_warning("when images were used cannot be read: %s", error->message);
-        return;
+        return moment_now() + AGAIN;
     }
     forget_gone(timer->checked, model);
-    image_clock_read(model, uses, &checks, now_seconds(), &clock);
+    image_clock_read(model, uses, &checks, moment_now(), &clock);
     for (guint i = 0; i < clock.over->len; i++)
-        drop(timer, clock.over->pdata[i]);
+        failed = !drop(timer, clock.over->pdata[i]) || failed;
     for (guint i = 0; i < clock.stale->len; i++) {
         const Object *image = clock.stale->pdata[i];
 
-        json_object_set_new(timer->checked, image->key, json_integer(now_seconds()));
+        json_object_set_new(timer->checked, image->key, json_integer(moment_now()));
         image_pull_renew(timer->daemon, image);
     }
     /* Those that are looked after now are due again later. */
     image_clock_clear(&clock);
-    image_clock_read(model, uses, &checks, now_seconds(), &clock);
-    timer->next = clock.next;
-}
-
-/* ---- in the context ---- */
-
-static void begin(void *data);
-
-static gboolean on_time(gpointer data)
-{
-    ImageTimer *timer = data;
-
-    g_clear_pointer(&timer->source, g_source_unref);
-    begin(timer);
-    return G_SOURCE_REMOVE;
-}
-
-static void stop(ImageTimer *timer)
-{
-    if (timer->source != NULL)
-        g_source_destroy(timer->source);
-    g_clear_pointer(&timer->source, g_source_unref);
-}
-
-static void done(void *data)
-{
-    ImageTimer *timer = data;
-    gint64 wait = timer->failed ? AGAIN : CLAMP(timer->next - now_seconds(), 0, LONGEST);
-
-    timer->looking = FALSE;
-    stop(timer);
-    if (timer->again) {
-        timer->again = FALSE;
-        begin(timer);
-    } else if (timer->failed || timer->next != 0) {
-        timer->source = g_timeout_source_new_seconds((guint)wait);
-        g_source_set_callback(timer->source, on_time, timer, NULL);
-        g_source_attach(timer->source, timer->daemon->context);
-    }
-}
-
-static void begin(void *data)
-{
-    ImageTimer *timer = data;
-
-    if (g_atomic_int_get(&timer->daemon->phase) != DAEMON_READY)
-        return;
-    if (timer->looking) {
-        timer->again = TRUE;
-        return;
-    }
-    timer->looking = TRUE;
-    context_background(timer->daemon, look, done, timer);
+    image_clock_read(model, uses, &checks, moment_now(), &clock);
+    return failed ? moment_now() + AGAIN : clock.next;
 }
 
 /* ---- outside ---- */
@@ -155,6 +95,7 @@ ImageTimer *image_timer_new(Daemon *daemon)
 
     timer->daemon = daemon;
     timer->checked = json_object();
+    timer->alarm = alarm_new(daemon, look, timer);
     return timer;
 }
 
@@ -162,12 +103,12 @@ void image_timer_free(ImageTimer *timer)
 {
     if (timer == NULL)
         return;
-    stop(timer);
+    alarm_free(timer->alarm);
     json_decref(timer->checked);
     g_free(timer);
 }
 
 void image_timer_follow(ImageTimer *timer)
 {
-    context_call(timer->daemon, begin, timer);
+    alarm_follow(timer->alarm);
 }

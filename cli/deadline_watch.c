@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine.h"
+#include "moment.h"
 #include "output.h"
 #include "spawn.h"
 #include "state_watch.h"
@@ -52,11 +53,6 @@ void deadline_watch_start(const char *dir)
         message("warning: after a reboot the next berth that writes acts on the deadline");
 }
 
-static gint64 now_seconds(void)
-{
-    return g_get_real_time() / G_USEC_PER_SEC;
-}
-
 /* Opening the state directory takes back whatever is due. */
 static gboolean take_back(const char *dir, GError **error)
 {
@@ -82,8 +78,8 @@ gboolean deadline_watch_run(const char *dir, GError **error)
 
         if (next == 0)
             return TRUE;
-        if (next > now_seconds() || tried) {
-            state_watch_until(watch, tried ? now_seconds() + AGAIN : next);
+        if (next > moment_now() || tried) {
+            state_watch_until(watch, tried ? moment_now() + AGAIN : next);
             tried = FALSE;
         } else if (take_back(dir, error)) {
             tried = TRUE; /* what is still there failed */

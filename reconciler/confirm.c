@@ -3,12 +3,8 @@
 
 #include "engine_private.h"
 #include "error.h"
+#include "moment.h"
 #include "pending.h"
-
-static gint64 now_seconds(void)
-{
-    return g_get_real_time() / G_USEC_PER_SEC;
-}
 
 /* "2026-03-01 12:00:00", of here. Newly allocated. */
 static char *time_text(gint64 seconds)
@@ -129,7 +125,7 @@ gboolean engine_each_due(Engine *engine, DueFunction each, void *data, GError **
         g_autofree char *cause =
             g_strdup_printf("revert %" G_GINT64_FORMAT ": not confirmed in time", number);
 
-        if (json_integer_value(json_object_get(item, "revert_at")) > now_seconds())
+        if (json_integer_value(json_object_get(item, "revert_at")) > moment_now())
             break; /* the list is in their order */
         each(data, number, cause);
     }

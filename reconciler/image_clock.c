@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "moment.h"
 #include "notes.h"
 
 #define DAY (24 * 3600)
@@ -56,12 +57,6 @@ void image_clock_clear(ImageClock *clock)
     g_clear_pointer(&clock->stale, g_ptr_array_unref);
 }
 
-/* The earlier of two moments; 0 is none. */
-static gint64 sooner(gint64 a, gint64 b)
-{
-    return a == 0 || b == 0 ? MAX(a, b) : MIN(a, b);
-}
-
 static gint64 number_of(const Snapshot *model, const Object *image, const char *key)
 {
     return g_ascii_strtoll(image_clock_config(model, image->id.project, key), NULL, 10);
@@ -77,8 +72,8 @@ static gint64 end_of(const Snapshot *model, const Object *image, const json_t *u
 
     if (days == 0 || !json_is_true(json_object_get(image->generated, "cached")))
         return 0;
-    return sooner((used > 0 ? used : image->created) + days * DAY,
-                  time != NULL ? g_date_time_to_unix(time) : 0);
+    return moment_sooner((used > 0 ? used : image->created) + days * DAY,
+                         time != NULL ? g_date_time_to_unix(time) : 0);
 }
 
 /* When it is looked after; 0: never. One that has a name of its own is somebody's who wrote it
@@ -117,7 +112,7 @@ void image_clock_read(const Snapshot *model, const json_t *uses, const ImageChec
         if (check != 0 && check <= now)
             g_ptr_array_add(ret->stale, (gpointer)image);
         else
-            ret->next = sooner(ret->next, check);
-        ret->next = sooner(ret->next, end);
+            ret->next = moment_sooner(ret->next, check);
+        ret->next = moment_sooner(ret->next, end);
     }
 }

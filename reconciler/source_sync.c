@@ -6,6 +6,7 @@
 #include "error.h"
 #include "fields.h"
 #include "holds.h"
+#include "moment.h"
 #include "notes.h"
 #include "source_git.h"
 #include "source_private.h"
@@ -49,11 +50,6 @@ void sync_result_clear(SyncResult *result)
 static gboolean is_git(const Object *source)
 {
     return strcmp(source_text(source, "type"), "git") == 0;
-}
-
-static gint64 now_seconds(void)
-{
-    return g_get_real_time() / G_USEC_PER_SEC;
 }
 
 /* ---- reading ---- */
@@ -120,7 +116,7 @@ static gboolean read_directory(Round *round, GError **error)
     subject = g_strdup_printf("%u files", round->input->files->len);
     round->revision = json_pack(
         "{s:s, s:s, s:s, s:I}", "id", round->input->digest != NULL ? round->input->digest : "empty",
-        "author", path, "subject", subject, "time", (json_int_t)now_seconds());
+        "author", path, "subject", subject, "time", (json_int_t)moment_now());
     return TRUE;
 }
 
@@ -380,10 +376,9 @@ static void remember_success(Round *round)
 {
     g_autofree char *reason =
         g_strdup_printf("%.12s is in force", json_member_string(round->revision, "id"));
-    g_autoptr(json_t) changes =
-        json_pack("{s:I, s:I, s:i, s:n, s:n, s:n, s:n}", "last_try", (json_int_t)now_seconds(),
-                  "last_success", (json_int_t)now_seconds(), "failures", 0, "error", "error_since",
-                  "stalled", "failed");
+    g_autoptr(json_t) changes = json_pack(
+        "{s:I, s:I, s:i, s:n, s:n, s:n, s:n}", "last_try", (json_int_t)moment_now(), "last_success",
+        (json_int_t)moment_now(), "failures", 0, "error", "error_since", "stalled", "failed");
 
     source_status_change(round->engine, round->name, changes, NULL);
     source_status_condition(round->engine, round->name, "Ready", TRUE, reason, NULL);
@@ -397,10 +392,10 @@ static void remember_failure(Round *round, const GError *failure)
     g_autofree char *reason = g_strdup_printf("%s: %s", reason_of(failure), failure->message);
     json_int_t failures = json_integer_value(json_object_get(round->status, "failures"));
     json_int_t since = before ? json_integer_value(json_object_get(round->status, "error_since"))
-                              : (json_int_t)now_seconds();
+                              : (json_int_t)moment_now();
     g_autoptr(json_t) changes = json_pack(
-        "{s:I, s:I, s:s, s:I, s:b}", "last_try", (json_int_t)now_seconds(), "failures",
-        failures + 1, "error", failure->message, "error_since", since, "stalled", (int) final);
+        "{s:I, s:I, s:s, s:I, s:b}", "last_try", (json_int_t)moment_now(), "failures", failures + 1,
+        "error", failure->message, "error_since", since, "stalled", (int) final);
 
     if (round->revision != NULL)
         json_object_set(changes, "failed", json_object_get(round->revision, "id"));
