@@ -163,22 +163,10 @@ static void own_sysfs(void)
 
 static void sweep_groups(const char *dir)
 {
-    const GPtrArray *all = cgroup_hierarchies(NULL);
-    g_autofree char *ours = cgroup_name(dir, "", "");
+    g_autoptr(GPtrArray) groups = scene_groups(dir);
 
-    for (guint i = 0; i < all->len; i++) {
-        const Hierarchy *hierarchy = all->pdata[i];
-        g_autofree char *base = g_strconcat(hierarchy->mount, hierarchy->base, NULL);
-        g_autoptr(GDir) folder = g_dir_open(base, 0, NULL);
-        const char *name;
-
-        while (folder != NULL && (name = g_dir_read_name(folder)) != NULL) {
-            g_autofree char *group = g_build_filename(base, name, NULL);
-
-            if (g_str_has_prefix(name, ours))
-                cgroup_tree_remove(group, NULL);
-        }
-    }
+    for (guint i = 0; i < groups->len; i++)
+        cgroup_tree_remove(groups->pdata[i], NULL);
 }
 
 /* A process that outlives a failing test, and takes away what that leaves. */

@@ -62,6 +62,9 @@ int scene_run(Scene *scene, const Object *object, const char *command, char **re
 /* Text of a file of one controller's group of an instance, newly allocated. */
 char *scene_cgroup(Scene *scene, const char *name, const char *controller, const char *file);
 
+/* Paths of the control groups of a state directory that are there. Of char *. */
+GPtrArray *scene_groups(const char *dir);
+
 /* All that a run could leave behind: links, mounts, groups of our name, processes of ours, names
  * below the state directory. Newly allocated text to compare. */
 char *scene_fingerprint(Scene *scene);

@@ -24,8 +24,9 @@ static void print_links(GString *text)
     }
 }
 
-static void print_groups(GString *text, const char *dir)
+GPtrArray *scene_groups(const char *dir)
 {
+    GPtrArray *paths = g_ptr_array_new_with_free_func(g_free);
     const GPtrArray *all = cgroup_hierarchies(NULL);
     g_autofree char *ours = cgroup_name(dir, "", "");
 
@@ -37,9 +38,18 @@ static void print_groups(GString *text, const char *dir)
 
         while (folder != NULL && (name = g_dir_read_name(folder)) != NULL) {
             if (g_str_has_prefix(name, ours))
-                g_string_append_printf(text, "group: %s/%s\n", base, name);
+                g_ptr_array_add(paths, g_build_filename(base, name, NULL));
         }
     }
+    return paths;
+}
+
+static void print_groups(GString *text, const char *dir)
+{
+    g_autoptr(GPtrArray) groups = scene_groups(dir);
+
+    for (guint i = 0; i < groups->len; i++)
+        g_string_append_printf(text, "group: %s\n", (const char *)groups->pdata[i]);
 }
 
 /* Monitors carry the state directory in their title; our helpers are told by their program. */
