@@ -6,6 +6,7 @@
 #include "error.h"
 #include "expand.h"
 #include "instance/status.h"
+#include "notes.h"
 #include "paths.h"
 #include "source_edit.h"
 #include "wire.h"
@@ -255,6 +256,6 @@ Plan *instance_pool_plan(Engine *engine, void *data, GError **error)
         return NULL;
     plan = engine_plan_change(engine, objects, NULL, &options, error);
     if (plan != NULL)
-        plan->notes = g_steal_pointer(&notes);
+        notes_join(&plan->notes, notes);
     return plan;
 }

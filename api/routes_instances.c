@@ -353,23 +353,17 @@ static gboolean runs(Call *call, const Object *object)
     return instance_status(call->daemon->dir, disk) != INSTANCE_STOPPED;
 }
 
-/* What of an InstancePost (API-540) is more than a new name. */
+/* What of an InstancePost (API-540) is more than can be done. */
 static gboolean check_move(const json_t *body, GError **error)
 {
-    static const char *const others[] = {"target", NULL};
+    const json_t *target = json_object_get(body, "target");
+    const char *text = json_string_value(target);
 
-    for (const char *const *field = others; *field != NULL; field++) {
-        const json_t *value = json_object_get(body, *field);
-        const char *text = json_string_value(value);
-
-        if (value != NULL && !json_is_null(value) && !json_is_false(value) &&
-            (text == NULL || *text != '\0'))
-            return error_set(error, ERR_UNSUPPORTED,
-                             "%s: moving an instance to another server is not supported by this "
-                             "build; it can be renamed, and moved to another project or pool",
-                             *field);
-    }
-    return TRUE;
+    return target == NULL || json_is_null(target) || json_is_false(target) ||
+           (text != NULL && *text == '\0') ||
+           error_set(error, ERR_UNSUPPORTED,
+                     "target: moving an instance to another server is not supported by this build; "
+                     "it can be renamed, and moved to another project or pool");
 }
 
 /* API-540: `project` is another one than the instance's. */

@@ -40,9 +40,9 @@ typedef enum {
     OPTIONS_DRIFT = 1u << 31,    /* --as-patch */
     OPTIONS_BUNDLE = 1ull << 32, /* --sign, --key */
     /* No options: the command asks no server, so that NAME: stays on its words. */
+    OPTIONS_HERE = 1ull << 33,
     OPTIONS_LABELS = 1ull << 34, /* -l */
     OPTIONS_SINCE = 1ull << 35,  /* --changed-since */
-    OPTIONS_HERE = 1ull << 33,
 } OptionSets;
 
 typedef struct {

@@ -13,11 +13,6 @@
 #include "state_watch.h"
 #include "wish.h"
 
-static Engine *engine_of(Backend *backend)
-{
-    return ((InProcess *)backend)->engine;
-}
-
 static void local_free(Backend *backend)
 {
     InProcess *local = (InProcess *)backend;

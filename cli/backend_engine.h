@@ -11,6 +11,11 @@ typedef struct {
     StateWatch *watch; /* NULL: not yet */
 } InProcess;
 
+static inline Engine *engine_of(Backend *backend)
+{
+    return ((InProcess *)backend)->engine;
+}
+
 /* Between the two a signal sets the flag, for what can be cancelled; the number of the first that
  * came, or 0. */
 volatile gint *engine_signals_begin(void);

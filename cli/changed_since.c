@@ -6,6 +6,7 @@
 #include "file.h"
 #include "source_git.h"
 #include "sources.h"
+#include "stage.h"
 
 /* So many digits of a commit have to be given; the causes of generations have twelve. */
 #define COMMIT_LEAST 7
@@ -164,6 +165,7 @@ static gboolean changed_in_git(const Cli *cli, const GPtrArray *paths, const Inp
     g_autofree char *path = g_canonicalize_filename(first, NULL);
     g_autoptr(json_t) commit = NULL;
     g_autofree char *folder = NULL;
+    g_auto(Fd) lock = -1;
     gboolean done;
 
     for (guint i = 0; i < paths->len; i++)
@@ -176,7 +178,7 @@ static gboolean changed_in_git(const Cli *cli, const GPtrArray *paths, const Inp
         return FALSE;
     if (json_member_string(commit, "work") == NULL)
         return error_set(error, ERR_USAGE, "--changed-since: %s has no working tree", path);
-    folder = g_dir_make_tmp("berth-since-XXXXXX", error);
+    folder = stage_make("berth-since", &lock, error);
     if (folder == NULL)
         return FALSE;
     done = compare_at(cli, commit, folder, paths, input, keys, error);

@@ -174,9 +174,16 @@ char *cli_selector(const Cli *cli)
     return cli->args->selectors != NULL ? g_strjoinv(",", cli->args->selectors) : NULL;
 }
 
-static gboolean has_changed(const Cli *cli, const char *key)
+/* As a set; NULL without --changed-since. */
+static GHashTable *changed_keys(const Cli *cli)
 {
-    return cli->changed == NULL || json_has_text(cli->changed, key);
+    GHashTable *keys = cli->changed != NULL ? g_hash_table_new(g_str_hash, g_str_equal) : NULL;
+    const json_t *key;
+    size_t i;
+
+    json_array_foreach (cli->changed, i, key)
+        g_hash_table_add(keys, (gpointer)json_string_value(key));
+    return keys;
 }
 
 GPtrArray *cli_chosen_keys(Cli *cli, GError **error)
@@ -186,6 +193,7 @@ GPtrArray *cli_chosen_keys(Cli *cli, GError **error)
     g_autofree char *text = cli_selector(cli);
     g_autoptr(Selector) selector = NULL;
     g_autoptr(GPtrArray) keys = NULL;
+    g_autoptr(GHashTable) changed = NULL;
 
     if (stored == NULL)
         return NULL;
@@ -194,10 +202,12 @@ GPtrArray *cli_chosen_keys(Cli *cli, GError **error)
     keys = select_keys(stored, cli->words, project, error);
     if (keys == NULL || !changed_since(cli, NULL, NULL, error))
         return NULL;
+    changed = changed_keys(cli);
     for (guint i = keys->len; i > 0; i--) {
         const char *key = g_ptr_array_index(keys, i - 1);
 
-        if (!selector_matches(selector, snapshot_get(stored, key)) || !has_changed(cli, key))
+        if (!selector_matches(selector, snapshot_get(stored, key)) ||
+            (changed != NULL && !g_hash_table_contains(changed, key)))
             g_ptr_array_remove_index(keys, i - 1);
     }
     return g_steal_pointer(&keys);

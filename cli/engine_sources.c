@@ -3,11 +3,6 @@
 #include "error.h"
 #include "source_sync.h"
 
-static Engine *engine_of(Backend *backend)
-{
-    return ((InProcess *)backend)->engine;
-}
-
 json_t *in_process_source_state(Backend *backend, const char *name, GError **error)
 {
     return source_state(engine_of(backend), name, error);

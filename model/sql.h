@@ -19,10 +19,6 @@ typedef struct SqlStatement SqlStatement;
 void sql_statement_free(SqlStatement *statement);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SqlStatement, sql_statement_free)
 
-/* Closes a database; NULL is none. Its log of writes (WAL) stays beside it while it is short: to
- * move it there now and make a new one next time are four waits for the disk. */
-void sql_close(sqlite3 *db);
-
 /* Prepares a statement; NULL with an error. `types` has one letter a parameter: 's' const char *
  * (NULL: SQL null), 'i' gint64. */
 SqlStatement *sql_prepare(Sql *sql, GError **error, const char *text, const char *types, ...);

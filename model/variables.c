@@ -192,20 +192,6 @@ void variables_check_given(const Variables *variables, Problems *problems)
 
 /* ---- declared in files ---- */
 
-static void mistake(Problems *problems, const Node *node, const char *format, ...)
-    G_GNUC_PRINTF(3, 4);
-
-static void mistake(Problems *problems, const Node *node, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    problem_take(problems, PROBLEM_ERROR, NULL, NULL,
-                 problem_place(node->file, node->line, node->column),
-                 g_strdup_vprintf(format, args));
-    va_end(args);
-}
-
 static gboolean is_integer(const Node *node)
 {
     return node->kind == NODE_SCALAR &&
@@ -244,13 +230,14 @@ gboolean variable_check_type(const Variable *variable, const Node *value, const 
     if (fits(variable->type, value))
         return TRUE;
     if (value->kind == NODE_SCALAR && value->count > 0 && value->count <= 200)
-        mistake(problems, place, "variable %s is %s %s, not '%s'", variable->name,
-                variable->type == VARIABLE_INTEGER ? "an" : "a", variable_type_name(variable->type),
-                value->text);
+        node_mistake(problems, place, "variable %s is %s %s, not '%s'", variable->name,
+                     variable->type == VARIABLE_INTEGER ? "an" : "a",
+                     variable_type_name(variable->type), value->text);
     else
-        mistake(problems, place, "variable %s is %s %s, not %s", variable->name,
-                variable->type == VARIABLE_INTEGER ? "an" : "a", variable_type_name(variable->type),
-                value->kind == NODE_SCALAR ? "this text" : node_kind_name(value));
+        node_mistake(problems, place, "variable %s is %s %s, not %s", variable->name,
+                     variable->type == VARIABLE_INTEGER ? "an" : "a",
+                     variable_type_name(variable->type),
+                     value->kind == NODE_SCALAR ? "this text" : node_kind_name(value));
     return FALSE;
 }
 
@@ -276,7 +263,7 @@ static gboolean read_type(const Node *node, VariableType *ret_type, Problems *pr
             return TRUE;
         }
     }
-    mistake(problems, node, "the type of a variable is string, integer, boolean, list or map");
+    node_mistake(problems, node, "the type of a variable is string, integer, boolean, list or map");
     return FALSE;
 }
 
@@ -292,29 +279,31 @@ static gboolean read_declaration(Variable *variable, const Node *map, Problems *
         const Pair *pair = &map->pairs[i];
 
         if (!g_strv_contains(members, pair->key->text)) {
-            mistake(problems, pair->key,
-                    "unknown member %s of variable %s; a variable has type, default, required and "
-                    "description (a default that is a map goes under default:)",
-                    pair->key->text, variable->name);
+            node_mistake(
+                problems, pair->key,
+                "unknown member %s of variable %s; a variable has type, default, required and "
+                "description (a default that is a map goes under default:)",
+                pair->key->text, variable->name);
             return FALSE;
         }
         if (strcmp(pair->key->text, "description") == 0 && pair->value->kind != NODE_SCALAR &&
             pair->value->kind != NODE_NULL) {
-            mistake(problems, pair->value, "a description is text, not %s",
-                    node_kind_name(pair->value));
+            node_mistake(problems, pair->value, "a description is text, not %s",
+                         node_kind_name(pair->value));
             return FALSE;
         }
     }
     if (fallback != NULL && fallback->kind == NODE_NULL)
         fallback = NULL;
     if (required != NULL && !is_boolean(required)) {
-        mistake(problems, required, "required is true or false");
+        node_mistake(problems, required, "required is true or false");
         return FALSE;
     }
     if (required != NULL && type_is_true(required->text)) {
         if (fallback != NULL) {
-            mistake(problems, required, "variable %s is required and has a default: leave one out",
-                    variable->name);
+            node_mistake(problems, required,
+                         "variable %s is required and has a default: leave one out",
+                         variable->name);
             return FALSE;
         }
         variable->fallback = NULL;
@@ -348,8 +337,9 @@ static void take_given(Variables *variables, Variable *variable, Problems *probl
             return;
         variables_keep(variables, tree);
         if (tree_size(tree) != 1)
-            return mistake(problems, value, "variable %s: write the value as YAML, such as [a, b]",
-                           variable->name);
+            return node_mistake(problems, value,
+                                "variable %s: write the value as YAML, such as [a, b]",
+                                variable->name);
         value = tree_document(tree, 0);
     }
     if (!fits(variable->type, value)) {
@@ -385,15 +375,16 @@ static void declare(Variables *variables, const Pair *pair, gboolean over, Probl
     Variable *variable = g_hash_table_lookup(variables->declared, name);
 
     if (!is_name(name)) {
-        mistake(problems, pair->key,
-                "%s is no name for a variable: it has letters, digits, _ and -, begins with a "
-                "letter, and is not each or secret",
-                name);
+        node_mistake(problems, pair->key,
+                     "%s is no name for a variable: it has letters, digits, _ and -, begins with a "
+                     "letter, and is not each or secret",
+                     name);
         return;
     }
     if (variable != NULL && !over) {
-        mistake(problems, pair->key, "variable %s is declared twice; the first one is at %s:%u:%u",
-                name, variable->key->file, variable->key->line, variable->key->column);
+        node_mistake(problems, pair->key,
+                     "variable %s is declared twice; the first one is at %s:%u:%u", name,
+                     variable->key->file, variable->key->line, variable->key->column);
         return;
     }
     if (variable == NULL) {
@@ -413,8 +404,8 @@ void variables_declare(Variables *variables, const Node *section, gboolean over,
     if (section->kind == NODE_NULL)
         return;
     if (section->kind != NODE_MAP)
-        return mistake(problems, section, "vars must be a map of names, not %s",
-                       node_kind_name(section));
+        return node_mistake(problems, section, "vars must be a map of names, not %s",
+                            node_kind_name(section));
     for (guint i = 0; i < section->count; i++)
         declare(variables, &section->pairs[i], over, problems);
 }

@@ -53,31 +53,22 @@ gboolean warnings_resolve(Store *store, const char *type, const char *entity, GE
                   error));
 }
 
+static json_t *warning_row(SqlStatement *row)
+{
+    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "uuid", sql_text(row, 0), "entity",
+                     sql_text(row, 1), "type", sql_text(row, 2), "status", sql_text(row, 3),
+                     "count", (json_int_t)sql_int(row, 4), "first_seen",
+                     (json_int_t)sql_int(row, 5), "last_seen", (json_int_t)sql_int(row, 6),
+                     "message", sql_text(row, 7));
+}
+
 json_t *warnings_list(Store *store, const char *uuid, GError **error)
 {
-    g_autoptr(GRecMutexLocker) held = store_hold(store);
-    g_autoptr(SqlStatement) row = sql_prepare(
-        store_database(store), error,
+    return store_rows(
+        store, warning_row, error,
         "SELECT uuid, entity, type, status, count, first_seen, last_seen, message FROM warnings "
         "WHERE ?1 IS NULL OR uuid = ?1 ORDER BY first_seen, uuid",
         "s", uuid);
-    g_autoptr(json_t) list = json_array();
-    gboolean more;
-
-    if (row == NULL)
-        return NULL;
-    for (;;) {
-        if (!sql_next(row, &more, error))
-            return NULL;
-        if (!more)
-            return g_steal_pointer(&list);
-        json_array_append_new(
-            list, json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "uuid", sql_text(row, 0),
-                            "entity", sql_text(row, 1), "type", sql_text(row, 2), "status",
-                            sql_text(row, 3), "count", (json_int_t)sql_int(row, 4), "first_seen",
-                            (json_int_t)sql_int(row, 5), "last_seen", (json_int_t)sql_int(row, 6),
-                            "message", sql_text(row, 7)));
-    }
 }
 
 /* The end of a write that has to find its row. */

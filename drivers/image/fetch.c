@@ -199,22 +199,12 @@ static json_t *run(const json_t *request, int content, const FetchProgress *prog
     return NULL;
 }
 
-static gboolean read_back(int fd, GString *text)
-{
-    char buffer[65536];
-    ssize_t n;
-
-    while ((n = pread(fd, buffer, sizeof buffer, (off_t)text->len)) > 0)
-        g_string_append_len(text, buffer, n);
-    return n == 0;
-}
-
 json_t *fetch_json(const FetchServer *server, const char *path, GError **error)
 {
     g_autoptr(json_t) request = request_new(server, path, error);
     g_auto(Fd) content = memfd_create("json", MFD_CLOEXEC);
-    g_autoptr(GString) text = g_string_new(NULL);
     g_autoptr(json_t) answer = NULL;
+    g_autoptr(GMappedFile) text = NULL;
     json_t *found;
 
     if (request == NULL)
@@ -223,11 +213,12 @@ json_t *fetch_json(const FetchServer *server, const char *path, GError **error)
     answer = run(request, content, NULL, error);
     if (answer == NULL)
         return NULL;
-    if (!read_back(content, text)) {
-        error_errno(error, errno, "read what %s sends", server->url);
+    text = g_mapped_file_new_from_fd(content, FALSE, error);
+    if (text == NULL) {
+        g_prefix_error(error, "read what %s sends: ", server->url);
         return NULL;
     }
-    found = json_loadb(text->str, text->len, 0, NULL);
+    found = json_loadb(g_mapped_file_get_contents(text), g_mapped_file_get_length(text), 0, NULL);
     if (found == NULL)
         error_set(error, ERR_FAILED, "%s%s is no JSON", server->url, path);
     return found;

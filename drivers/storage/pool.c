@@ -238,6 +238,24 @@ static gboolean file_holds(const char *path, const char *part)
     return g_file_get_contents(path, &text, NULL, NULL) && strstr(text, part) != NULL;
 }
 
+/* The list of modules is long, and every plan asks: it is read when it is another one. */
+static gboolean has_btrfs_module(const char *list)
+{
+    static GMutex mutex;
+    static struct timespec read_at;
+    static gboolean has;
+    g_autoptr(GMutexLocker) held = g_mutex_locker_new(&mutex);
+    struct stat st;
+
+    if (stat(list, &st) < 0)
+        return FALSE;
+    if (st.st_mtim.tv_sec != read_at.tv_sec || st.st_mtim.tv_nsec != read_at.tv_nsec) {
+        has = file_holds(list, "/btrfs.ko");
+        read_at = st.st_mtim;
+    }
+    return has;
+}
+
 /* Its module counts although it is not loaded: the first mount loads it. */
 static gboolean kernel_has_btrfs(void)
 {
@@ -249,7 +267,7 @@ static gboolean kernel_has_btrfs(void)
     if (uname(&kernel) < 0)
         return FALSE;
     modules = g_build_filename("/lib/modules", kernel.release, "modules.dep", NULL);
-    return file_holds(modules, "/btrfs.ko");
+    return has_btrfs_module(modules);
 }
 
 static gboolean pool_host_facts(Host *host, json_t *facts, GError **error)

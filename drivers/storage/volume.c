@@ -304,7 +304,7 @@ static gboolean make(Host *host, const Step *step, GError **error)
     return file_rename(staged, path, error) && remember(host, step->to, error);
 }
 
-/* The one on the other pool goes: what this transaction made for good, older data are parked. */
+/* A volume goes from its place: what this transaction made for good, older data are parked. */
 static gboolean leave(Host *host, const Step *step, GError **error)
 {
     const char *path = json_member_string(step->from, "path");
@@ -312,6 +312,7 @@ static gboolean leave(Host *host, const Step *step, GError **error)
     g_autofree char *staged = path_staged(path, step->tx);
     g_autoptr(json_t) mark = NULL;
 
+    /* A creation that never ended. */
     if (!place_remove(staged, error))
         return FALSE;
     if (!has_volume(path, step->from, &mark))
@@ -361,24 +362,6 @@ static gboolean volume_present(Host *host, const Step *step, GError **error)
            remember(host, step->to, error);
 }
 
-static gboolean volume_absent(Host *host, const Step *step, GError **error)
-{
-    const char *path = json_member_string(step->from, "path");
-    g_autofree char *parked = path_parked(path, step->tx);
-    g_autofree char *staged = path_staged(path, step->tx);
-    g_autoptr(json_t) mark = NULL;
-
-    /* A creation that never ended. */
-    if (!place_remove(staged, error))
-        return FALSE;
-    if (!has_volume(path, step->from, &mark))
-        return TRUE;
-    pool_record_remove(host->dir, path);
-    if (g_strcmp0(json_member_string(mark, "tx"), step->tx) == 0)
-        return place_discard(path, step->tx, error);
-    return file_rename(path, parked, error);
-}
-
 /* FALSE with an error, or `ret_absent`: the pool itself is gone, and with it whatever the step is
  * about. */
 static gboolean reach(Host *host, const json_t *fact, const char *member, gboolean *ret_absent,
@@ -410,7 +393,7 @@ gboolean volume_ensure(Host *host, const Step *step, GError **error)
         return FALSE;
     if (step->to != NULL)
         return absent ? pool_missing(fact, "path", error) : volume_present(host, step, error);
-    return absent || volume_absent(host, step, error);
+    return absent || leave(host, step, error);
 }
 
 gboolean volume_stage(Host *host, const Step *step, GError **error)
