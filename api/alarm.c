@@ -34,19 +34,12 @@ static gboolean on_moment(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-static void stop(Alarm *alarm)
-{
-    if (alarm->timer != NULL)
-        g_source_destroy(alarm->timer);
-    g_clear_pointer(&alarm->timer, g_source_unref);
-}
-
 static void done(void *data)
 {
     Alarm *alarm = data;
 
     alarm->looking = FALSE;
-    stop(alarm);
+    context_drop(&alarm->timer);
     if (alarm->again) {
         alarm->again = FALSE;
         begin(alarm, alarm->again_on_time);
@@ -89,7 +82,7 @@ void alarm_free(Alarm *alarm)
 {
     if (alarm == NULL)
         return;
-    stop(alarm);
+    context_drop(&alarm->timer);
     g_free(alarm);
 }
 

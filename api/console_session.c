@@ -32,10 +32,7 @@ static void finish(Session *session, const GError *failure)
 {
     operation_on_connect(session->operation, NULL, NULL);
     operation_finish(session->operation, failure);
-    if (session->deadline != NULL) {
-        g_source_destroy(session->deadline);
-        g_source_unref(session->deadline);
-    }
+    context_drop(&session->deadline);
     stream_free(session->data);
     stream_free(session->commands);
     relay_free(session->relay);
@@ -119,8 +116,7 @@ static void on_connect(Operation *operation, const char *name, Stream *stream, v
     *(strcmp(name, "0") == 0 ? &session->data : &session->commands) = stream;
     if (session->data == NULL || session->commands == NULL)
         return;
-    g_source_destroy(session->deadline);
-    g_clear_pointer(&session->deadline, g_source_unref);
+    context_drop(&session->deadline);
     context_background(session->daemon, attach, attached, session);
 }
 

@@ -58,6 +58,13 @@ void context_background(Daemon *daemon, ContextCall work, ContextCall done, void
     g_thread_pool_push(daemon->background, job, NULL);
 }
 
+void context_drop(GSource **source)
+{
+    if (*source != NULL)
+        g_source_destroy(*source);
+    g_clear_pointer(source, g_source_unref);
+}
+
 /* ---- websockets ---- */
 
 typedef struct {

@@ -15,6 +15,9 @@ void context_background(Daemon *daemon, ContextCall work, ContextCall done, void
 /* For the daemon alone. */
 GThreadPool *context_workers(void);
 
+/* Ends a source that is still attached, if there is one. In the context. */
+void context_drop(GSource **source);
+
 /* Answers a request with a websocket's handshake; `upgraded` gets the stream, then its owner, in
  * the context; NULL when the client left before. FALSE with an error when no websocket is asked
  * for. */

@@ -8,6 +8,7 @@
 #include "context.h"
 #include "deadlines.h"
 #include "error.h"
+#include "exec_session.h"
 #include "image_timer.h"
 #include "keeper.h"
 #include "lifecycle.h"
@@ -17,8 +18,8 @@
 #include "warning.h"
 
 /* Wrong signatures of webhooks that one address may send to one source within a minute. */
-#define WEBHOOK_FAILURES 10
-#define WEBHOOK_WINDOW (60 * G_USEC_PER_SEC)
+#define GUESSES 10
+#define GUESSES_WINDOW (60 * G_USEC_PER_SEC)
 #define WORKERS 64 /* requests that wait at a time: for locks of each other, mostly */
 
 static void work(gpointer data, gpointer user_data)
@@ -43,7 +44,7 @@ Daemon *daemon_new(const char *dir, GError **error)
         return NULL;
     daemon->events = events_new(daemon->context);
     log_to_events(daemon->events);
-    daemon->webhooks = throttle_new(WEBHOOK_FAILURES, WEBHOOK_WINDOW);
+    daemon->guesses = throttle_new(GUESSES, GUESSES_WINDOW);
     daemon->operations = operations_new(daemon->context, daemon->events);
     daemon->workers = g_thread_pool_new(work, NULL, WORKERS, FALSE, NULL);
     daemon->background = context_workers();
@@ -51,6 +52,7 @@ Daemon *daemon_new(const char *dir, GError **error)
     daemon->notifier = notifier_new(daemon);
     daemon->images = image_timer_new(daemon);
     daemon->deadlines = deadlines_new(daemon);
+    daemon->commands = commands_new(daemon);
     conditions_listen(daemon->conditions, notifier_tell, daemon->notifier);
     return g_steal_pointer(&daemon);
 }
@@ -76,9 +78,10 @@ void daemon_free(Daemon *daemon)
     notifier_free(daemon->notifier);
     image_timer_free(daemon->images);
     alarm_free(daemon->deadlines);
+    alarm_free(daemon->commands);
     conditions_free(daemon->conditions);
     source_control_free(daemon->sources);
-    throttle_free(daemon->webhooks);
+    throttle_free(daemon->guesses);
     engine_close(daemon->engine);
     log_to_events(NULL);
     events_free(daemon->events);

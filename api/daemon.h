@@ -31,11 +31,12 @@ typedef struct {
     HttpServer *http;
     Listeners *listeners;   /* for other machines */
     SourceControl *sources; /* NULL before the daemon is up */
-    Throttle *webhooks;     /* by source and address */
+    Throttle *guesses;      /* of secrets, by what they open and address */
     Conditions *conditions;
     Notifier *notifier; /* of conditions */
     Keeper *keeper;     /* sees to it that the host stays as it is stored */
     Alarm *deadlines;   /* of deadlines.h */
+    Alarm *commands;    /* of exec_session.h */
     ImageTimer *images; /* images by the clock */
     GMainLoop *loop;    /* of the context; its end is the daemon's */
     gint phase;         /* DaemonPhase; atomic */

@@ -1,7 +1,8 @@
 #include "deadlines.h"
 
 #include "alarm.h"
-#include "env.h"
+#include "conditions.h"
+#include "lease.h"
 #include "moment.h"
 
 /* What failed is tried again so many seconds later. */
@@ -11,14 +12,6 @@ typedef struct {
     Daemon *daemon;
     gboolean failed;
 } Look;
-
-static Plan *plan_down(Engine *engine, void *data, GError **error)
-{
-    g_autoptr(GPtrArray) keys = env_keys(engine_stored(engine), data);
-    PlanOptions options = {0};
-
-    return engine_plan_delete(engine, keys, &options, error);
-}
 
 static void carry_out(Look *look, const char *cause, PlanFunction make, void *data)
 {
@@ -54,17 +47,26 @@ static void purge_due(Look *look)
         g_message("parked data of which the time is over is deleted: %u", count);
 }
 
-static void end_leases(Look *look)
+static void end_lease(void *data, char *name, const char *cause)
 {
-    g_autoptr(Snapshot) model = engine_ref_stored(look->daemon->engine);
-    g_autoptr(GPtrArray) names = env_expired(model, moment_now(), NULL);
+    Look *look = data;
+    Engine *engine = look->daemon->engine;
+    g_autofree char *key = object_key(KIND_ENVIRONMENT, "", "", name);
+    g_autoptr(GError) failure = NULL;
+    g_autoptr(GError) why = NULL;
+    g_autoptr(Snapshot) model = NULL;
 
-    for (guint i = 0; i < names->len; i++) {
-        g_autofree char *cause =
-            g_strdup_printf("env down %s: its lease has ended", (char *)names->pdata[i]);
-
-        carry_out(look, cause, plan_down, names->pdata[i]);
+    daemon_transact(look->daemon, NULL, cause, NULL, lease_make_end, name, &failure);
+    if (lease_has_ended(engine, name, failure, &why)) {
+        g_message("%s", cause);
+        return;
     }
+    look->failed = TRUE;
+    g_warning("%s; it is tried again in %d s", why->message, AGAIN);
+    model = engine_ref_stored(engine);
+    if (snapshot_get(model, key) != NULL)
+        conditions_set(look->daemon->conditions, snapshot_get(model, key), "Stalled", TRUE,
+                       why->message);
 }
 
 /* Acts when the time has come; else it only looks. */
@@ -72,20 +74,19 @@ static gint64 look_now(void *data, gboolean on_time)
 {
     Look look = {.daemon = data};
     Engine *engine = look.daemon->engine;
-    g_autoptr(Snapshot) model = NULL;
-    g_autoptr(GPtrArray) expired = NULL;
     gint64 next;
 
     if (on_time) {
         engine_each_due(engine, revert, &look, NULL);
-        end_leases(&look);
+        lease_each_ended(engine, end_lease, &look);
         purge_due(&look);
     }
-    model = engine_ref_stored(engine);
-    expired = env_expired(model, moment_now(), &next);
-    next = expired->len > 0 ? moment_now() : moment_sooner(next, engine_next_revert(engine));
+    next = moment_sooner(lease_next(engine), engine_next_revert(engine));
     next = moment_sooner(next, engine_next_purge(engine));
-    return look.failed && next != 0 ? MAX(next, moment_now() + AGAIN) : next;
+    /* What is still due was tried: somebody protects it. */
+    return next != 0 && (look.failed || (on_time && next <= moment_now()))
+               ? MAX(next, moment_now() + AGAIN)
+               : next;
 }
 
 Alarm *deadlines_new(Daemon *daemon)

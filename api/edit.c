@@ -240,13 +240,13 @@ static gboolean check_default(const Edit *edit, GError **error)
                      edit->mode == EDIT_RENAME ? "renamed" : "deleted");
 }
 
-/* Whether `user` keeps an object from being deleted. Images go from their pools by themselves, and
- * a project's profile default goes with it. */
+/* Whether `user` keeps an object from being deleted. Images go from their pools by themselves, but
+ * keep their project (PJ-10), and a project's profile default goes with it. */
 static gboolean is_needed_by(const Snapshot *model, const Object *object, const Object *user)
 {
     g_autoptr(GPtrArray) needs = NULL;
 
-    if (user == object || user->id.kind == KIND_IMAGE ||
+    if (user == object || (user->id.kind == KIND_IMAGE && object->id.kind != KIND_PROJECT) ||
         (object->id.kind == KIND_PROJECT && user->id.kind == KIND_PROFILE &&
          strcmp(user->id.name, "default") == 0))
         return FALSE;

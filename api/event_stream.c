@@ -30,10 +30,7 @@ static void stream_destroy(gpointer data)
 {
     EventStream *stream = data;
 
-    if (stream->timer != NULL) {
-        g_source_destroy(stream->timer);
-        g_source_unref(stream->timer);
-    }
+    context_drop(&stream->timer);
     websocket_free(stream->socket);
     g_clear_pointer(&stream->early, g_ptr_array_unref);
     g_free(stream->project);

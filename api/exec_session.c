@@ -7,14 +7,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "alarm.h"
 #include "context.h"
 #include "control.h"
 #include "error.h"
 #include "file.h"
 #include "instance/exec.h"
+#include "moment.h"
 #include "relay.h"
 
 #define CONNECT_SECONDS 5
+#define LOAD_US 5000   /* the client gets the end of its command first */
+#define KEEP_SECONDS 2 /* between two commands of a script */
 
 enum { CONTROL = 3, STREAMS = 4 };
 static const char *const NAMES[STREAMS] = {"0", "1", "2", "control"};
@@ -27,8 +31,11 @@ typedef struct {
     const Object *object;
     ExecWish *wish;
     Stream *waiting[STREAMS]; /* connected before the command runs */
-    GSource *deadline;
-    Exec *exec;      /* NULL: does not run yet */
+    GSource *deadline;        /* for the client to connect */
+    gboolean ready;           /* the thread is done: `exec` or `failure` is set */
+    gboolean late;            /* the deadline passed before */
+    gboolean runs;
+    Exec *exec;
     GError *failure; /* why it could not start */
     int ours[3];     /* our ends of the pipes */
     Relay *relays[3];
@@ -54,24 +61,14 @@ static gboolean has_stream(const Session *session, guint i)
     return !session->wish->interactive || i == 0 || i == CONTROL;
 }
 
-static void drop_source(GSource **source)
-{
-    if (*source != NULL) {
-        g_source_destroy(*source);
-        g_source_unref(*source);
-    }
-    *source = NULL;
-}
-
 /* ---- the end ---- */
 
 static void session_free(Session *session)
 {
     operation_on_connect(session->operation, NULL, NULL);
-    if (session->exec == NULL)
-        exec_ahead(FALSE);
-    drop_source(&session->deadline);
-    drop_source(&session->end);
+    alarm_follow(session->daemon->commands);
+    context_drop(&session->deadline);
+    context_drop(&session->end);
     for (guint i = 0; i < STREAMS; i++)
         stream_free(session->waiting[i]);
     for (guint i = 0; i < 3; i++) {
@@ -121,7 +118,7 @@ static gboolean on_end(gint fd, GIOCondition condition, gpointer data)
         fail(session, error);
         return G_SOURCE_REMOVE;
     }
-    drop_source(&session->end);
+    context_drop(&session->end);
     session->over = TRUE;
     if (session->wish->interactive)
         relay_drain(session->relays[0]);
@@ -228,8 +225,8 @@ static gboolean make_pipes(Session *session, int theirs[3], GError **error)
     return TRUE;
 }
 
-/* In a thread: `exec` or `failure` is set. */
-static void begin_command(void *data)
+/* In a thread, while the client connects: all but the first instruction of the program. */
+static void prepare_command(void *data)
 {
     Session *session = data;
     const ExecWish *wish = session->wish;
@@ -240,7 +237,8 @@ static void begin_command(void *data)
                            .gid = wish->gid,
                            .terminal = wish->interactive,
                            .width = wish->width,
-                           .height = wish->height};
+                           .height = wish->height,
+                           .gated = TRUE};
 
     if (wish->interactive || make_pipes(session, theirs, &session->failure)) {
         options.in = theirs[0];
@@ -255,14 +253,15 @@ static void begin_command(void *data)
     }
 }
 
-static void command_began(void *data)
+static void run_command(Session *session)
 {
-    Session *session = data;
+    g_autoptr(GError) error = NULL;
 
-    if (session->exec == NULL) {
-        fail(session, session->failure);
+    if (session->exec == NULL || !exec_go(session->exec, &error)) {
+        fail(session, session->exec == NULL ? session->failure : error);
         return;
     }
+    session->runs = TRUE;
     session->end = g_unix_fd_source_new(exec_fd(session->exec), G_IO_IN);
     g_source_set_callback(session->end, G_SOURCE_FUNC(on_end), session, NULL);
     g_source_attach(session->end, session->daemon->context);
@@ -271,15 +270,6 @@ static void command_began(void *data)
         if (session->waiting[i] != NULL)
             connect_stream(session, i);
     }
-}
-
-static gboolean on_deadline(gpointer data)
-{
-    g_autoptr(GError) error = NULL;
-
-    error_set(&error, ERR_FAILED, "Timed out waiting for websockets to connect");
-    fail(data, error);
-    return G_SOURCE_REMOVE;
 }
 
 /* The control stream is not needed without a terminal (OPS-35). */
@@ -293,6 +283,39 @@ static gboolean is_complete(const Session *session)
     return TRUE;
 }
 
+/* Whatever came last, the command or the client. */
+static void proceed(Session *session)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!session->ready)
+        return;
+    if (session->late) {
+        error_set(&error, ERR_FAILED, "Timed out waiting for websockets to connect");
+        fail(session, error);
+    } else if (is_complete(session)) {
+        run_command(session);
+    }
+}
+
+static void on_prepared(void *data)
+{
+    Session *session = data;
+
+    session->ready = TRUE;
+    proceed(session);
+}
+
+static gboolean on_deadline(gpointer data)
+{
+    Session *session = data;
+
+    context_drop(&session->deadline);
+    session->late = TRUE;
+    proceed(session);
+    return G_SOURCE_REMOVE;
+}
+
 static void on_connect(Operation *operation, const char *name, Stream *stream, void *data)
 {
     Session *session = data;
@@ -301,11 +324,11 @@ static void on_connect(Operation *operation, const char *name, Stream *stream, v
     while (strcmp(NAMES[i], name) != 0)
         i++;
     session->waiting[i] = stream;
-    if (session->exec != NULL) {
+    if (session->runs) {
         connect_stream(session, i);
-    } else if (session->deadline != NULL && is_complete(session)) {
-        drop_source(&session->deadline);
-        context_background(session->daemon, begin_command, command_began, session);
+    } else if (is_complete(session)) {
+        context_drop(&session->deadline);
+        proceed(session);
     }
 }
 
@@ -318,7 +341,6 @@ void exec_session_new(Call *call, Operation *operation, const Object *object, Ex
     session->model = snapshot_ref(call->model);
     session->object = object;
     session->wish = wish;
-    exec_ahead(TRUE);
     for (guint i = 0; i < 3; i++)
         session->ours[i] = -1;
     for (guint i = 0; i < STREAMS; i++) {
@@ -329,4 +351,23 @@ void exec_session_new(Call *call, Operation *operation, const Object *object, Ex
     session->deadline = g_timeout_source_new_seconds(CONNECT_SECONDS);
     g_source_set_callback(session->deadline, on_deadline, session, NULL);
     g_source_attach(session->deadline, call->daemon->context);
+    context_background(session->daemon, prepare_command, on_prepared, session);
+}
+
+/* ---- between commands ---- */
+
+static gint64 look(void *data, gboolean on_time)
+{
+    if (on_time) {
+        exec_ahead(FALSE);
+        return 0;
+    }
+    g_usleep(LOAD_US);
+    exec_ahead(TRUE);
+    return moment_now() + KEEP_SECONDS;
+}
+
+Alarm *commands_new(Daemon *daemon)
+{
+    return alarm_new(daemon, look, NULL);
 }

@@ -51,7 +51,7 @@ gboolean image_change(Call *call, const char *fingerprint,
 
 char *image_etag(const Object *image)
 {
-    g_autoptr(json_t) wire = image_wire(image);
+    g_autoptr(json_t) wire = image_wire(image, NULL);
     g_autoptr(json_t) edited = json_pack(
         "{s:O, s:O, s:O}", "public", json_object_get(wire, "public"), "auto_update",
         json_object_get(wire, "auto_update"), "properties", json_object_get(wire, "properties"));

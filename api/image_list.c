@@ -4,11 +4,12 @@
 #include <string.h>
 
 #include "error.h"
+#include "image_clock.h"
 #include "image_secret.h"
 #include "json.h"
+#include "when.h"
 
 #define NO_TIME "1970-01-01T00:00:00Z" /* IMG-007 */
-#define NEVER "0001-01-01T00:00:00Z"
 
 const char *image_fingerprint(const Object *image)
 {
@@ -151,8 +152,9 @@ static json_t *profiles_of(const Object *image)
     return profiles != NULL ? json_incref(profiles) : json_pack("[s]", "default");
 }
 
-json_t *image_wire(const Object *image)
+json_t *image_wire(const Object *image, const json_t *uses)
 {
+    g_autofree char *used = when_seconds(image_clock_used(uses, image));
     const char *expires = json_member_string(image->spec, "expires_at");
     json_t *wire = json_pack(
         "{s:s, s:o, s:s, s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:s, s:s}",
@@ -161,9 +163,8 @@ json_t *image_wire(const Object *image)
         flag(image->spec, "auto_update"), "cached", flag(image->generated, "cached"), "created_at",
         drawn(image, "created_at", NO_TIME), "expires_at",
         expires != NULL ? expires : drawn(image, "expires_at", NO_TIME), "filename",
-        drawn(image, "filename", ""), "last_used_at", drawn(image, "last_used_at", NEVER),
-        "profiles", profiles_of(image), "properties", properties_of(image), "public",
-        flag(image->spec, "public"), "size",
+        drawn(image, "filename", ""), "last_used_at", used, "profiles", profiles_of(image),
+        "properties", properties_of(image), "public", flag(image->spec, "public"), "size",
         (json_int_t)g_ascii_strtoll(drawn(image, "size", "0"), NULL, 10), "type",
         drawn(image, "type", "container"), "uploaded_at", drawn(image, "uploaded_at", NO_TIME));
     json_t *update = json_object_get(image->generated, "update_source");

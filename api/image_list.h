@@ -24,5 +24,6 @@ const char *image_fingerprint(const Object *image); /* NULL: not known yet */
  * Borrowed from the image. */
 GPtrArray *image_aliases(const Object *image);
 
-json_t *image_wire(const Object *image);                          /* API Image */
+/* API Image. `uses`: the notes of SPACE_IMAGES, or NULL. */
+json_t *image_wire(const Object *image, const json_t *uses);
 json_t *image_alias_wire(const Object *image, const char *alias); /* API ImageAliasesEntry */

@@ -60,6 +60,18 @@ static gboolean exists(const Remote *remote, const char *fingerprint)
     return image_by_fingerprint(model, remote->project, fingerprint) != NULL;
 }
 
+/* EV-119: of the image that was asked about. */
+static void tell_refreshed(const Remote *remote)
+{
+    g_autofree char *path = NULL;
+
+    if (remote->replaces == NULL)
+        return;
+    path = g_strdup_printf("images/%s", remote->replaces);
+    events_lifecycle(remote->daemon->events, "image-refreshed", remote->project, path, NULL,
+                     remote->caller);
+}
+
 static gboolean run(Operation *operation, void *data, GError **error)
 {
     Remote *remote = data;
@@ -104,6 +116,7 @@ static gboolean run(Operation *operation, void *data, GError **error)
             return FALSE;
     }
     operation_set_metadata(operation, result);
+    tell_refreshed(remote);
     return TRUE;
 }
 

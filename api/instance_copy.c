@@ -23,8 +23,7 @@ static json_t *root_of(const Snapshot *model, const Object *instance, Expanded *
 
     expand_instance(model, instance, expanded);
     json_object_foreach (expanded->devices, name, device) {
-        if (g_strcmp0(json_member_string(device, "type"), "disk") == 0 &&
-            g_strcmp0(json_member_string(device, "path"), "/") == 0) {
+        if (device_is_root(device)) {
             if (ret_name != NULL)
                 *ret_name = name;
             return device;

@@ -111,6 +111,25 @@ static json_t *source_of(Call *call, const json_t *asked, GError **error)
     return g_steal_pointer(&found);
 }
 
+/* IMG-100 to IMG-103: an image may say which profiles its instances have. */
+static void take_profiles(Call *call, json_t *body, const json_t *source)
+{
+    const json_t *asked = json_object_get(body, "profiles");
+    const char *name = json_member_string(source, "alias");
+    const Object *image = NULL;
+    json_t *profiles;
+
+    if ((asked != NULL && !json_is_null(asked)) || image_origin_is_remote(source))
+        return;
+    if (name == NULL)
+        name = json_member_string(source, "fingerprint");
+    if (name != NULL)
+        image = refs_find_image(call->model, call->project, name);
+    profiles = image != NULL ? json_object_get(image->spec, "profiles") : NULL;
+    if (json_is_array(profiles))
+        json_object_set(body, "profiles", profiles);
+}
+
 json_t *instance_new_body(Call *call, const json_t *asked, GError **error)
 {
     g_autoptr(json_t) body = json_copy((json_t *)asked);
@@ -120,6 +139,7 @@ json_t *instance_new_body(Call *call, const json_t *asked, GError **error)
     if (source == NULL)
         return NULL;
     json_object_set_new(body, "source", source);
+    take_profiles(call, body, source);
     json_object_del(body, "instance_type");
     if (strcmp(call->collection, "virtual-machines") == 0 && json_object_get(body, "type") == NULL)
         json_object_set_new(body, "type", json_string("virtual-machine"));

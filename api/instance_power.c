@@ -154,18 +154,59 @@ static void hurry(Daemon *daemon, const Object *object)
         stop_kill(daemon->dir, name);
 }
 
+/* What an action brings about; of a restart, its first half. */
+static Wish wish_for(const char *key, const PowerChange *change, const char *by)
+{
+    gint64 timeout = change->timeout == 0 ? 1 : change->timeout; /* the signal needs some time */
+
+    if (change->action == POWER_STOP || change->action == POWER_RESTART)
+        return (Wish){key,
+                      {.state = "stopped",
+                       .force = change->force,
+                       .timeout = timeout,
+                       .brief = change->brief},
+                      by};
+    return (Wish){key,
+                  {.state = change->action == POWER_FREEZE ? "frozen" : "running",
+                   .timeout = POWER_TIMEOUT_OF_INSTANCE},
+                  by};
+}
+
 static gboolean stop(Daemon *daemon, const Object *object, const PowerChange *change,
                      const char *cause, const char *by, GError **error)
 {
-    gint64 timeout = change->timeout == 0 ? 1 : change->timeout; /* the signal needs some time */
-    Wish wish = {
-        object->key,
-        {.state = "stopped", .force = change->force, .timeout = timeout, .brief = change->brief},
-        by};
+    Wish wish = wish_for(object->key, change, by);
 
     if (change->force)
         hurry(daemon, object);
     return bring(daemon, cause, &wish, error);
+}
+
+static gboolean means_something(Daemon *daemon, const Object *object, PowerAction action,
+                                GError **error)
+{
+    const char *problem;
+
+    if (object == NULL)
+        return error_set(error, ERR_NOT_FOUND, "Instance not found");
+    problem = obstacle(action, status_of(daemon, object));
+    return problem == NULL || error_set(error, ERR_INVALID, "%s", problem);
+}
+
+Plan *instance_power_plan(Engine *engine, void *data, GError **error)
+{
+    const PowerTry *attempt = data;
+    Wish wish = wish_for(attempt->key, attempt->change, attempt->by);
+
+    if (attempt->change->action == POWER_RESTART) {
+        error_set(error, ERR_NOT_IMPLEMENTED,
+                  "a restart is two transactions and has no dry run: ask for stop or start");
+        return NULL;
+    }
+    return means_something(attempt->daemon, snapshot_get(engine_stored(engine), attempt->key),
+                           attempt->change->action, error)
+               ? plan_power(engine, &wish, error)
+               : NULL;
 }
 
 gboolean instance_power(Daemon *daemon, const Caller *caller, const char *key,
@@ -174,15 +215,12 @@ gboolean instance_power(Daemon *daemon, const Caller *caller, const char *key,
     g_autoptr(Object) object = find(daemon, key);
     g_autofree char *cause = g_strdup_printf("api %s", ACTIONS[change->action].word);
     const char *event = ACTIONS[change->action].event;
-    const char *problem;
     const char *by = caller != NULL && !change->brief ? caller->username : NULL;
-    Wish wish = {key, {.state = "running", .timeout = POWER_TIMEOUT_OF_INSTANCE}, by};
+    PowerChange start = {.action = POWER_START};
+    Wish wish = wish_for(key, change->action == POWER_RESTART ? &start : change, by);
 
-    if (object == NULL)
-        return error_set(error, ERR_NOT_FOUND, "Instance not found");
-    problem = obstacle(change->action, status_of(daemon, object));
-    if (problem != NULL)
-        return error_set(error, ERR_INVALID, "%s", problem);
+    if (!means_something(daemon, object, change->action, error))
+        return FALSE;
     switch (change->action) {
     case POWER_STOP:
         if (!stop(daemon, object, change, cause, by, error))
@@ -192,9 +230,6 @@ gboolean instance_power(Daemon *daemon, const Caller *caller, const char *key,
     case POWER_RESTART:
         if (!stop(daemon, object, change, cause, NULL, error))
             return FALSE;
-        break;
-    case POWER_FREEZE:
-        wish.power.state = "frozen";
         break;
     default:
         break;

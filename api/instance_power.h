@@ -33,6 +33,17 @@ typedef struct {
 gboolean instance_power(Daemon *daemon, const Caller *caller, const char *key,
                         const PowerChange *change, GError **error);
 
+/* The plan of an action, for a dry run. A restart is two transactions and has none. */
+typedef struct {
+    Daemon *daemon;
+    const char *key;
+    const PowerChange *change;
+    const char *by; /* username of who asks */
+} PowerTry;
+
+/* PlanFunction on a PowerTry. */
+Plan *instance_power_plan(Engine *engine, void *data, GError **error);
+
 /* Takes note that an instance has ended without berth: sweeps what the run left, remembers that it
  * is stopped, deletes it when it is ephemeral. Nothing happens when it runs again. `in_order`: it
  * shut itself down. */

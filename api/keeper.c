@@ -301,6 +301,7 @@ Keeper *keeper_new(Daemon *daemon, guint scan_seconds, GError **error)
     g_mutex_init(&keeper->look.mutex);
     keeper->look.rounds = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     keeper->look.conditions = daemon->conditions;
+    keeper->look.figures.last_success = engine_last_success(daemon->engine);
     g_mutex_init(&keeper->mutex);
     keeper->queue = queue_new();
     keeper->context = g_main_context_new();

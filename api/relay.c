@@ -4,6 +4,7 @@
 #include <glib-unix.h>
 #include <unistd.h>
 
+#include "context.h"
 #include "http/websocket.h"
 
 #define QUEUE (128u << 10)  /* bytes that wait for the client */
@@ -21,15 +22,6 @@ struct Relay {
     gboolean ended;               /* `from` has; its last message is queued */
     gboolean draining, closing, input_ended;
 };
-
-static void drop_source(GSource **source)
-{
-    if (*source != NULL) {
-        g_source_destroy(*source);
-        g_source_unref(*source);
-    }
-    *source = NULL;
-}
 
 static void drop_fd(int *fd)
 {
@@ -51,7 +43,7 @@ static GSource *watch_fd(Relay *relay, int fd, GIOCondition condition, GUnixFDSo
 
 static void end_output(Relay *relay)
 {
-    drop_source(&relay->readable);
+    context_drop(&relay->readable);
     drop_fd(&relay->from);
     relay->ended = TRUE;
     websocket_send(relay->socket, TRUE, "", 0);
@@ -71,7 +63,7 @@ static gboolean on_readable(gint fd, GIOCondition condition, gpointer data)
         return G_SOURCE_CONTINUE;
     }
     if (websocket_is_full(relay->socket))
-        drop_source(&relay->readable);
+        context_drop(&relay->readable);
     return G_SOURCE_CONTINUE;
 }
 
@@ -117,7 +109,7 @@ static void on_drained(WebSocket *socket, void *data)
 
 static void end_input(Relay *relay)
 {
-    drop_source(&relay->writable);
+    context_drop(&relay->writable);
     drop_fd(&relay->to);
     g_byte_array_set_size(relay->input, 0);
     if (relay->socket != NULL)
@@ -137,7 +129,7 @@ static gboolean on_writable(gint fd, GIOCondition condition, gpointer data)
     if (relay->input_ended && (put < 0 || relay->input->len == 0)) {
         end_input(relay);
     } else if (relay->input->len == 0) {
-        drop_source(&relay->writable);
+        context_drop(&relay->writable);
         websocket_pause(relay->socket, FALSE);
     }
     return G_SOURCE_CONTINUE;
@@ -171,8 +163,8 @@ static void on_message(WebSocket *socket, gboolean is_text, const void *bytes, g
 
 static void destroy(Relay *relay)
 {
-    drop_source(&relay->readable);
-    drop_source(&relay->writable);
+    context_drop(&relay->readable);
+    context_drop(&relay->writable);
     drop_fd(&relay->from);
     drop_fd(&relay->to);
     g_byte_array_unref(relay->input);
@@ -189,7 +181,7 @@ static void on_closed(WebSocket *socket, guint code, const char *reason, void *d
         return;
     }
     g_clear_pointer(&relay->socket, websocket_free);
-    drop_source(&relay->readable);
+    context_drop(&relay->readable);
     drop_fd(&relay->from);
     /* What the client sent before it left is still written. */
     relay->input_ended = TRUE;
@@ -223,7 +215,7 @@ void relay_drain(Relay *relay)
     if (relay->socket == NULL || relay->from < 0)
         return;
     relay->draining = TRUE;
-    drop_source(&relay->readable);
+    context_drop(&relay->readable);
     read_on(relay);
 }
 
@@ -236,7 +228,7 @@ void relay_free(Relay *relay)
         return;
     }
     relay->closing = TRUE;
-    drop_source(&relay->readable);
+    context_drop(&relay->readable);
     drop_fd(&relay->from);
     end_input(relay);
     websocket_close(relay->socket, WEBSOCKET_NORMAL, "");

@@ -112,22 +112,41 @@ static const char *trust_password(const Call *call)
     return server != NULL ? object_config(server, "core.trust_password") : NULL;
 }
 
+/* No source can be called so: neither takes the other's tries. */
+#define GUESSED "/certificates"
+
+/* A token's secret is too long to be guessed, but asking costs the same. */
+static gboolean refuse(const Call *call, const char *who, const char *text, GError **error)
+{
+    if (throttle_failed(call->daemon->guesses, who, g_get_monotonic_time()))
+        g_warning("wrong trust passwords or tokens from %s; it is not listened to for a while",
+                  request_peer(call->request)->address);
+    return error_set(error, ERR_PERMISSION, "%s", text);
+}
+
 /* What lets a stranger in: a token, whose own request is what counts from then on (AUTH-33), or the
- * trust password. `ret_body` gets a new reference to what is to be stored. */
+ * trust password. Who guesses is not listened to after some tries; others are. `ret_body` gets a
+ * new reference to what is to be stored. */
 static gboolean admit(Call *call, json_t *body, json_t **ret_body, GError **error)
 {
     const char *password = json_member_string(body, "password");
     const char *stored = trust_password(call);
     g_autofree char *secret = password != NULL ? token_secret(password) : NULL;
+    g_autofree char *who = throttle_key(GUESSED, request_peer(call->request)->address);
 
+    if (!throttle_may(call->daemon->guesses, who, g_get_monotonic_time()))
+        return error_set(error, ERR_TOO_OFTEN,
+                         "too many wrong passwords or tokens: try again in a minute");
     if (secret != NULL) {
         *ret_body = token_redeem(call->daemon->operations, secret);
         return *ret_body != NULL ||
-               error_set(error, ERR_PERMISSION, "No matching certificate add operation found");
+               refuse(call, who, "No matching certificate add operation found", error);
     }
-    if (password == NULL || *password == '\0' || stored == NULL ||
-        !password_matches_stored(engine_host(call->daemon->engine)->dir, stored, password))
+    if (password == NULL || *password == '\0')
         return error_set(error, ERR_PERMISSION, "not authorized");
+    if (stored == NULL ||
+        !password_matches_stored(engine_host(call->daemon->engine)->dir, stored, password))
+        return refuse(call, who, "not authorized", error);
     *ret_body = json_incref(body);
     return TRUE;
 }
@@ -369,8 +388,8 @@ const Route ROUTES_CERTIFICATES[] = {
     {"GET", "certificates", ACCESS_TRUSTED, ROUTE_QUICK, list},
     {"POST", "certificates", ACCESS_OPEN, 0, add},
     {"GET", "certificates/*", ACCESS_TRUSTED, ROUTE_QUICK, show},
-    {"PUT", "certificates/*", ACCESS_TRUSTED, 0, replace},
-    {"PATCH", "certificates/*", ACCESS_TRUSTED, 0, merge},
-    {"DELETE", "certificates/*", ACCESS_ADMIN, 0, forget},
+    {"PUT", "certificates/*", ACCESS_TRUSTED, ROUTE_DRY, replace},
+    {"PATCH", "certificates/*", ACCESS_TRUSTED, ROUTE_DRY, merge},
+    {"DELETE", "certificates/*", ACCESS_ADMIN, ROUTE_DRY, forget},
     {0},
 };

@@ -14,6 +14,7 @@
 #include "image_pull.h"
 #include "image_secret.h"
 #include "image_upload.h"
+#include "notes.h"
 
 #define JSON_LIMIT (4u << 20)
 
@@ -24,9 +25,13 @@ static gboolean list(Call *call, GError **error)
     const char *text = request_query(call->request, "filter");
     g_autoptr(Filter) filter = filter_parse(text != NULL ? text : "", error);
     g_autoptr(json_t) found = json_array();
+    g_autoptr(json_t) uses = NULL;
     guint first, count;
 
     if (filter == NULL)
+        return FALSE;
+    uses = engine_notes(call->daemon->engine, SPACE_IMAGES, error);
+    if (uses == NULL)
         return FALSE;
     snapshot_range(call->model, KIND_IMAGE, call_project_for(call, KIND_IMAGE), &first, &count);
     for (guint i = first; i < first + count; i++) {
@@ -35,7 +40,7 @@ static gboolean list(Call *call, GError **error)
 
         if (image_fingerprint(image) == NULL || !image_is_visible(call, image))
             continue;
-        wire = image_wire(image);
+        wire = image_wire(image, uses);
         if (!filter_matches(filter, wire))
             continue;
         if (call->recursion > 0) {
@@ -55,11 +60,15 @@ static gboolean show(Call *call, GError **error)
 {
     const Object *image = image_find(call, call->words[0], error);
     g_autofree char *etag = NULL;
+    g_autoptr(json_t) uses = NULL;
 
     if (image == NULL)
         return FALSE;
+    uses = engine_notes(call->daemon->engine, SPACE_IMAGES, error);
+    if (uses == NULL)
+        return FALSE;
     etag = image_etag(image);
-    answer_sync(call->request, 200, image_wire(image), etag);
+    answer_sync(call->request, 200, image_wire(image, uses), etag);
     return TRUE;
 }
 
@@ -271,6 +280,12 @@ static gboolean delete (Call *call, GError **error)
     *removal =
         (Removal){call->daemon, caller_ref(call->caller),
                   g_strdup(call_project_for(call, KIND_IMAGE)), g_strdup(image_fingerprint(image))};
+    if (call_is_dry_run(call)) {
+        gboolean shown = call_transact(call, plan_removal, removal, error);
+
+        removal_free(removal);
+        return shown;
+    }
     operation = call_operation(call, OPERATION_TASK, "Deleting image");
     path = g_strdup_printf("images/%s", removal->fingerprint);
     url = call_url(call, path);
@@ -290,9 +305,9 @@ const Route ROUTES_IMAGES[] = {
     {"GET", "images", ACCESS_OPEN, 0, list},
     {"POST", "images", ACCESS_PROJECT, ROUTE_FILE, make},
     {"GET", "images/*", ACCESS_OPEN, 0, show},
-    {"PUT", "images/*", ACCESS_PROJECT, 0, replace},
-    {"PATCH", "images/*", ACCESS_PROJECT, 0, merge},
-    {"DELETE", "images/*", ACCESS_PROJECT, 0, delete},
+    {"PUT", "images/*", ACCESS_PROJECT, ROUTE_DRY, replace},
+    {"PATCH", "images/*", ACCESS_PROJECT, ROUTE_DRY, merge},
+    {"DELETE", "images/*", ACCESS_PROJECT, ROUTE_DRY, delete},
     {"GET", "images/*/export", ACCESS_OPEN, 0, export_image},
     {"POST", "images/*/export", ACCESS_PROJECT, 0, push},
     {"POST", "images/*/refresh", ACCESS_PROJECT, 0, image_pull_refresh},

@@ -84,6 +84,11 @@ static gboolean change_one(Call *call, GError **error)
 
     if (body == NULL || !read_change(body, &change, error))
         return FALSE;
+    if (call_is_dry_run(call)) {
+        PowerTry attempt = {call->daemon, object->key, &change, call->caller->username};
+
+        return call_transact(call, instance_power_plan, &attempt, error);
+    }
     operation = call_operation(call, OPERATION_TASK, power_action_title(change.action));
     work = work_new(call, &change);
     add(work, operation, object);
@@ -154,7 +159,7 @@ static gboolean change_all(Call *call, GError **error)
 
 const Route ROUTES_INSTANCE_STATE[] = {
     {"GET", "instances/*/state", ACCESS_PROJECT, 0, show},
-    {"PUT", "instances/*/state", ACCESS_PROJECT, 0, change_one},
+    {"PUT", "instances/*/state", ACCESS_PROJECT, ROUTE_DRY, change_one},
     {"PUT", "instances", ACCESS_PROJECT, 0, change_all},
     {0},
 };

@@ -125,19 +125,9 @@ static char *read_secret(const Object *source, GError **error)
     return *secret != '\0' ? g_steal_pointer(&secret) : NULL;
 }
 
-/* By whom a source is asked, whether there is such a source or not. */
-static char *guesser(const Call *call)
-{
-    const char *address = call->caller->address;
-    const char *port = strrchr(address, ':');
-
-    return g_strdup_printf("%.64s %.*s", call->words[0],
-                           port != NULL ? (int)(port - address) : (int)strlen(address), address);
-}
-
 static gboolean refuse(const Call *call, const char *who, gint64 now, GError **error)
 {
-    if (throttle_failed(call->daemon->webhooks, who, now))
+    if (throttle_failed(call->daemon->guesses, who, now))
         g_warning("webhook of source %.64s: wrong signatures from %s; it is not listened to for "
                   "a while",
                   call->words[0], call->caller->address);
@@ -149,12 +139,12 @@ static gboolean refuse(const Call *call, const char *who, gint64 now, GError **e
 static gboolean webhook(Call *call, GError **error)
 {
     gint64 now = g_get_monotonic_time();
-    g_autofree char *who = guesser(call);
+    g_autofree char *who = throttle_key(call->words[0], call->caller->address);
     const Object *source = snapshot_find(call->model, KIND_SOURCE, "", call->words[0]);
     g_autoptr(GError) local = NULL;
     g_autofree char *secret = NULL;
 
-    if (!throttle_may(call->daemon->webhooks, who, now))
+    if (!throttle_may(call->daemon->guesses, who, now))
         return error_set(error, ERR_TOO_OFTEN, "too many wrong signatures: try again in a minute");
     secret = source != NULL ? read_secret(source, &local) : NULL;
     if (local != NULL)

@@ -1,5 +1,10 @@
 #include "throttle.h"
 
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "http/listen.h"
+
 /* Keys are made by strangers: so many are remembered. */
 #define KEYS_MAX 4096
 
@@ -33,6 +38,20 @@ void throttle_free(Throttle *throttle)
     g_hash_table_unref(throttle->keys);
     g_mutex_clear(&throttle->mutex);
     g_free(throttle);
+}
+
+char *throttle_key(const char *what, const char *address)
+{
+    g_autofree char *host = NULL;
+    g_autofree char *port = NULL;
+    char network[INET6_ADDRSTRLEN];
+    struct in6_addr bytes;
+
+    if (!listen_split(address, 1, &host, &port, NULL) || inet_pton(AF_INET6, host, &bytes) != 1)
+        return g_strdup_printf("%.64s %s", what, host != NULL ? host : address);
+    memset(bytes.s6_addr + 8, 0, 8);
+    inet_ntop(AF_INET6, &bytes, network, sizeof network);
+    return g_strdup_printf("%.64s %s/64", what, network);
 }
 
 gboolean throttle_may(Throttle *throttle, const char *key, gint64 now)

@@ -83,6 +83,10 @@ static const GOptionEntry prune_entries[] = {
     {"refresh", 0, 0, G_OPTION_ARG_NONE, &record.refresh,
      "Ask the image servers whether they have newer images than those that are here, and say so",
      NULL},
+    {"new-image", 0, 0, G_OPTION_ARG_STRING_ARRAY, &record.new_image,
+     "Make these instances, or 'all' that are declared, anew from what their image is now, where "
+     "that is another one than they were made from; it is a rebuild, see --allow-replace",
+     "OBJ"},
     {NULL},
 };
 

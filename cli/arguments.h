@@ -23,7 +23,7 @@ typedef enum {
     OPTIONS_EXEC = 1 << 14,      /* -t, -T, --env, --cwd */
     OPTIONS_HELP = 1 << 15,      /* --man */
     OPTIONS_SET = 1 << 16,       /* --set, --adopt */
-    OPTIONS_PRUNE = 1 << 17,     /* --prune, --refresh */
+    OPTIONS_PRUNE = 1 << 17,     /* --prune, --refresh, --new-image */
     OPTIONS_WATCH = 1 << 18,     /* -w */
     OPTIONS_VARS = 1 << 19,      /* --var, --var-file */
     OPTIONS_ENV = 1 << 20,       /* --name, --ttl, --owner, --expired, --baseline, --save */
@@ -56,7 +56,7 @@ typedef struct {
     /* policy */
     char *set;
     gboolean prune, adopt, refresh;
-    char **allow_replace, **allow_restart, **no_park, **policies;
+    char **allow_replace, **allow_restart, **new_image, **no_park, **policies;
     /* apply */
     gboolean yes, dry_run, keep_going, no_wait_lock, wait;
     char *timeout, *park_for;

@@ -1,4 +1,5 @@
 /* The engine in this process, on a state directory. */
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -72,6 +73,7 @@ static void on_signal(int number)
 {
     static const char first[] = "\nberth: interrupted; undoing what was done\n";
     static const char again[] = "\nberth: still undoing; please wait\n";
+    int before = errno; /* of what was interrupted */
     ssize_t ignored;
 
     if (cancel == 0)
@@ -82,6 +84,7 @@ static void on_signal(int number)
     if (cancel_signal == 0)
         cancel_signal = number;
     cancel = 1;
+    errno = before;
 }
 
 static void catch_signals(gboolean on)
@@ -112,6 +115,20 @@ int engine_signals_end(void)
     return cancel_signal;
 }
 
+/* Whether it makes an environment that ends by itself, or moves the end of one. */
+static gboolean has_lease(const Plan *plan)
+{
+    for (guint i = 0; i < plan->objects->len; i++) {
+        const PlanObject *object = plan->objects->pdata[i];
+
+        if (object->wanted != NULL && object->wanted->id.kind == KIND_ENVIRONMENT &&
+            object->action != ACTION_NONE &&
+            json_object_get(object->wanted->spec, "expires_at") != NULL)
+            return TRUE;
+    }
+    return FALSE;
+}
+
 /* Nobody else writes while this process holds the state lock: a plan stays what it is. */
 static gboolean local_apply(Backend *backend, const Proposal *proposal, gboolean exactly,
                             const ApplyOptions *options, ApplyResult *ret_result, int *ret_signal,
@@ -124,7 +141,9 @@ static gboolean local_apply(Backend *backend, const Proposal *proposal, gboolean
     done = engine_apply(engine_of(backend), proposal->plan, &whole, ret_result, error);
     *ret_signal = engine_signals_end();
     if (done && ret_result->revert_at != 0)
-        deadline_watch_start(backend->place);
+        deadline_watch_start(backend->place, DEADLINE_CONFIRM);
+    else if (done && has_lease(proposal->plan))
+        deadline_watch_start(backend->place, DEADLINE_LEASE);
     return done;
 }
 

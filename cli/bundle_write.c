@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bundle.h"
@@ -142,6 +143,36 @@ static gboolean write_archive(int fd, const json_t *manifest, const GPtrArray *m
     return archive_write_close(archive) == ARCHIVE_OK || failed(archive, "the end", error);
 }
 
+/* Whether the name still means the file: who had it before may have given it its own. */
+static gboolean is_named(int fd, const char *path)
+{
+    struct stat file, named;
+
+    return fstat(fd, &file) == 0 && lstat(path, &named) == 0 && file.st_dev == named.st_dev &&
+           file.st_ino == named.st_ino;
+}
+
+/* PATH.part, empty and locked, so that nobody else writes it. -1 with an error. */
+static int take_part(const char *part, GError **error)
+{
+    for (;;) {
+        g_auto(Fd) fd = open(part, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+        if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0) {
+            error_errno(error, errno, "take %s", part);
+            return -1;
+        }
+        /* Between the two another one may have finished: then this is PATH. */
+        if (!is_named(fd, part))
+            continue;
+        if (ftruncate(fd, 0) < 0) {
+            error_errno(error, errno, "take %s", part);
+            return -1;
+        }
+        return fd_steal(&fd);
+    }
+}
+
 /* Without a name until it is whole: who is killed leaves nothing behind. Where a file system has no
  * such files (a stick, say) it is PATH.part, which the next one for the same path replaces. */
 static int open_new(const char *path, char **ret_part, GError **error)
@@ -151,11 +182,7 @@ static int open_new(const char *path, char **ret_part, GError **error)
 
     if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
         *ret_part = g_strconcat(path, ".part", NULL);
-        fd = open(*ret_part, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-        if (fd >= 0 && (flock(fd, LOCK_EX | LOCK_NB) < 0 || ftruncate(fd, 0) < 0)) {
-            error_errno(error, errno, "take %s", *ret_part);
-            return -1;
-        }
+        return take_part(*ret_part, error);
     }
     if (fd < 0)
         error_errno(error, errno, "create a file in %s", folder);

@@ -44,6 +44,7 @@ json_t *change_options(const Cli *cli, const char *owner, gboolean asked)
     set_words(options, "only", args->only);
     set_words(options, "exclude", args->exclude);
     set_words(options, "allow_restart", args->allow_restart);
+    set_words(options, "new_image", args->new_image);
     set_words(options, "no_park", args->no_park);
     set_words(options, "allow_replace",
               args->allow_replace == NULL && asked ? all : args->allow_replace);
@@ -125,6 +126,8 @@ static void print_result_text(const ApplyResult *result)
         message("It is taken back at %s unless you confirm it: berth confirm %" G_GINT64_FORMAT,
                 text, result->generation);
     }
+    print_list("Changed by somebody else meanwhile (another apply puts it right):",
+               result->drifted);
     print_list("Started again by the rollback:", result->restarted);
     print_list("Made anew by the rollback, without their data, which was deleted for good:",
                result->remade);
@@ -234,7 +237,7 @@ gboolean change_carry_out(Cli *cli, const Proposal *proposal, gboolean exactly,
         return FALSE;
     if (cli->args->dry_run)
         return TRUE;
-    if (empty) {
+    if (empty && json_object_get(proposal->shown, "held") == NULL) {
         const ApplyResult nothing = {0};
 
         cli->status = has_pending(proposal->shown) ? 10 : 0;

@@ -4,6 +4,7 @@
 
 #include "error.h"
 #include "file.h"
+#include "image_origin.h"
 #include "source_git.h"
 #include "sources.h"
 #include "stage.h"
@@ -100,15 +101,66 @@ static GPtrArray *paths_in(const char *folder, const char *work, const GPtrArray
     return g_steal_pointer(&moved);
 }
 
-/* What an object says, with paths in `folder` as if they were in `work`. Newly allocated. */
-static char *text_of(const Object *object, const char *folder, const char *work)
+/* What images.lock says of the image of a server that the object is or comes from (EN-09). */
+static void add_lock(GString *text, const json_t *locks, const Object *object)
+{
+    g_autofree char *origin = image_origin(json_object_get(object->spec, "source"));
+    const json_t *entry;
+    size_t i;
+
+    if (origin == NULL)
+        return;
+    json_array_foreach (json_object_get(locks, origin), i, entry)
+        g_string_append_printf(text, "\n%s %s", json_member_string(entry, "architecture"),
+                               json_member_string(entry, "fingerprint"));
+}
+
+/* What an object of `input` says, with paths in `folder` as if they were in `work`. Newly
+ * allocated. */
+static char *text_of(const Input *input, const Object *object, const char *folder, const char *work)
 {
     g_autofree char *text = json_text(object->spec);
     GString *moved = g_string_new(text);
 
     if (folder != NULL)
         g_string_replace(moved, folder, work, 0);
+    add_lock(moved, input->locks, object);
     return g_string_free(moved, FALSE);
+}
+
+/* A file that cannot be read is as none; whoever needs it says so. */
+static gboolean same_content(const char *a, const char *b)
+{
+    g_autoptr(GMappedFile) left = g_mapped_file_new(a, FALSE, NULL);
+    g_autoptr(GMappedFile) right = g_mapped_file_new(b, FALSE, NULL);
+    gsize size = left != NULL ? g_mapped_file_get_length(left) : 0;
+
+    if (left == NULL || right == NULL)
+        return left == NULL && right == NULL;
+    return size == g_mapped_file_get_length(right) &&
+           (size == 0 ||
+            memcmp(g_mapped_file_get_contents(left), g_mapped_file_get_contents(right), size) == 0);
+}
+
+/* Whether the files of an image that are in the repository are the same. */
+static gboolean same_files(const Object *now, const char *folder, const char *work)
+{
+    static const char *const places[] = {"source/file", "source/rootfs"};
+    g_autofree char *below = g_strconcat(work, "/", NULL);
+
+    if (now->id.kind != KIND_IMAGE)
+        return TRUE;
+    for (guint i = 0; i < G_N_ELEMENTS(places); i++) {
+        const char *path = json_string_at(now->spec, places[i]);
+        g_autofree char *there = NULL;
+
+        if (path == NULL || !g_str_has_prefix(path, below))
+            continue;
+        there = g_build_filename(folder, path + strlen(below), NULL);
+        if (!same_content(path, there))
+            return FALSE;
+    }
+    return TRUE;
 }
 
 /* Objects that one of the two does not have, or has otherwise. */
@@ -122,13 +174,14 @@ static void compare(const Input *before, const Input *now, const char *folder, c
     for (guint i = 0; i < before->objects->len; i++) {
         const Object *object = g_ptr_array_index(before->objects, i);
 
-        g_hash_table_insert(texts, g_strdup(object->key), text_of(object, folder, work));
+        g_hash_table_insert(texts, g_strdup(object->key), text_of(before, object, folder, work));
     }
     for (guint i = 0; i < now->objects->len; i++) {
         const Object *object = g_ptr_array_index(now->objects, i);
-        g_autofree char *text = text_of(object, NULL, NULL);
+        g_autofree char *text = text_of(now, object, NULL, NULL);
 
-        if (g_strcmp0(g_hash_table_lookup(texts, object->key), text) != 0)
+        if (g_strcmp0(g_hash_table_lookup(texts, object->key), text) != 0 ||
+            !same_files(object, folder, work))
             add_key(keys, object->key);
         g_hash_table_remove(texts, object->key);
     }

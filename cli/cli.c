@@ -186,31 +186,58 @@ static GHashTable *changed_keys(const Cli *cli)
     return keys;
 }
 
-GPtrArray *cli_chosen_keys(Cli *cli, GError **error)
+/* What --only or --exclude name, as a set that borrows from `ret_keys`. */
+static gboolean named(const Cli *cli, const Snapshot *stored, char *const *words,
+                      GPtrArray **ret_keys, GHashTable **ret, GError **error)
+{
+    if (words == NULL)
+        return TRUE;
+    *ret_keys = select_keys(stored, words, cli_project(cli), error);
+    if (*ret_keys == NULL)
+        return FALSE;
+    *ret = g_hash_table_new(g_str_hash, g_str_equal);
+    for (guint i = 0; i < (*ret_keys)->len; i++)
+        g_hash_table_add(*ret, g_ptr_array_index(*ret_keys, i));
+    return TRUE;
+}
+
+gboolean cli_filter_keys(Cli *cli, GPtrArray *keys, GError **error)
 {
     const Snapshot *stored = cli_model(cli, 0, error);
-    const char *project = cli->words[0] != NULL ? cli_project(cli) : cli->args->project;
     g_autofree char *text = cli_selector(cli);
     g_autoptr(Selector) selector = NULL;
-    g_autoptr(GPtrArray) keys = NULL;
+    g_autoptr(GPtrArray) only_keys = NULL;
+    g_autoptr(GPtrArray) excluded_keys = NULL;
+    g_autoptr(GHashTable) only = NULL;
+    g_autoptr(GHashTable) excluded = NULL;
     g_autoptr(GHashTable) changed = NULL;
 
-    if (stored == NULL)
-        return NULL;
-    if (text != NULL && (selector = selector_parse(text, error)) == NULL)
-        return NULL;
-    keys = select_keys(stored, cli->words, project, error);
-    if (keys == NULL || !changed_since(cli, NULL, NULL, error))
-        return NULL;
+    if (stored == NULL || (text != NULL && (selector = selector_parse(text, error)) == NULL) ||
+        !named(cli, stored, cli->args->only, &only_keys, &only, error) ||
+        !named(cli, stored, cli->args->exclude, &excluded_keys, &excluded, error) ||
+        !changed_since(cli, NULL, NULL, error))
+        return FALSE;
     changed = changed_keys(cli);
     for (guint i = keys->len; i > 0; i--) {
         const char *key = g_ptr_array_index(keys, i - 1);
 
         if (!selector_matches(selector, snapshot_get(stored, key)) ||
-            (changed != NULL && !g_hash_table_contains(changed, key)))
+            (changed != NULL && !g_hash_table_contains(changed, key)) ||
+            (only != NULL && !g_hash_table_contains(only, key)) ||
+            (excluded != NULL && g_hash_table_contains(excluded, key)))
             g_ptr_array_remove_index(keys, i - 1);
     }
-    return g_steal_pointer(&keys);
+    return TRUE;
+}
+
+GPtrArray *cli_chosen_keys(Cli *cli, GError **error)
+{
+    const Snapshot *stored = cli_model(cli, 0, error);
+    const char *project = cli->words[0] != NULL ? cli_project(cli) : cli->args->project;
+    g_autoptr(GPtrArray) keys =
+        stored != NULL ? select_keys(stored, cli->words, project, error) : NULL;
+
+    return keys != NULL && cli_filter_keys(cli, keys, error) ? g_steal_pointer(&keys) : NULL;
 }
 
 GPtrArray *cli_chosen_objects(Cli *cli, GError **error)

@@ -82,7 +82,10 @@ gboolean cli_format_is(const Cli *cli, const char *name);
 const char *cli_list_format(const Cli *cli);
 /* -l as one text for selector.h; NULL without. Newly allocated. */
 char *cli_selector(const Cli *cli);
-/* Keys of the stored objects that the command's words, -l and --changed-since name, in key order;
+/* Drops from `keys` (of stored objects) what -l, --changed-since, --only and --exclude leave out. A
+ * name of theirs that is not stored is ERR_NOT_FOUND. */
+gboolean cli_filter_keys(Cli *cli, GPtrArray *keys, GError **error);
+/* Keys of the stored objects that the command's words name and those options leave, in key order;
  * all of --project, or of every project, without words. Opens the backend for reading. */
 GPtrArray *cli_chosen_keys(Cli *cli, GError **error);
 /* The same as borrowed objects. */

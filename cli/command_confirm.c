@@ -32,8 +32,10 @@ gboolean command_revert(Cli *cli, GError **error)
 
     if (cli->args->when_due && cli->words[0] != NULL)
         return error_set(error, ERR_USAGE, "--when-due is for all that waits: give no number");
-    if (cli->args->when_due)
+    if (cli->args->when_due) {
+        message_to_log();
         return cli_only_here(cli, "revert --when-due", error) && deadline_watch_run(dir, error);
+    }
     if (cli->words[0] == NULL)
         return error_set(error, ERR_USAGE, "which one? berth revert N");
     if (!read_number(cli->words[0], &number, error) || !cli_open(cli, cli_writes(cli), error))

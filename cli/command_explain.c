@@ -4,6 +4,7 @@
 #include "command.h"
 #include "error.h"
 #include "expand.h"
+#include "holds.h"
 #include "output.h"
 #include "select.h"
 #include "table.h"
@@ -212,6 +213,31 @@ static char *written_text(const json_t *place)
                            cause != NULL ? ", " : "", cause != NULL ? cause : "");
 }
 
+/* EN-47 */
+static void print_hold(const json_t *hold)
+{
+    g_autofree char *since = view_time(json_object_get(hold, "since"));
+    g_autofree char *path = view_path(json_member_string(hold, "path"));
+    g_autofree char *until = json_integer_value(json_object_get(hold, "until")) != 0
+                                 ? view_time(json_object_get(hold, "until"))
+                                 : g_strdup("the files say the same");
+    g_autofree char *label = object_key_label(json_member_string(hold, "object"));
+
+    output_printf("held: %s%s%s since %s by %s until %s, whatever files and sources say (%s)\n",
+                  label, *path != '\0' ? " " : "", path, since, json_member_string(hold, "by"),
+                  until, json_member_string(hold, "reason"));
+}
+
+/* What the hold keeps from coming in force. */
+static void print_wanted(const char *in_force, const json_t *want)
+{
+    const char *where = json_member_string(want, "where");
+    g_autofree char *text = view_value(json_object_get(want, "value"));
+
+    output_printf("in force: %s; wanted when files or sources were last applied: %s%s%s\n",
+                  in_force, text, where != NULL ? "  " : "", where != NULL ? where : "");
+}
+
 static void print_text(const json_t *value)
 {
     const json_t *changed = json_object_get(value, "last_change");
@@ -237,6 +263,10 @@ static void print_text(const json_t *value)
     for (i = 0; i < G_N_ELEMENTS(lines); i++)
         if (json_member_string(value, lines[i][0]) != NULL)
             output_printf("%s: %s\n", lines[i][1], json_member_string(value, lines[i][0]));
+    if (json_object_get(value, "held") != NULL)
+        print_hold(json_object_get(value, "held"));
+    if (json_object_get(value, "wanted") != NULL)
+        print_wanted(in_force, json_object_get(value, "wanted"));
     if (changed != NULL)
         output_printf("last change: generation %" JSON_INTEGER_FORMAT ", %s, %s\n",
                       json_integer_value(json_object_get(changed, "generation")), time,
@@ -257,6 +287,16 @@ static const Object *giver_of(const Snapshot *stored, const Object *object, cons
     return profile != NULL ? profile : object;
 }
 
+/* The hold on the field: on the object's own, or where its value comes from. Borrowed; NULL when it
+ * is free. */
+static json_t *hold_of(const json_t *holds, const Object *object, const Object *giver,
+                       const char *path)
+{
+    const json_t *hold = holds_find(holds, object->key, path);
+
+    return (json_t *)(hold != NULL ? hold : holds_find(holds, giver->key, path));
+}
+
 gboolean command_explain(Cli *cli, GError **error)
 {
     const Snapshot *stored;
@@ -268,6 +308,10 @@ gboolean command_explain(Cli *cli, GError **error)
     g_autoptr(json_t) chain = NULL;
     g_autoptr(json_t) value = NULL;
     g_autoptr(json_t) changed = NULL;
+    g_autoptr(json_t) holds = NULL;
+    g_autoptr(json_t) wanted = NULL;
+    const Object *giver;
+    json_t *hold;
 
     stored = cli_model(cli, 0, error);
     if (stored == NULL)
@@ -284,15 +328,22 @@ gboolean command_explain(Cli *cli, GError **error)
         row = type != NULL && parts[2] != NULL ? row_find(type->rows, parts[2]) : NULL;
     }
     chain = chain_of(cli->backend, stored, object, path, row);
-    changed = last_change(cli->backend, giver_of(stored, object, path), path);
+    holds = backend_holds(cli->backend, error);
+    if (holds == NULL)
+        return FALSE;
+    giver = giver_of(stored, object, path);
+    hold = hold_of(holds, object, giver, path);
+    wanted = hold != NULL ? holds_want(hold, path) : NULL;
+    changed = last_change(cli->backend, giver, path);
     label = object_label(object);
-    value = json_pack("{s:s, s:s, s:s, s:O*, s:O, s:O*, s:O*, s:s*, s:s*, s:O*}", "object", label,
-                      "path", path, "owner", object->owner != NULL ? object->owner : "api", "value",
-                      json_object_get(place_in_force(chain), "value"), "chain", chain, "where",
-                      json_object_get(place_in_force(chain), "where"), "via",
-                      json_object_get(place_in_force(chain), "via"), "label",
-                      row != NULL ? label_to_string(row->label) : NULL, "summary",
-                      row != NULL ? row->summary : NULL, "last_change", changed);
+    value = json_pack(
+        "{s:s, s:s, s:s, s:O*, s:O, s:O*, s:O*, s:s*, s:s*, s:O*, s:O*, s:O*}", "object", label,
+        "path", path, "owner", object->owner != NULL ? object->owner : "api", "value",
+        json_object_get(place_in_force(chain), "value"), "chain", chain, "where",
+        json_object_get(place_in_force(chain), "where"), "via",
+        json_object_get(place_in_force(chain), "via"), "label",
+        row != NULL ? label_to_string(row->label) : NULL, "summary",
+        row != NULL ? row->summary : NULL, "last_change", changed, "held", hold, "wanted", wanted);
     if (cli_format_is(cli, "json")) {
         g_autofree char *text = json_pretty(value);
 

@@ -181,6 +181,12 @@ static gboolean own(Cli *cli, const GPtrArray *keys, const char *owner, GError *
     return TRUE;
 }
 
+/* Whose owner changes is said: what --exclude leaves of all objects is nobody's wish. */
+static gboolean names_objects(const Cli *cli)
+{
+    return cli->words[0] != NULL || cli->args->selectors != NULL || cli->args->only != NULL;
+}
+
 gboolean command_adopt(Cli *cli, GError **error)
 {
     g_autoptr(GPtrArray) paths = NULL;
@@ -189,7 +195,7 @@ gboolean command_adopt(Cli *cli, GError **error)
     g_autoptr(Input) input = NULL;
     const Snapshot *model;
 
-    if ((cli->args->files != NULL) == (cli->words[0] != NULL))
+    if (cli->args->files != NULL ? cli->words[0] != NULL : !names_objects(cli))
         return error_set(error, ERR_USAGE, "give either objects or files with -f");
     if (cli->args->files == NULL && cli->args->set == NULL)
         return error_set(error, ERR_USAGE, "say who becomes the owner: --set NAME");
@@ -205,16 +211,24 @@ gboolean command_adopt(Cli *cli, GError **error)
     model = cli_model(cli, BACKEND_WRITES, error);
     if (model == NULL)
         return FALSE;
-    keys = input != NULL ? declared_keys(model, input)
-                         : select_keys(model, cli->words, cli_project(cli), error);
+    if (input == NULL) {
+        keys = cli_chosen_keys(cli, error);
+    } else {
+        keys = declared_keys(model, input);
+        if (!cli_filter_keys(cli, keys, error))
+            return FALSE;
+    }
     return keys != NULL && own(cli, keys, owner, error);
 }
 
 gboolean command_release(Cli *cli, GError **error)
 {
-    const Snapshot *model = cli_model(cli, BACKEND_WRITES, error);
-    g_autoptr(GPtrArray) keys =
-        model != NULL ? select_keys(model, cli->words, cli_project(cli), error) : NULL;
+    g_autoptr(GPtrArray) keys = NULL;
 
+    if (!names_objects(cli))
+        return error_set(error, ERR_USAGE, "name objects, or choose them with -l or --only");
+    if (cli_model(cli, BACKEND_WRITES, error) == NULL)
+        return FALSE;
+    keys = cli_chosen_keys(cli, error);
     return keys != NULL && own(cli, keys, "api", error);
 }

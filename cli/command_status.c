@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "moment.h"
 #include "output.h"
 #include "table.h"
 #include "view.h"
@@ -39,7 +40,38 @@ static void gather(const json_t *conditions, const char *object, GString *words,
     }
 }
 
-/* "Generation 4 of 2026-01-02T03:04:05Z by cli apply; 1 parked", or that there is none. */
+/* Applies that somebody has to confirm (EN-33), a line each; also those of which the time has come
+ * and that are still there, which else only the system's log would tell. */
+static void add_unconfirmed(const json_t *history, GString *text)
+{
+    const json_t *row;
+    size_t i;
+
+    json_array_foreach (history, i, row) {
+        const json_t *until = json_object_get(row, "revert_at");
+        json_int_t number = json_integer_value(json_object_get(row, "generation"));
+        g_autofree char *time = view_time(until);
+
+        if (until == NULL)
+            continue;
+        if (json_integer_value(until) > moment_now())
+            g_string_append_printf(text,
+                                   "\nGeneration %" JSON_INTEGER_FORMAT
+                                   " is taken back at %s unless you confirm it: berth confirm "
+                                   "%" JSON_INTEGER_FORMAT,
+                                   number, time, number);
+        else
+            g_string_append_printf(text,
+                                   "\nGeneration %" JSON_INTEGER_FORMAT
+                                   " was not confirmed by %s and is not taken back yet: berth "
+                                   "revert %" JSON_INTEGER_FORMAT " does it, or says what is in "
+                                   "its way",
+                                   number, time, number);
+    }
+}
+
+/* "Generation 4 of 2026-01-02T03:04:05Z by cli apply; 1 parked", or that there is none; and what
+ * waits for a confirmation. */
 static char *summary(Cli *cli)
 {
     g_autoptr(json_t) history = backend_history(cli->backend, NULL);
@@ -47,16 +79,19 @@ static char *summary(Cli *cli)
     const json_t *last = json_array_get(history, 0);
     size_t count = json_array_size(parked);
     g_autofree char *time = NULL;
-    g_autofree char *parts = NULL;
+    GString *text;
 
     if (last == NULL)
         return g_strdup("Nothing was applied here yet.");
     time = view_time(json_object_get(last, "time"));
-    if (count > 0)
-        parts = g_strdup_printf("; %zu parked (berth parked)", count);
-    return g_strdup_printf("Generation %" JSON_INTEGER_FORMAT " of %s by %s%s",
+    text = g_string_new(NULL);
+    g_string_append_printf(text, "Generation %" JSON_INTEGER_FORMAT " of %s by %s",
                            json_integer_value(json_object_get(last, "generation")), time,
-                           json_member_string(last, "cause"), parts != NULL ? parts : "");
+                           json_member_string(last, "cause"));
+    if (count > 0)
+        g_string_append_printf(text, "; %zu parked (berth parked)", count);
+    add_unconfirmed(history, text);
+    return g_string_free(text, FALSE);
 }
 
 /* Of the objects that the command names: their conditions, and a table of them. */

@@ -99,8 +99,9 @@ static const Command change_commands[] = {
      "files declare, networks and pools under names of their own, subnets that are free. 'renew "
      "NAME --ttl DURATION' moves the end of its lease, 'down NAME...' deletes it with everything "
      "in "
-     "it, 'list' lists them. A daemon ends leases by itself; without one, 'down --expired' "
-     "does.\n\n"
+     "it, 'list' lists them. Leases end by themselves: by the daemon, or, without one, by the "
+     "service berth-revert or a process that is left behind, which does not outlive a reboot; "
+     "'down --expired' ends those that nobody did.\n\n"
      "'leaks' compares what is on the host with what was there when 'leaks --save' was called, and "
      "exits 2 when there is anything more.",
      "text|table|json|jsonl|yaml|csv",
@@ -128,12 +129,15 @@ static const Command change_commands[] = {
          OPTIONS_POLICY | OPTIONS_APPLY | OPTIONS_FORMAT,
      0, -1, FALSE, command_destroy},
     {"drift", "[OBJ...]", "Show where the host is no longer as it was applied",
-     "Only looks. For each field that differs: what its source declares (desired), what is stored, "
-     "and what runs; since when, as far as the daemon has noticed; what a change costs; and what "
+     "Only looks. For each field that differs: what its source declares, or files want of a held "
+     "field (desired), what is stored, and what runs; since when, as far as the daemon has "
+     "noticed; what a change costs; and what "
      "is "
      "done about it. 'edited' was changed over the API and not in its source; 'pending' waits for "
      "a "
      "restart, and is no drift. Exit 2 when there is drift, 0 when there is none.\n\n"
+     "Files that were applied by hand are not read: of what they declared, desired is what is "
+     "stored, and 'berth plan FILE' shows where the files say something else.\n\n"
      "--as-patch shows instead where what is stored is no longer as the files of its source say, "
      "as "
      "a patch of these files.",
@@ -163,7 +167,8 @@ static const Command look_commands[] = {
      "For example 'berth explain instance/web.config.limits.memory': the value in force, every "
      "place that "
      "gives one, the file and line or the user and time, kept from the apply that set it, the last "
-     "change, and what another would cost.",
+     "change, what another would cost; and of a held field by whom, until when, and what files or "
+     "sources want instead.",
      "text|json", OPTIONS_FORMAT, 1, 1, FALSE, command_explain},
     {"dump", "[OBJ...]", "Print what is stored as a state file",
      "Defaults and computed keys are left out, so that a plan on the result is empty. Secrets are "
@@ -193,10 +198,12 @@ static const Command history_commands[] = {
      0, 1, FALSE, command_rollback},
     {"adopt", "[OBJ...]", "Make a set the owner of objects, without changing them",
      "Give the objects and --set NAME, or files with -f: what they declare gets the set of the "
-     "files.",
-     NULL, OPTIONS_INPUT | OPTIONS_VARS | OPTIONS_OWNER, 0, -1, FALSE, command_adopt},
-    {"release", "OBJ...", "Give up the ownership of objects, without changing them", NULL, NULL, 0,
-     1, -1, FALSE, command_release},
+     "files. Labels are those that are stored; what the chosen objects need is left alone.",
+     NULL, OPTIONS_INPUT | OPTIONS_VARS | OPTIONS_OWNER | OPTIONS_SELECT | OPTIONS_LABELS, 0, -1,
+     FALSE, command_adopt},
+    {"release", "[OBJ...]", "Give up the ownership of objects, without changing them",
+     "Name them, or choose them with -l or --only; what they need is left alone.", NULL,
+     OPTIONS_SELECT | OPTIONS_LABELS, 0, -1, FALSE, command_release},
     {"parked", "", "List deleted data that can still be brought back", NULL, "table|json|yaml|csv",
      OPTIONS_FORMAT, 0, 0, FALSE, command_parked},
     {"undelete", "OBJ", "Bring a deleted object back with its data", NULL, "text|json|jsonl",

@@ -1,8 +1,14 @@
 #include "deadline_watch.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 
 #include "engine.h"
+#include "error.h"
+#include "file.h"
+#include "lease.h"
 #include "moment.h"
 #include "output.h"
 #include "spawn.h"
@@ -35,33 +41,80 @@ static gboolean start_process(const char *dir, GError **error)
     return program != NULL && spawn_daemon(argv, NULL, error) >= 0;
 }
 
-void deadline_watch_start(const char *dir)
+/* What is so without anybody who waits. */
+static const char *const WITHOUT[] = {
+    [DEADLINE_CONFIRM] = "the next berth that writes acts on the deadline",
+    [DEADLINE_LEASE] = "the lease ends with 'berth env down --expired'",
+};
+
+void deadline_watch_start(const char *dir, DeadlineKind kind)
 {
     g_autoptr(GError) error = NULL;
 
     if (start_service(dir))
         return;
     if (!start_process(dir, &error))
-        message(
-            "warning: nothing waits for the deadline (%s); the next berth that writes acts on it",
-            error->message);
+        message("warning: nothing waits for the time (%s): %s", error->message, WITHOUT[kind]);
     else if (strcmp(dir, SERVICE_DIR) == 0)
-        message("warning: after a reboot the next berth that writes acts on the deadline, because "
-                "%s is not enabled (systemctl enable %s)",
-                SERVICE, SERVICE);
+        message("warning: after a reboot %s, because %s is not enabled (systemctl enable %s)",
+                WITHOUT[kind], SERVICE, SERVICE);
     else
-        message("warning: after a reboot the next berth that writes acts on the deadline");
+        message("warning: after a reboot %s", WITHOUT[kind]);
+}
+
+/* ---- waiting ---- */
+
+/* One process waits for all deadlines of a state directory. -1 with errno EWOULDBLOCK when another
+ * one does. */
+static int take_turn(const char *dir)
+{
+    g_auto(Fd) fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return -1;
+    return fd_steal(&fd);
 }
 
 /* Opening the state directory takes back whatever is due. */
-static gboolean take_back(const char *dir, GError **error)
+static void act(const char *dir)
 {
     g_autoptr(Host) host = host_real_new(dir);
-    g_autoptr(Engine) engine = engine_open(host, 0, error);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Engine) engine = engine_open(host, 0, &error);
+    g_autofree char *ended = NULL;
 
     if (engine != NULL && engine_recovered(engine) != NULL)
         message("%s", engine_recovered(engine));
-    return engine != NULL;
+    if (engine != NULL)
+        ended = lease_end_due(engine, &error);
+    if (ended != NULL)
+        message("%s", ended);
+    if (error != NULL)
+        message_warning("%s; it is tried again in %d s", error->message, AGAIN);
+}
+
+static gboolean wait_all(const char *dir, StateWatch *watch, Engine *engine, GError **error)
+{
+    gboolean changed, tried = FALSE;
+
+    for (;;) {
+        gint64 next = moment_sooner(engine_next_revert(engine), lease_next(engine));
+
+        if (next == 0)
+            return TRUE;
+        if (next > moment_now()) {
+            state_watch_until(watch, next);
+            tried = FALSE;
+        } else if (tried) {
+            state_watch_until(watch, moment_now() + AGAIN); /* what is still there failed */
+            tried = FALSE;
+        } else {
+            act(dir);
+            tried = TRUE;
+        }
+        if (!engine_refresh(engine, &changed, error))
+            return FALSE;
+    }
 }
 
 gboolean deadline_watch_run(const char *dir, GError **error)
@@ -69,24 +122,21 @@ gboolean deadline_watch_run(const char *dir, GError **error)
     g_autoptr(StateWatch) watch = state_watch_new(dir, error);
     g_autoptr(Host) host = host_real_new(dir);
     g_autoptr(Engine) engine = watch != NULL ? engine_open(host, ENGINE_READ_ONLY, error) : NULL;
-    gboolean changed, tried = FALSE;
+    gboolean changed;
 
     if (engine == NULL)
         return FALSE;
-    for (;;) {
-        gint64 next = engine_next_revert(engine);
+    /* Somebody may find the turn taken by who is about to leave, so that it looks once more. */
+    do {
+        g_auto(Fd) turn = take_turn(dir);
 
-        if (next == 0)
-            return TRUE;
-        if (next > moment_now() || tried) {
-            state_watch_until(watch, tried ? moment_now() + AGAIN : next);
-            tried = FALSE;
-        } else if (take_back(dir, error)) {
-            tried = TRUE; /* what is still there failed */
-        } else {
+        if (turn < 0)
+            return errno == EWOULDBLOCK || error_errno(error, errno, "lock %s", dir);
+        if (!wait_all(dir, watch, engine, error))
             return FALSE;
-        }
+        fd_close(fd_steal(&turn));
         if (!engine_refresh(engine, &changed, error))
             return FALSE;
-    }
+    } while (engine_next_revert(engine) != 0 || lease_next(engine) != 0);
+    return TRUE;
 }

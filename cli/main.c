@@ -89,7 +89,6 @@ int main(int argc, char **argv)
     g_auto(Cli) cli = {.args = arguments()};
     g_auto(GStrv) words = g_strdupv(argc > 0 ? argv + 1 : argv);
     g_autoptr(GError) error = NULL;
-    g_autofree char *shown = NULL;
 
     json_wipe_freed();
     prctl(PR_SET_DUMPABLE, 0); /* no core files with secrets in them (EN-05) */
@@ -103,7 +102,6 @@ int main(int argc, char **argv)
 
         output_finish(&ignored);
     }
-    shown = secrets_shown(error->message);
-    fprintf(stderr, "berth: %s\n", shown);
+    message_error(error->message);
     return cli.status != 0 ? cli.status : error_exit_status(error);
 }

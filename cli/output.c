@@ -5,13 +5,16 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "error.h"
 #include "secrets.h"
 
 static struct {
-    gboolean quiet, verbose;
+    gboolean quiet, verbose, to_log;
     int failed; /* errno of the first write that failed; 0: none */
 } output;
 
@@ -58,15 +61,23 @@ gboolean output_finish(GError **error)
     return error_errno(error, output.failed, "write to standard output");
 }
 
-static void message_line(const char *prefix, const char *format, va_list args)
+static void message_text(int priority, const char *prefix, const char *raw)
 {
-    g_autofree char *raw = g_strdup_vprintf(format, args);
     g_autofree char *text = secrets_shown(raw);
 
     /* Data that belongs before this message must not come after it on a terminal that shows both.
      */
     output_flush();
     fprintf(stderr, "%s%s\n", prefix, text);
+    if (output.to_log)
+        syslog(priority, "%s", text);
+}
+
+static void message_line(int priority, const char *prefix, const char *format, va_list args)
+{
+    g_autofree char *text = g_strdup_vprintf(format, args);
+
+    message_text(priority, prefix, text);
 }
 
 void message(const char *format, ...)
@@ -76,7 +87,7 @@ void message(const char *format, ...)
     if (output.quiet)
         return;
     va_start(args, format);
-    message_line("", format, args);
+    message_line(LOG_NOTICE, "", format, args);
     va_end(args);
 }
 
@@ -87,7 +98,7 @@ void message_verbose(const char *format, ...)
     if (!output.verbose || output.quiet)
         return;
     va_start(args, format);
-    message_line("", format, args);
+    message_line(LOG_NOTICE, "", format, args);
     va_end(args);
 }
 
@@ -96,8 +107,23 @@ void message_warning(const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    message_line("berth: warning: ", format, args);
+    message_line(LOG_WARNING, "berth: warning: ", format, args);
     va_end(args);
+}
+
+void message_error(const char *text)
+{
+    message_text(LOG_ERR, "berth: ", text);
+}
+
+void message_to_log(void)
+{
+    struct stat file;
+
+    output.to_log =
+        fstat(STDERR_FILENO, &file) == 0 && S_ISCHR(file.st_mode) && file.st_rdev == makedev(1, 3);
+    if (output.to_log)
+        openlog("berth", LOG_PID, LOG_DAEMON);
 }
 
 gboolean output_is_quiet(void)

@@ -22,6 +22,12 @@ void message_verbose(const char *format, ...) G_GNUC_PRINTF(1, 2);
 /* "berth: warning: TEXT"; shown with -q too. */
 void message_warning(const char *format, ...) G_GNUC_PRINTF(1, 2);
 
+/* From now on messages and the error at the end go to the system's log as well when stderr is
+ * /dev/null, as in a process that is left behind. */
+void message_to_log(void);
+/* "berth: TEXT": why the command failed. */
+void message_error(const char *text);
+
 gboolean output_is_quiet(void);
 gboolean output_is_verbose(void);
 gboolean output_colour(void);  /* may stdout carry colour */

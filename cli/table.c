@@ -49,7 +49,7 @@ void table_add(Table *table, ...)
     va_end(args);
 }
 
-guint table_rows(const Table *table)
+static guint table_rows(const Table *table)
 {
     return table->cells->len / table->columns - 1;
 }

@@ -19,8 +19,6 @@ void table_add(Table *table, ...);
 /* The same from a NULL-free array. */
 void table_add_strv(Table *table, const char *const *cells);
 
-guint table_rows(const Table *table);
-
 /* Aligned text; titles are bold with `colour`. Empty when there are no rows. Newly allocated. */
 char *table_text(const Table *table, gboolean colour);
 char *table_csv(const Table *table);

@@ -15,6 +15,7 @@
 #include "error.h"
 #include "file.h"
 #include "json.h"
+#include "magic.h"
 #include "unpack/archive.h"
 #include "unpack/sandbox.h"
 #include "unpack/squashfs.h"

@@ -1,9 +1,11 @@
 /* A command inside a running container, in its namespaces, groups, capabilities and seccomp filter.
  *
  *   {"verb": "exec", "name", "path", "items", "argv": [...], "env": [...], "default_path": bool,
- *    "cwd", "uid", "gid", "terminal": bool, "width", "height"}, with descriptors for stdin, stdout
- * and stderr unless "terminal"     -> {} with a pidfd of the command, and the terminal's master
- *   then any number of {"signal": N} to it     -> {"status": N} when it has ended
+ *    "cwd", "uid", "gid", "terminal": bool, "width", "height", "gated": bool}, with descriptors for
+ * stdin, stdout and stderr unless "terminal"     -> {} with a pidfd of the command, and the
+ * terminal's master
+ *   then any number of {"signal": N} to it, and for a gated one {"go": true}, before which the
+ * program does not run     -> {"status": N} when it has ended
  *
  * When whoever asked is gone, the command is killed; when this process is killed, it is too. */
 #include <errno.h>
@@ -12,6 +14,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -75,6 +78,7 @@ static GStrv strings_of(const json_t *list)
 typedef struct {
     char **argv;
     gboolean default_path; /* PATH is nobody's wish */
+    int gate;              /* an eventfd that lets the program run; -1: nothing waits */
 } Command;
 
 /* OPS-45: looked at with the command's own rights. */
@@ -95,6 +99,14 @@ static void extend_path(void)
     }
 }
 
+static void wait_gate(const Command *command)
+{
+    eventfd_t count;
+
+    while (command->gate >= 0 && eventfd_read(command->gate, &count) != 0 && errno == EINTR)
+        ;
+}
+
 /* In the container: unlike lxc_attach_run_command it tells a program that is not there from one
  * that cannot run. */
 static int run_command(void *payload)
@@ -105,6 +117,7 @@ static int run_command(void *payload)
      * is gone already. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() == 1)
         return NOT_EXECUTABLE;
+    wait_gate(command);
     if (command->default_path)
         extend_path();
     execvp(command->argv[0], command->argv);
@@ -116,8 +129,8 @@ static int exit_status(int status)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* One message to the command. FALSE when nobody is there any more. */
-static gboolean pass_signal(int pidfd)
+/* One message about the command. FALSE when nobody is there any more. */
+static gboolean obey(int pidfd, const Command *command)
 {
     int fds[MESSAGE_FDS_MAX];
     g_autoptr(json_t) message = message_receive(SOCKET, fds);
@@ -128,13 +141,15 @@ static gboolean pass_signal(int pidfd)
         if (fds[i] >= 0)
             close(fds[i]);
     }
+    if (json_is_true(json_object_get(message, "go")))
+        return eventfd_write(command->gate, 1) == 0;
     syscall(SYS_pidfd_send_signal, pidfd,
             (int)json_integer_value(json_object_get(message, "signal")), NULL, 0);
     return TRUE;
 }
 
 /* Waits for the command, or kills it when the socket says that nobody waits for us any more. */
-static int wait_command(pid_t pid, int pidfd)
+static int wait_command(pid_t pid, int pidfd, const Command *command)
 {
     struct pollfd watched[] = {{.fd = pidfd, .events = POLLIN}, {.fd = SOCKET, .events = POLLIN}};
     int status = 0;
@@ -144,7 +159,7 @@ static int wait_command(pid_t pid, int pidfd)
             continue;
         if (watched[0].revents != 0)
             break;
-        if (watched[1].revents != 0 && !pass_signal(pidfd)) {
+        if (watched[1].revents != 0 && !obey(pidfd, command)) {
             syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
             break;
         }
@@ -200,7 +215,7 @@ gboolean verb_exec(const Request *request)
     struct lxc_container *container = request_container(request);
     g_auto(GStrv) argv = strings_of(json_object_get(request->body, "argv"));
     g_auto(GStrv) env = strings_of(json_object_get(request->body, "env"));
-    Command command = {argv, json_is_true(json_object_get(request->body, "default_path"))};
+    Command command = {argv, json_is_true(json_object_get(request->body, "default_path")), -1};
     g_auto(Fd) master = -1;
     g_auto(Fd) slave = -1;
     g_auto(Fd) pidfd = -1;
@@ -209,6 +224,13 @@ gboolean verb_exec(const Request *request)
 
     if (container == NULL)
         return FALSE;
+    if (json_is_true(json_object_get(request->body, "gated"))) {
+        command.gate = eventfd(0, EFD_CLOEXEC);
+        if (command.gate < 0) {
+            lxc_container_put(container);
+            return answer_error(request, "no event counter: %s", g_strerror(errno));
+        }
+    }
     options.env_policy = LXC_ATTACH_CLEAR_ENV;
     options.extra_env_vars = env;
     options.initial_cwd = (char *)json_member_string(request->body, "cwd");
@@ -232,6 +254,6 @@ gboolean verb_exec(const Request *request)
         fd_close(fd_steal(&slave));
         fd_close(fd_steal(&master));
     }
-    answer_send(json_pack("{si}", "status", wait_command(pid, pidfd)));
+    answer_send(json_pack("{si}", "status", wait_command(pid, pidfd, &command)));
     return TRUE;
 }

@@ -1,8 +1,8 @@
 /* Disks of running containers (D-DISK-20, D-DISK-28):
  *
  *   {"verb": "mount", "pid": init, "userns": bool, "source", "path", "directory": bool,
- * "recursive", "readonly", "shift": bool, "propagation": WORD, "filesystem": TYPE of a block
- * device, "options"}     -> {"made": bool}: the mount point was not there
+ * "recursive", "readonly", "shift": bool, "propagation": WORD}     -> {"made": bool}: the mount
+ * point was not there
  *   {"verb": "umount", "pid", "userns", "path", "made": bool, "directory"}     -> {}
  *
  * The mount is prepared here, among the host's mounts, and then moved into the container's. Paths
@@ -35,45 +35,29 @@ static pid_t init_pid(const Request *request)
 
 /* ---- the mount, before anybody sees it ---- */
 
-static int new_filesystem(const Request *request)
-{
-    const char *options = json_member_string(request->body, "options");
-    g_auto(GStrv) list = g_strsplit(options != NULL ? options : "", ",", -1);
-    g_auto(Fd) context = fsopen(json_member_string(request->body, "filesystem"), FSOPEN_CLOEXEC);
-
-    if (context < 0 || fsconfig(context, FSCONFIG_SET_STRING, "source",
-                                json_member_string(request->body, "source"), 0) != 0)
-        return -1;
-    if (is_on(request, "readonly") && fsconfig(context, FSCONFIG_SET_FLAG, "ro", NULL, 0) != 0)
-        return -1;
-    for (char **option = list; *option != NULL; option++) {
-        char *value = strchr(*option, '=');
-
-        if (**option == '\0')
-            continue;
-        if (value != NULL)
-            *value++ = '\0';
-        if (fsconfig(context, value != NULL ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, *option,
-                     value, 0) != 0)
-            return -1;
-    }
-    if (fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) != 0)
-        return -1;
-    return fsmount(context, FSMOUNT_CLOEXEC, is_on(request, "readonly") ? MOUNT_ATTR_RDONLY : 0);
-}
-
 static int detached_mount(const Request *request)
 {
     const char *source = json_member_string(request->body, "source");
     unsigned int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
 
-    if (json_object_get(request->body, "filesystem") != NULL)
-        return new_filesystem(request);
     return open_tree(AT_FDCWD, source, flags | (is_on(request, "recursive") ? AT_RECURSIVE : 0));
 }
 
-/* A shared mount inside is a slave of the host's first: what the container mounts there stays
- * inside. */
+/* All of it is a slave of the host's first, what is mounted below the source as well: what the
+ * container mounts there stays inside. So it is for disks that are there from the start, too. */
+static gboolean part_from_host(int mount)
+{
+    struct mount_attr slave = {.propagation = MS_SLAVE};
+
+    return mount_setattr(mount, "", AT_EMPTY_PATH | AT_RECURSIVE, &slave, sizeof slave) == 0;
+}
+
+/* The kernel takes such a mount to no place: it becomes so once it is where it belongs. */
+static gboolean is_unbindable(const char *word)
+{
+    return word != NULL && g_str_has_suffix(word, "unbindable");
+}
+
 static gboolean set_propagation(int mount, const char *word)
 {
     static const struct {
@@ -84,17 +68,13 @@ static gboolean set_propagation(int mount, const char *word)
                  {"slave", MS_SLAVE},
                  {"unbindable", MS_UNBINDABLE}};
     const char *plain = word != NULL ? word + (word[0] == 'r') : "private";
-    unsigned int flags = AT_EMPTY_PATH | (word != NULL && word[0] == 'r' ? AT_RECURSIVE : 0);
+    unsigned int flags = AT_EMPTY_PATH | (word == NULL || word[0] == 'r' ? AT_RECURSIVE : 0);
 
     for (guint i = 0; i < G_N_ELEMENTS(words); i++) {
         struct mount_attr attributes = {.propagation = words[i].flag};
-        struct mount_attr slave = {.propagation = MS_SLAVE};
 
-        if (strcmp(words[i].word, plain) != 0)
-            continue;
-        return (words[i].flag != MS_SHARED ||
-                mount_setattr(mount, "", flags, &slave, sizeof slave) == 0) &&
-               mount_setattr(mount, "", flags, &attributes, sizeof attributes) == 0;
+        if (strcmp(words[i].word, plain) == 0)
+            return mount_setattr(mount, "", flags, &attributes, sizeof attributes) == 0;
     }
     errno = EINVAL;
     return FALSE;
@@ -214,6 +194,7 @@ gboolean verb_mount(const Request *request)
 {
     const char *path = json_member_string(request->body, "path");
     const char *source = json_member_string(request->body, "source");
+    const char *propagation = json_member_string(request->body, "propagation");
     g_auto(Fd) pidfd = (int)syscall(SYS_pidfd_open, init_pid(request), 0);
     g_auto(Fd) mount = detached_mount(request);
     g_auto(Fd) root = -1;
@@ -228,7 +209,8 @@ gboolean verb_mount(const Request *request)
         return answer_error(request, "%s: %s%s", source,
                             is_on(request, "shift") ? "owners cannot be shifted or " : "",
                             g_strerror(errno));
-    if (!set_propagation(mount, json_member_string(request->body, "propagation")))
+    if (!part_from_host(mount) ||
+        !set_propagation(mount, is_unbindable(propagation) ? NULL : propagation))
         return answer_error(request, "%s: propagation cannot be set: %s", source,
                             g_strerror(errno));
     made = as_container_root(request, pidfd, make_target);
@@ -238,7 +220,8 @@ gboolean verb_mount(const Request *request)
     root = enter(pidfd);
     target = root < 0 ? -1 : open_inside(root, path, O_PATH);
     if (target < 0 ||
-        move_mount(mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0) {
+        move_mount(mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0 ||
+        (is_unbindable(propagation) && !set_propagation(mount, propagation))) {
         int reason = errno;
 
         if (made == 1)

@@ -336,6 +336,12 @@ static void check_others(const Entry *entry, const char *type)
         report(entry, "bind", "must be host with nat");
 }
 
+gboolean device_is_root(const json_t *device)
+{
+    return g_strcmp0(json_member_string(device, "type"), "disk") == 0 &&
+           g_strcmp0(json_member_string(device, "path"), "/") == 0;
+}
+
 void device_check_all(const Snapshot *snapshot, const Object *object, Problems *problems)
 {
     const json_t *devices = json_object_get(object->spec, "devices");
@@ -351,7 +357,7 @@ void device_check_all(const Snapshot *snapshot, const Object *object, Problems *
         if (strcmp(type->type, "disk") == 0) {
             check_disk(&entry);
             /* PF-20, D-DISK-26 */
-            if (g_strcmp0(json_member_string(device, "path"), "/") == 0) {
+            if (device_is_root(device)) {
                 if (root != NULL)
                     report(&entry, NULL, "a second root disk beside \"%s\"", root);
                 root = name;

@@ -15,8 +15,6 @@ typedef struct {
     gboolean expanded; /* variables are put in: what is left of ${ is text */
 } Part;
 
-Part *part_new(const Node *root, const char *file, const char *folder, guint layer);
-
 /* Puts a document's objects into the input. */
 void document_read(Input *input, const BodySource *source, const Node *root);
 

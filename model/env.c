@@ -11,7 +11,16 @@ char *env_owner(const char *name)
     return g_strconcat("env:", name, NULL);
 }
 
-char *env_name(const char *environment, KindId kind, const char *name)
+char *env_of_owner(const char *owner)
+{
+    return g_str_has_prefix(owner, "env:")
+               ? object_key(KIND_ENVIRONMENT, "", "", owner + strlen("env:"))
+               : NULL;
+}
+
+/* The name that a network or pool of the files gets in an environment; fits an interface name for
+ * networks. */
+static char *env_name(const char *environment, KindId kind, const char *name)
 {
     g_autofree char *plain = g_strdup_printf("%s-%s", environment, name);
     g_autofree char *digest = NULL;
@@ -266,7 +275,9 @@ GPtrArray *env_keys(const Snapshot *model, const char *name)
     for (guint i = 0; i < snapshot_size(model); i++) {
         const Object *object = snapshot_at(model, i);
 
-        if (strcmp(object->owner, owner) == 0 || strcmp(object->id.project, name) == 0)
+        /* The environment itself may have been given another owner. */
+        if (strcmp(object->owner, owner) == 0 || strcmp(object->id.project, name) == 0 ||
+            (object->id.kind == KIND_ENVIRONMENT && strcmp(object->id.name, name) == 0))
             g_ptr_array_add(keys, g_strdup(object->key));
     }
     return keys;

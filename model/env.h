@@ -22,9 +22,8 @@ gboolean env_place(Input *input, const Lease *lease, Problems *problems);
 /* "env:NAME": owner of all that is in it. Newly allocated. */
 char *env_owner(const char *name);
 
-/* The name that a network or pool of the files gets in an environment; fits an interface name for
- * networks. Newly allocated. */
-char *env_name(const char *environment, KindId kind, const char *name);
+/* The other way: the key of the environment of that owner; NULL when it is none. Newly allocated. */
+char *env_of_owner(const char *owner);
 
 /* Keys of all that belongs to an environment, itself among them (of char *). Newly allocated. */
 GPtrArray *env_keys(const Snapshot *model, const char *name);

@@ -52,7 +52,7 @@ static void part_free(gpointer data)
     g_free(part);
 }
 
-Part *part_new(const Node *root, const char *file, const char *folder, guint layer)
+static Part *part_new(const Node *root, const char *file, const char *folder, guint layer)
 {
     Part *part = g_new0(Part, 1);
 

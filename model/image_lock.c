@@ -64,6 +64,19 @@ json_t *image_lock_find(const json_t *locks, const char *origin, const char *arc
     return NULL;
 }
 
+json_t *image_lock_best(const json_t *locks, const char *origin, const json_t *architectures)
+{
+    json_t *architecture, *entry = NULL;
+    size_t i;
+
+    json_array_foreach ((json_t *)architectures, i, architecture) {
+        entry = image_lock_find(locks, origin, json_string_value(architecture));
+        if (entry != NULL)
+            break;
+    }
+    return entry;
+}
+
 json_t *image_lock_put(json_t *locks, const json_t *source, const char *architecture)
 {
     g_autofree char *origin = image_origin(source);

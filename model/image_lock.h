@@ -27,6 +27,10 @@ void image_lock_parse(json_t *locks, const char *name, const char *text, gsize l
 /* The entry of an origin and an architecture; NULL when there is none. Borrowed. */
 json_t *image_lock_find(const json_t *locks, const char *origin, const char *architecture);
 
+/* The entry of an origin that fits best a host of these architectures (an array of names, best
+ * first); NULL when there is none. Borrowed. */
+json_t *image_lock_best(const json_t *locks, const char *origin, const json_t *architectures);
+
 /* An entry for `source` ("architecture" and so on are set by the caller), put in the place of the
  * former one. Borrowed. */
 json_t *image_lock_put(json_t *locks, const json_t *source, const char *architecture);

@@ -79,6 +79,9 @@ typedef struct {
 
 extern const DeviceType DEVICE_TYPES[]; /* ended by type NULL */
 
+/* Whether a device entry is a root disk (D-DISK-26). */
+gboolean device_is_root(const json_t *device);
+
 /* The record for one device entry. `snapshot` (may be NULL) finds the type of a managed network.
  * NULL and an error when the type or nictype is missing or unknown. */
 const DeviceType *device_type_of(const Snapshot *snapshot, const char *project,

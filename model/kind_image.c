@@ -55,7 +55,8 @@ static const Row fields[] = {
         "What is said of names of the image: NAME to text."),
     ROW("properties", MAP, NULL, 0, NONE, 0, "IMG-012",
         "Properties on top of those in the image's metadata."),
-    ROW("public", FLAG, "false", 0, NONE, 0, "IMG-013", "Anyone may read it; stored only."),
+    ROW("public", FLAG, "false", 0, NONE, 0, "IMG-013",
+        "Clients without any right may see and fetch it."),
     ROW("auto_update", FLAG, "false", 0, NONE, 0, "IMG-004",
         "The daemon looks for a newer one every images.auto_update_interval hours, and puts it in "
         "this one's place; meanwhile new instances take this one (IMG-092). A declared image "
@@ -63,10 +64,12 @@ static const Row fields[] = {
     ROW("refresh", ENUM, "manual", 0, NONE, ROW_META, "EN-09",
         "auto: each plan asks the server and takes what is newer, whatever images.lock says.",
         WORDS("manual", "auto")),
-    ROW("profiles", LIST, NULL, 0, NONE, 0, "IMG-011", "Profiles of new instances that name none.",
+    ROW("profiles", LIST, NULL, 0, NONE, 0, "IMG-011",
+        "Profiles of instances that are made of it over the API and name none; [default] when "
+        "unset.",
         .ref = "profile"),
     ROW("expires_at", TIME, NULL, 0, NONE, 0, "IMG-007",
-        "When a cached image is dropped at the latest; of others it is stored only."),
+        "When a cached image is dropped at the latest; others stay."),
     META_ROWS,
     COMPUTED("architecture", STRING, "IMG-003"),
     COMPUTED("cached", FLAG, "IMG-005"),

@@ -152,8 +152,7 @@ static void check_root(const Object *object, const json_t *devices, Problems *pr
         const char *name = g_ptr_array_index(names, i);
         const json_t *device = json_object_get(devices, name);
 
-        if (g_strcmp0(json_member_string(device, "type"), "disk") != 0 ||
-            g_strcmp0(json_member_string(device, "path"), "/") != 0)
+        if (!device_is_root(device))
             continue;
         if (root != NULL)
             problem_add(

@@ -48,7 +48,7 @@
             "Free labels, for selecting objects.")
 
 #define DESCRIPTION_ROW(spec)                                                                      \
-    ROW("description", STRING, NULL, 0, NONE, 0, spec, "Free text for people.")
+    ROW("description", STRING, NULL, 0, NONE, 0, spec, "Free text for people; stored only.")
 #define USED_BY_ROW(spec)                                                                          \
     ROW("used_by", LIST, NULL, 0, NONE, ROW_RUNTIME, spec,                                         \
         "Objects that use this one; computed, ignored when read.")

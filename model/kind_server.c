@@ -48,14 +48,13 @@ static gboolean check_web_url(const Row *row, const char *text, GError **error)
 
 static gboolean check_conditions(const Row *row, const char *text, GError **error)
 {
-    static const char *const known[] = {"Ready", "Stalled", "Drifted", "Held", "Degraded", NULL};
+    static const char *const known[] = {"Ready", "Stalled", "Drifted", "Degraded", NULL};
     g_auto(GStrv) items = type_items(text);
 
     for (char **item = items; *item != NULL; item++)
         if (!g_strv_contains(known, *item))
             return error_set(error, ERR_INVALID,
-                             "\"%s\" is not told of: one of Ready, Stalled, Drifted, Held and "
-                             "Degraded",
+                             "\"%s\" is not told of: one of Ready, Stalled, Drifted and Degraded",
                              *item);
     return TRUE;
 }
@@ -79,7 +78,7 @@ static const Type TYPE_VOLUME = {
  * consult are known and refused. */
 static const Row config[] = {
     ROW("backups.compression_algorithm", COMPRESSION, "gzip", 0, NONE, 0, "SV-13",
-        "Compression of new backups."),
+        "Compression of new backups; stored only: there are none yet."),
     ROW("berth.notify.conditions", CONDITIONS, NULL, 0, LIVE, 0, "EN-48",
         "Conditions whose changes are told, such as \"Drifted, Degraded\"; all when unset."),
     ROW("berth.notify.secret", STRING, NULL, 0, LIVE, SECRET, "EN-48",
@@ -130,7 +129,7 @@ static const Row config[] = {
     ROW("core.metrics_authentication", BOOL, "true", 0, LIVE, 0, "SV-35",
         "Metrics need a client certificate."),
     ROW("core.proxy_http", STRING, NULL, 0, LIVE, 0, "SV-62",
-        "Proxy for outgoing HTTP; stored only: berth itself asks by HTTPS alone."),
+        "Proxy for outgoing HTTP, such as notes to berth.notify.url."),
     ROW("core.proxy_https", STRING, NULL, 0, LIVE, 0, "SV-36",
         "Proxy for outgoing HTTPS; what the environment says when unset."),
     ROW("core.proxy_ignore_hosts", STRING, NULL, 0, LIVE, 0, "SV-63",
@@ -149,12 +148,14 @@ static const Row config[] = {
     ROW("images.compression_algorithm", COMPRESSION, "gzip", 0, NONE, 0, "SV-43",
         "Compression of new images."),
     ROW("images.default_architecture", ARCHITECTURE, NULL, 0, NONE, 0, "SV-44",
-        "Architecture of new instances in a mixed cluster."),
+        "Architecture of new instances in a mixed cluster; stored only: there is one host."),
     ROW("images.remote_cache_expiry", INT, "10", 0, NONE, 0, "SV-45",
         "Days until a cached image is dropped that no new instance was made from; 0 is never.",
         BOUNDS(0, G_MAXINT32)),
-    ROW("instances.nic.host_name", ENUM, "random", 0, NEXT_START, 0, "SV-37",
-        "How host-side interfaces are named: random, or after the MAC.", WORDS("random", "mac")),
+    ROW("instances.nic.host_name", ENUM, "random", 0, NONE, 0, "SV-37",
+        "How the host's ends of NICs that are made from then on are named: random, or after the "
+        "MAC.",
+        WORDS("random", "mac")),
     ROW("maas.api.key", STRING, NULL, 0, LIVE, REFUSED | SECRET, "SV-46", "API key for MAAS."),
     ROW("maas.api.url", STRING, NULL, 0, LIVE, REFUSED, "SV-47", "Address of the MAAS server."),
     ROW("maas.machine", STRING, NULL, 0, LIVE, REFUSED | LOCAL, "SV-48",

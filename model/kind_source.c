@@ -35,6 +35,9 @@ static const Row fields[] = {
         "Restart instances for what is in force only after that; else it stays pending."),
     ROW("allow_replace", FLAG, "false", 0, NONE, 0, "EN-22",
         "Rebuild and replace objects for what cannot be changed otherwise; else it stays pending."),
+    ROW("new_image", FLAG, "false", 0, NONE, 0, "EN-09",
+        "Make instances anew when their image is another one than they were made from: a rebuild, "
+        "see allow_replace."),
     ROW("mode", ENUM, "correct", 0, NONE, 0, "EN-41",
         "What happens when the host drifts from the revision in force: nothing, a condition and "
         "an event, or that and a correction.",

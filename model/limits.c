@@ -43,8 +43,7 @@ static const json_t *root_disk(const json_t *devices)
     json_t *device;
 
     json_object_foreach ((json_t *)devices, name, device)
-        if (g_strcmp0(json_member_string(device, "type"), "disk") == 0 &&
-            g_strcmp0(json_member_string(device, "path"), "/") == 0)
+        if (device_is_root(device))
             return device;
     return NULL;
 }

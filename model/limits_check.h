@@ -18,5 +18,9 @@ json_t *limits_usage(const Snapshot *snapshot, const Object *project);
 void restrictions_check(const Object *project, const Object *object, const json_t *config,
                         const json_t *devices, Problems *problems);
 
+/* The path of restricted.devices.disk.paths that a disk's source must not lead out of when it is
+ * opened (PJ-160); NULL when the project confines none. */
+char *restrictions_disk_root(const Object *project, const char *source);
+
 /* A network of the project against restricted.networks.*. */
 void restrictions_check_network(const Object *project, const Object *network, Problems *problems);

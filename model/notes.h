@@ -1,5 +1,6 @@
 /* What berth remembers beside the model, each a JSON value by space and key: how sources are
- * (SPACE_SOURCES), what is held (SPACE_HOLDS), when images were used (SPACE_IMAGES). It is durable,
+ * (SPACE_SOURCES), what is held (SPACE_HOLDS) and what files want of that (SPACE_HELD), when images
+ * were used (SPACE_IMAGES). It is durable,
  * but no part of generations. Several notes are written as {space: {key: value}}; a null takes one
  * out. */
 #pragma once
@@ -8,6 +9,7 @@
 
 #define SPACE_SOURCES "sources" /* key: the source's name; see source_status.h */
 #define SPACE_HOLDS "holds"     /* key: see holds.h */
+#define SPACE_HELD "held"       /* key: as in SPACE_HOLDS; see holds.h */
 #define SPACE_IMAGES "images"   /* key: the image's object; see image_clock.h */
 
 /* All of a space, by key. New reference. */

@@ -155,6 +155,31 @@ static gboolean path_encloses(const char *outer, const char *inner)
            (strncmp(outer, inner, length) == 0 && (inner[length] == '\0' || inner[length] == '/'));
 }
 
+void object_keep_origin(Object *object, const char *path)
+{
+    GArray *origins = object->origins;
+
+    if (origins == NULL)
+        return;
+    /* Copies of the object share the array. */
+    object->origins = NULL;
+    object_add_origin(object, path, 0, 0);
+    for (guint i = 0; i < origins->len; i++) {
+        const Origin *origin = &g_array_index(origins, Origin, i);
+        Origin copy = {.path = g_strdup(origin->path),
+                       .line = origin->line,
+                       .column = origin->column,
+                       .file = g_strdup(origin->file),
+                       .via = g_strdup(origin->via)};
+
+        if (path_encloses(path, origin->path))
+            origin_clear(&copy);
+        else
+            g_array_append_val(object->origins, copy);
+    }
+    g_array_unref(origins);
+}
+
 /* The origin of a field, or of what encloses it. */
 static const Origin *find_origin(const Object *object, const char *path)
 {
@@ -176,7 +201,7 @@ char *object_where(const Object *object, const char *path)
 {
     const Origin *origin = find_origin(object, path);
 
-    if (origin == NULL)
+    if (origin == NULL || origin->line == 0)
         return NULL;
     return g_strdup_printf("%s:%u:%u", origin->file != NULL ? origin->file : object->file,
                            origin->line, origin->column);

@@ -17,10 +17,10 @@ typedef struct {
 typedef struct {
     char
         *path; /* "config/limits.memory", "devices/eth0/network", "name"; "" is the object itself */
-    guint line, column;
-    char *file; /* NULL: the object's own */
-    char *via;  /* what else has a say in it, such as "variable size, declared at vars.yaml:3:3";
-                   NULL: nothing */
+    guint line, column; /* from 1; line 0: where its stored value was written, which stays */
+    char *file;         /* NULL: the object's own */
+    char *via; /* what else has a say in it, such as "variable size, declared at vars.yaml:3:3";
+                  NULL: nothing */
 } Origin;
 
 struct Object {
@@ -89,3 +89,6 @@ const char *object_via(const Object *object, const char *path);
 
 /* Remembers where a field was written; only before the object is shared. */
 void object_add_origin(Object *object, const char *path, guint line, guint column);
+/* What the object has at `path` is not what its file says there, but what is stored. For objects
+ * that nobody else has a reference to. */
+void object_keep_origin(Object *object, const char *path);

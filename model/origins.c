@@ -14,31 +14,6 @@ static json_int_t position_of(json_t *sources, json_t *source)
     return (json_int_t)json_array_size(sources) - 1;
 }
 
-json_t *origins_of_file(const Object *object, const char *directory, const char *revision)
-{
-    json_t *fields, *sources;
-
-    if (object->file == NULL || object->origins == NULL)
-        return NULL;
-    fields = json_object();
-    sources = json_array();
-    for (guint i = 0; i < object->origins->len; i++) {
-        const Origin *origin = &g_array_index(object->origins, Origin, i);
-        const char *name = origin->file != NULL ? origin->file : object->file;
-        /* Standard input has no name. */
-        g_autofree char *file = directory == NULL || strcmp(name, "-") == 0
-                                    ? g_strdup(name)
-                                    : g_canonicalize_filename(name, directory);
-        g_autoptr(json_t) source = json_pack("{s:s, s:s*}", "file", file, "revision", revision);
-
-        json_object_set_new(fields, origin->path,
-                            json_pack("[I, I, I, s*]", position_of(sources, source),
-                                      (json_int_t)origin->line, (json_int_t)origin->column,
-                                      origin->via));
-    }
-    return json_pack("{s:o, s:o}", "sources", sources, "fields", fields);
-}
-
 /* ---- merging ---- */
 
 typedef struct {
@@ -122,6 +97,66 @@ json_t *origins_merge(const json_t *old, const json_t *before, const json_t *aft
     else
         set(&merge, "");
     merge_at(&merge, "", before, after);
+    return json_pack("{s:o, s:o}", "sources", merge.sources, "fields", merge.fields);
+}
+
+/* ---- from a file ---- */
+
+gboolean origins_keep_some(const Object *object)
+{
+    for (guint i = 0; object->origins != NULL && i < object->origins->len; i++)
+        if (g_array_index(object->origins, Origin, i).line == 0)
+            return TRUE;
+    return FALSE;
+}
+
+static void add_from_file(Merge *merge, const Object *object, const Origin *origin,
+                          const char *directory, const char *revision)
+{
+    const char *name = origin->file != NULL ? origin->file : object->file;
+    /* Standard input has no name. */
+    g_autofree char *file = directory == NULL || strcmp(name, "-") == 0
+                                ? g_strdup(name)
+                                : g_canonicalize_filename(name, directory);
+    g_autoptr(json_t) source = json_pack("{s:s, s:s*}", "file", file, "revision", revision);
+
+    json_object_set_new(merge->fields, origin->path,
+                        json_pack("[I, I, I, s*]", position_of(merge->sources, source),
+                                  (json_int_t)origin->line, (json_int_t)origin->column,
+                                  origin->via));
+}
+
+/* What is at `path`, and all below it. */
+static void keep_all(Merge *merge, const char *path)
+{
+    g_autofree char *below = *path != '\0' ? g_strconcat(path, "/", NULL) : g_strdup("");
+    const char *at;
+    json_t *entry;
+
+    keep(merge, path);
+    json_object_foreach ((json_t *)merge->old, at, entry)
+        if (g_str_has_prefix(at, below))
+            keep(merge, at);
+}
+
+json_t *origins_of_file(const Object *object, const json_t *old, const char *directory,
+                        const char *revision)
+{
+    Merge merge = {.old = json_object_get(old, "fields"),
+                   .old_sources = json_object_get(old, "sources")};
+
+    if (object->file == NULL || object->origins == NULL)
+        return NULL;
+    merge.fields = json_object();
+    merge.sources = json_array();
+    for (guint i = 0; i < object->origins->len; i++) {
+        const Origin *origin = &g_array_index(object->origins, Origin, i);
+
+        if (origin->line == 0)
+            keep_all(&merge, origin->path);
+        else
+            add_from_file(&merge, object, origin, directory, revision);
+    }
     return json_pack("{s:o, s:o}", "sources", merge.sources, "fields", merge.fields);
 }
 

@@ -17,10 +17,15 @@ typedef struct {
     gint64 time;       /* seconds since the epoch */
 } Author;
 
-/* Those of an object that comes from a file, or NULL when it does not. A file that is not absolute
- * is below `directory` (NULL: it is kept as it is called). In a repository it is that of `revision`
- * (may be NULL). New reference. */
-json_t *origins_of_file(const Object *object, const char *directory, const char *revision);
+/* Whether some of what a file's object has stays where it was written (object_keep_origin): then
+ * origins_of_file needs the old ones. */
+gboolean origins_keep_some(const Object *object);
+
+/* Those of an object that comes from a file, or NULL when it does not. `old` may be NULL. A file
+ * that is not absolute is below `directory` (NULL: it is kept as it is called). In a repository it
+ * is that of `revision` (may be NULL). New reference. */
+json_t *origins_of_file(const Object *object, const json_t *old, const char *directory,
+                        const char *revision);
 
 /* Those of an object whose spec went from `before` (NULL: it is new) to `after`: what differs is by
  * the author, the rest stays as it was. `old` may be NULL. New reference. */

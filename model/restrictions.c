@@ -204,9 +204,9 @@ static void check_idmap(const Check *check)
     }
 }
 
-/* Whether `source` lies at or below one of the listed paths, compared by whole components without
- * looking at the host. */
-static gboolean path_is_listed(const char *list, const char *source)
+/* The listed path that `source` is or lies below, compared by whole components without looking at
+ * the host; NULL when there is none. */
+static char *listed_path_of(const char *list, const char *source)
 {
     g_auto(GStrv) items = type_items(list);
     g_autofree char *clean = g_canonicalize_filename(source, "/");
@@ -217,9 +217,18 @@ static gboolean path_is_listed(const char *list, const char *source)
 
         if (strcmp(prefix, "/") == 0 || strcmp(prefix, clean) == 0 ||
             (strncmp(prefix, clean, length) == 0 && clean[length] == '/'))
-            return TRUE;
+            return g_steal_pointer(&prefix);
     }
-    return FALSE;
+    return NULL;
+}
+
+char *restrictions_disk_root(const Object *project, const char *source)
+{
+    const char *paths = project != NULL && type_is_true(object_config(project, "restricted"))
+                            ? object_config(project, "restricted.devices.disk.paths")
+                            : NULL;
+
+    return paths != NULL ? listed_path_of(paths, source) : NULL;
 }
 
 /* PJ-159, PJ-160. */
@@ -229,9 +238,9 @@ static void check_disk(const Check *check, const char *name, const json_t *devic
     const char *paths = object_config(check->project, "restricted.devices.disk.paths");
     const char *source = json_member_string(device, "source");
     const char *pool = json_member_string(device, "pool");
+    g_autofree char *listed = NULL;
 
-    if (g_strcmp0(json_member_string(device, "path"), "/") == 0 ||
-        g_strcmp0(source, "cloud-init:config") == 0)
+    if (device_is_root(device) || g_strcmp0(source, "cloud-init:config") == 0)
         return;
     if (strcmp(rule(check, key), "block") == 0 ||
         (strcmp(rule(check, key), "managed") == 0 && pool == NULL)) {
@@ -240,7 +249,8 @@ static void check_disk(const Check *check, const char *name, const json_t *devic
     }
     if (pool != NULL || paths == NULL || source == NULL)
         return;
-    if (!path_is_listed(paths, source)) {
+    listed = listed_path_of(paths, source);
+    if (listed == NULL) {
         forbid_device(check, name, "restricted.devices.disk.paths");
     } else if (type_is_true(json_member_string(device, "shift"))) {
         g_autofree char *path = g_strdup_printf("devices/%s/shift", name);

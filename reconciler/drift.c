@@ -5,6 +5,7 @@
 #include "error.h"
 #include "facts.h"
 #include "fields.h"
+#include "holds.h"
 #include "mode.h"
 #include "patch_files.h"
 #include "source_sync.h"
@@ -116,6 +117,64 @@ static gboolean read_source(Engine *engine, const Object *source, GHashTable *ow
             add_declared(reading, object, source);
     }
     return TRUE;
+}
+
+/* ---- what files declare ---- */
+
+/* Only the command reads files of a `file:` set, with paths and variables of who types, so that
+ * what such a set declares is what was stored of it when it was last applied; but for held fields,
+ * of which is remembered what it wanted. */
+static void read_held(const Reading *reading, const json_t *holds, const char *key)
+{
+    const Object *now = snapshot_get(reading->drift->stored, key);
+    g_autoptr(Wanted) wanted = wanted_new();
+    g_autoptr(GPtrArray) fields = NULL;
+    gboolean told = TRUE;
+    const json_t *hold, *want;
+    Object *declared;
+    size_t i, w;
+
+    if (now == NULL || !g_str_has_prefix(now->owner, "file:") ||
+        g_hash_table_contains(reading->drift->edited, key))
+        return;
+    wanted_put(wanted, reading->drift->stored, now, now->owner);
+    declared = wanted->put->pdata[0];
+    json_array_foreach ((json_t *)holds, i, hold) {
+        if (strcmp(json_member_string(hold, "object"), key) != 0)
+            continue;
+        json_array_foreach (json_object_get(hold, "wants"), w, want) {
+            const char *path = json_member_string(want, "path");
+            const json_t *value = json_object_get(want, "value");
+
+            if (*path != '\0')
+                json_put_at(declared->spec, path, json_is_null(value) ? NULL : value);
+        }
+    }
+    fields = fields_diff(now, declared);
+    if (fields->len == 0)
+        return;
+    for (i = 0; i < fields->len; i++) {
+        PlanField *field = fields->pdata[i];
+        g_autoptr(json_t) known = holds_want(holds_find(holds, key, field->path), field->path);
+
+        field->where = g_strdup(json_member_string(known, "where"));
+        told = told && !field->secret;
+    }
+    /* What stands for a secret is no value that the host could have. */
+    if (told)
+        g_ptr_array_add(reading->declared, object_ref(declared));
+    g_hash_table_insert(reading->drift->edited, g_strdup(key), g_steal_pointer(&fields));
+}
+
+static gboolean read_holds(const Reading *reading, GError **error)
+{
+    g_autoptr(json_t) holds = engine_holds(reading->drift->engine, error);
+    const json_t *hold;
+    size_t i;
+
+    json_array_foreach (holds, i, hold)
+        read_held(reading, holds, json_member_string(hold, "object"));
+    return holds != NULL;
 }
 
 /* ---- fields ---- */
@@ -307,7 +366,9 @@ json_t *drift_list(Engine *engine, const Plan *plan, const GPtrArray *keys, json
     Reading reading = {&drift, declared, warnings};
     json_t *list;
 
-    if (conditions == NULL || !for_sources(engine, plan->base, keys, read_source, &reading, error))
+    if (conditions == NULL ||
+        !for_sources(engine, plan->base, keys, read_source, &reading, error) ||
+        !read_holds(&reading, error))
         return NULL;
     drift.desired = desired = snapshot_change(plan->base, declared, NULL);
     list = json_array();

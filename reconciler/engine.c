@@ -6,6 +6,7 @@
 #include "facts.h"
 #include "holds.h"
 #include "image_clock.h"
+#include "notes.h"
 #include "recover.h"
 #include "source_sync.h"
 #include "stage.h"
@@ -166,12 +167,39 @@ static void note_uses(Plan *plan)
     }
 }
 
+static json_t *key_row(SqlStatement *statement)
+{
+    return json_string(sql_text(statement, 0));
+}
+
+/* Keys of what has something stored that comes into force with a restart; NULL when none has. */
+static GHashTable *waiting_keys(Engine *engine)
+{
+    g_autoptr(json_t) rows =
+        store_rows(engine->store, key_row, NULL,
+                   "SELECT key FROM conditions WHERE type = 'RestartPending' AND status = 1", NULL);
+    GHashTable *keys = NULL;
+    json_t *row;
+    size_t i;
+
+    json_array_foreach (rows, i, row) {
+        if (keys == NULL)
+            keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        g_hash_table_add(keys, g_strdup(json_string_value(row)));
+    }
+    return keys;
+}
+
 Plan *engine_plan_wanted(Engine *engine, Wanted *wanted, const GPtrArray *examine,
                          const PlanOptions *options, GError **error)
 {
-    Plan *plan = planner_make(engine->host, engine->stored, engine->revision, wanted, examine,
-                              options, error);
+    g_autoptr(GHashTable) waiting = waiting_keys(engine);
+    PlanOptions own = *options;
+    Plan *plan;
 
+    own.waiting = waiting;
+    plan =
+        planner_make(engine->host, engine->stored, engine->revision, wanted, examine, &own, error);
     wanted_free(wanted);
     if (plan != NULL)
         note_uses(plan);
@@ -225,6 +253,7 @@ Plan *engine_plan(Engine *engine, const Input *input, const PlanOptions *options
     g_autoptr(json_t) holds = engine_holds(engine, error);
     g_autoptr(json_t) images = json_pack("{s:O, s:b, s:o}", "locks", input->locks, "refresh",
                                          options->refresh, "sent", sent_of(input));
+    g_autoptr(json_t) notes = NULL;
     PlanOptions own = *options;
     Plan *plan;
 
@@ -235,14 +264,16 @@ Plan *engine_plan(Engine *engine, const Input *input, const PlanOptions *options
         add_other_place(engine, input, options, error);
         return NULL;
     }
-    holds_keep(holds, engine->stored, wanted);
+    holds_keep(holds, engine->stored, wanted, &notes);
     if ((options->restore_parked && !restore_parked(engine, wanted, error)) ||
         !contents_read(engine->sealed, wanted, &contents, error) ||
         (options->saved && contents != NULL && !sealed_keep_key(engine->sealed, error)))
         return NULL;
     plan = engine_plan_wanted(engine, g_steal_pointer(&wanted), NULL, &own, error);
-    if (plan != NULL)
+    if (plan != NULL) {
         plan->secrets = g_steal_pointer(&contents);
+        notes_join(&plan->notes, notes);
+    }
     return plan;
 }
 

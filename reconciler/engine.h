@@ -98,7 +98,9 @@ typedef struct {
     gint64 generation; /* 0: no object changed, at most facts of the host (EN-46) */
     gint64 revert_at;  /* seconds since the epoch, when it waits for a confirmation; else 0 */
     guint steps_done;
-    GPtrArray *pending;   /* of char *: rows whose restart, rebuild or replace was not allowed */
+    GPtrArray *pending; /* of char *: rows whose restart, rebuild or replace was not allowed */
+    GPtrArray *drifted; /* of char *, "network/lan: link": what of them somebody else changed while
+                           it ran (EN-30) */
     GPtrArray *restarted; /* of char *: objects that a rollback had to start again */
     GPtrArray *remade;    /* of char *: objects that a rollback made anew without their data, which
                              was deleted for good (no_park) */
@@ -109,8 +111,8 @@ typedef struct {
 
 void apply_result_clear(ApplyResult *result);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ApplyResult, apply_result_clear)
-/* {"generation", "steps", "pending", "restarted", "remade", "failed", "warnings", "milliseconds",
- * "revert_at"?} and back.
+/* {"generation", "steps", "pending", "drifted", "restarted", "remade", "failed", "warnings",
+ * "milliseconds", "revert_at"?} and back.
  */
 json_t *apply_result_json(const ApplyResult *result);
 void apply_result_read(const json_t *value, ApplyResult *ret);
@@ -118,8 +120,9 @@ void apply_result_read(const json_t *value, ApplyResult *ret);
 /* Carries a plan out: fetches what it needs from elsewhere, while others may write, then journal,
  * steps, verify, barrier, commit, purge. On failure everything is undone and the error is
  * ERR_ROLLED_BACK or ERR_ROLLBACK_INCOMPLETE with the first cause and every undo failure in its
- * text. After success it plans again by itself (LAW-1). ERR_CONFLICT when the model moved since the
- * plan was made. */
+ * text. Success means that a plan made of what was observed last would be empty but for what the
+ * result names (LAW-1): `pending`, and `drifted`. ERR_CONFLICT when the model moved since the plan
+ * was made. */
 gboolean engine_apply(Engine *engine, const Plan *plan, const ApplyOptions *options,
                       ApplyResult *ret_result, GError **error);
 
@@ -195,6 +198,8 @@ char *engine_architecture(Engine *engine, GError **error);
 
 /* History (EN-46), newest first: [{generation, time, cause, source, result, objects: [key...]}]. */
 json_t *engine_history(Engine *engine, GError **error);
+/* When the newest generation that is whole was made, in seconds since the epoch; 0: there is none. */
+gint64 engine_last_success(Engine *engine);
 /* One generation with its changes: {..., changes: [{key, before, after}]}. */
 json_t *engine_generation(Engine *engine, gint64 number, GError **error);
 /* Where a field was written, as the commit that set it kept it (EN-25): {"where":

@@ -1,237 +1,11 @@
-/* Carrying a plan out: what the transaction needs to know of it, what is verified, what a rollback
- * must have brought back. */
+/* Carrying a plan out: what the transaction needs to know of it, and what is told of it afterwards.
+ */
 #include <string.h>
 
 #include "engine_private.h"
 #include "error.h"
-#include "facts.h"
 #include "notes.h"
-
-typedef struct {
-    Engine *engine;
-    const Plan *plan;
-    GHashTable *stepped; /* key -> GPtrArray of paths (borrowed) that steps set */
-} Applying;
-
-static const PlanObject *plan_object(const Plan *plan, const char *key)
-{
-    for (guint i = 0; i < plan->objects->len; i++) {
-        const PlanObject *object = plan->objects->pdata[i];
-
-        if (strcmp(object->key, key) == 0)
-            return object;
-    }
-    return NULL;
-}
-
-static GHashTable *paths_by_key(const Plan *plan)
-{
-    GHashTable *paths =
-        g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_ptr_array_unref);
-
-    for (guint i = 0; i < plan->steps->len; i++) {
-        const PlanStep *step = plan->steps->pdata[i];
-        GPtrArray *list = g_hash_table_lookup(paths, step->object);
-
-        if (list == NULL) {
-            list = g_ptr_array_new();
-            g_hash_table_insert(paths, step->object, list);
-        }
-        g_ptr_array_add(list, step->step.path);
-    }
-    return paths;
-}
-
-/* Looks again at the objects that had steps. `old` looks at them as they were before the plan.
- * Returns facts by key. */
-static GHashTable *observe_stepped(Applying *applying, gboolean old, GHashTable *failed,
-                                   GError **error)
-{
-    const Plan *plan = applying->plan;
-    Host *host = applying->engine->host;
-    g_autoptr(json_t) facts = host_facts(host, error);
-    g_autoptr(GPtrArray) keys = g_ptr_array_new();
-    g_autoptr(GArray) sights = g_array_new(FALSE, FALSE, sizeof(Sight));
-    g_autoptr(GPtrArray) observed = NULL;
-    Context before = {plan->base, facts, host->dir, host->seed, NULL, TRUE};
-    Context after = {plan->next, facts, host->dir, host->seed, NULL, FALSE};
-    GHashTable *by_key;
-    GHashTableIter iter;
-    gpointer key;
-
-    if (facts == NULL)
-        return NULL;
-    g_hash_table_iter_init(&iter, applying->stepped);
-    while (g_hash_table_iter_next(&iter, &key, NULL)) {
-        const PlanObject *object = plan_object(plan, key);
-        gboolean as_stored = old ? object->stored != NULL : object->wanted == NULL;
-        gboolean renamed = object->stored != NULL && object->wanted != NULL &&
-                           strcmp(object->stored->key, object->wanted->key) != 0;
-        Sight stored = {object->stored, &before, NULL, NULL};
-        Sight wanted = {object->wanted, &after, NULL, NULL};
-
-        if (failed != NULL && g_hash_table_contains(failed, key))
-            continue;
-        if (!renamed && object->stored != NULL && object->wanted != NULL) {
-            wanted.former = object->stored;
-            wanted.former_context = &before;
-            as_stored = FALSE;
-        }
-        g_ptr_array_add(keys, key);
-        g_array_append_val(sights, *(as_stored ? &stored : &wanted));
-    }
-    observed = planner_observe(host, sights, error);
-    if (observed == NULL)
-        return NULL;
-    by_key = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)json_decref);
-    for (guint i = 0; i < keys->len; i++)
-        g_hash_table_insert(by_key, keys->pdata[i], json_incref(observed->pdata[i]));
-    return by_key;
-}
-
-static gboolean mismatch(const char *key, const char *path, const json_t *is, const json_t *should,
-                         GError **error)
-{
-    g_autofree char *label = object_key_label(key);
-    g_autoptr(json_t) plain = should != NULL ? facts_without_arguments(should) : NULL;
-    g_autofree char *is_text = is != NULL ? json_text(is) : g_strdup("absent");
-    g_autofree char *should_text = plain != NULL ? json_text(plain) : g_strdup("absent");
-
-    return error_set(error, ERR_FAILED,
-                     "%s: %s is not as it should be after the apply: it is %s, not %s", label, path,
-                     is_text, should_text);
-}
-
-static const FactRow *row_of(const Plan *plan, const char *key, const char *path)
-{
-    for (guint i = 0; i < plan->steps->len; i++) {
-        const PlanStep *step = plan->steps->pdata[i];
-
-        if (strcmp(step->object, key) == 0 && strcmp(step->step.path, path) == 0)
-            return step->row;
-    }
-    return NULL;
-}
-
-/* What ran once and is done is not there any more, which is no failure (EN-35). */
-static gboolean has_ended(const Applying *applying, const char *key, const char *path)
-{
-    const FactRow *row = row_of(applying->plan, key, path);
-
-    return row != NULL && host_has_ended(applying->engine->host, row, key);
-}
-
-/* Compares what the steps set, and only that: what somebody else changed meanwhile is drift, not a
- * failure (EN-30). */
-static gboolean verify(void *data, GHashTable *failed, GError **error)
-{
-    Applying *applying = data;
-    g_autoptr(GHashTable) observed = NULL;
-    GHashTableIter iter;
-    gpointer key, facts;
-
-    if (g_hash_table_size(applying->stepped) == 0) /* nothing was done to the host */
-        return TRUE;
-    observed = observe_stepped(applying, FALSE, failed, error);
-    if (observed == NULL)
-        return FALSE;
-    g_hash_table_iter_init(&iter, observed);
-    while (g_hash_table_iter_next(&iter, &key, &facts)) {
-        const PlanObject *object = plan_object(applying->plan, key);
-        const GPtrArray *paths = g_hash_table_lookup(applying->stepped, key);
-
-        for (guint i = 0; i < paths->len; i++) {
-            const json_t *is = json_at(facts, paths->pdata[i]);
-            const json_t *should = json_at(object->expected, paths->pdata[i]);
-
-            if (!facts_equal(is, should) &&
-                !(is == NULL && has_ended(applying, key, paths->pdata[i])))
-                return mismatch(key, paths->pdata[i], is, should, error);
-        }
-    }
-    return TRUE;
-}
-
-/* Puts one object back to what it was observed to be, step by step; what fails is told by the
- * comparison that follows. */
-static void put_back(Applying *applying, const PlanObject *object, const json_t *is)
-{
-    const Object *any = object->stored != NULL ? object->stored : object->wanted;
-    g_autoptr(json_t) whole = facts_with_arguments(is, object->expected);
-    g_autoptr(GPtrArray) changes = facts_diff(DRIVERS[any->id.kind], whole, object->observed, NULL);
-
-    for (guint i = 0; changes != NULL && i < changes->len; i++) {
-        const FactChange *change = changes->pdata[i];
-        Step step = {.name = (char *)change->row->name,
-                     .key = object->stored != NULL ? object->stored->key : object->key,
-                     .path = change->path,
-                     .from = change->from,
-                     .to = change->to,
-                     .tx = (char *)"rollback"};
-
-        /* Data that is gone is not made up. */
-        if (change->row->purge != NULL && change->from == NULL)
-            continue;
-        host_ensure(applying->engine->host, &step, NULL);
-    }
-}
-
-/* The facts of an object that are not as they were before the plan; NULL when they are. */
-static char *left_over(const PlanObject *object, const json_t *is)
-{
-    const Object *any = object->stored != NULL ? object->stored : object->wanted;
-    g_autoptr(GPtrArray) changes = NULL;
-    g_autofree char *label = NULL;
-    GString *text;
-
-    if (facts_equal(is, object->observed))
-        return NULL;
-    label = object_key_label(object->key);
-    text = g_string_new(label);
-    changes = facts_diff(DRIVERS[any->id.kind], is, object->observed, NULL);
-    for (guint i = 0; changes != NULL && i < changes->len; i++)
-        g_string_append_printf(text, "%s%s", i == 0 ? ": " : ", ",
-                               ((const FactChange *)changes->pdata[i])->path);
-    return g_string_free(text, FALSE);
-}
-
-/* After a rollback the host must show what it showed before (LAW-3); if not, it is put right once,
- * else exit 4. */
-static void check_rollback(Applying *applying, GError **error)
-{
-    g_autoptr(GString) differences = g_string_new(NULL);
-    g_autoptr(GError) failure = NULL;
-
-    for (guint attempt = 0; attempt < 2; attempt++) {
-        g_autoptr(GHashTable) observed = observe_stepped(applying, TRUE, NULL, &failure);
-        GHashTableIter iter;
-        gpointer key, facts;
-
-        g_string_truncate(differences, 0);
-        if (observed == NULL)
-            break;
-        g_hash_table_iter_init(&iter, observed);
-        while (g_hash_table_iter_next(&iter, &key, &facts)) {
-            const PlanObject *object = plan_object(applying->plan, key);
-            g_autofree char *text = left_over(object, facts);
-
-            if (text == NULL)
-                continue;
-            g_string_append_printf(differences, "\n  %s", text);
-            if (attempt == 0)
-                put_back(applying, object, facts);
-        }
-        if (differences->len == 0)
-            return;
-    }
-    if (error != NULL && *error != NULL) {
-        g_autoptr(GError) first = *error;
-
-        *error = NULL;
-        error_set(error, ERR_ROLLBACK_INCOMPLETE, "%s\nthe host is not as it was before:%s",
-                  first->message, failure != NULL ? failure->message : differences->str);
-    }
-}
+#include "verify.h"
 
 static const Object *with_fetched(const GPtrArray *fetched, const Object *object)
 {
@@ -327,19 +101,21 @@ static GHashTable *needs_of(const Plan *plan, GError **error)
     return order != NULL ? g_hash_table_ref(order->needs) : NULL;
 }
 
-static gboolean set_conditions(Engine *engine, const Plan *plan, const TransactionResult *result,
+static gboolean set_conditions(Engine *engine, const Plan *plan, const Verification *verification,
                                GError **error)
 {
     gboolean set = store_begin(engine->store, FALSE, error);
 
     for (guint i = 0; set && i < plan->objects->len; i++) {
         const PlanObject *object = plan->objects->pdata[i];
+        const char *drift = verification_drift(verification, object->key);
 
         if (snapshot_get(store_snapshot(engine->store), object->key) == NULL)
             continue;
         set = store_set_condition(engine->store, object->key, "Ready", TRUE, "applied", error) &&
               store_set_condition(engine->store, object->key, "Degraded", FALSE, "", error) &&
-              store_set_condition(engine->store, object->key, "Drifted", FALSE, "", error) &&
+              store_set_condition(engine->store, object->key, "Drifted", drift != NULL,
+                                  drift != NULL ? drift : "", error) &&
               store_set_condition(engine->store, object->key, "Stalled", FALSE, "", error) &&
               store_set_condition(engine->store, object->key, "RestartPending", object->pending,
                                   "stored, in force after a restart", error);
@@ -354,9 +130,12 @@ static void mark_degraded(Engine *engine, const Plan *plan, const GError *failur
     if (failure == NULL || failure->code != ERR_ROLLBACK_INCOMPLETE ||
         !store_begin(engine->store, FALSE, NULL))
         return;
-    for (guint i = 0; i < plan->objects->len; i++)
-        store_set_condition(engine->store, ((const PlanObject *)plan->objects->pdata[i])->key,
-                            "Degraded", TRUE, failure->message, NULL);
+    for (guint i = 0; i < plan->objects->len; i++) {
+        const char *key = ((const PlanObject *)plan->objects->pdata[i])->key;
+
+        store_set_condition(engine->store, key, "Degraded", TRUE, failure->message, NULL);
+        store_set_condition(engine->store, key, "Ready", FALSE, failure->message, NULL);
+    }
     store_end(engine->store, TRUE, NULL);
 }
 
@@ -382,8 +161,8 @@ gboolean engine_may_write(Engine *engine, const Plan *plan, GError **error)
     return is_allowed(plan, error) && check_unconfirmed(engine, plan, put, removed, error);
 }
 
-static void take_result(const Plan *plan, TransactionResult *transaction, gint64 started,
-                        ApplyResult *ret_result)
+static void take_result(const Plan *plan, const Verification *verification,
+                        TransactionResult *transaction, gint64 started, ApplyResult *ret_result)
 {
     ret_result->generation = transaction->generation;
     ret_result->revert_at = transaction->revert_at;
@@ -394,11 +173,16 @@ static void take_result(const Plan *plan, TransactionResult *transaction, gint64
     ret_result->warnings = g_steal_pointer(&transaction->warnings);
     ret_result->milliseconds = (g_get_monotonic_time() - started) / 1000;
     ret_result->pending = g_ptr_array_new_with_free_func(g_free);
+    ret_result->drifted = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; i < plan->objects->len; i++) {
         const PlanObject *object = plan->objects->pdata[i];
+        const char *drift = verification_drift(verification, object->key);
+        g_autofree char *label = object_key_label(object->key);
 
+        if (drift != NULL)
+            g_ptr_array_add(ret_result->drifted, g_strdup_printf("%s: %s", label, drift));
         if (object->pending)
-            g_ptr_array_add(ret_result->pending, object_key_label(object->key));
+            g_ptr_array_add(ret_result->pending, g_steal_pointer(&label));
     }
 }
 
@@ -420,10 +204,9 @@ gboolean engine_carry_out(Engine *engine, const Plan *plan, const ApplyOptions *
     g_autoptr(GPtrArray) fetched = NULL;
     g_autoptr(GPtrArray) put = NULL;
     g_autoptr(GPtrArray) removed = keys_to_remove(plan);
-    g_autoptr(GHashTable) stepped = paths_by_key(plan);
+    g_autoptr(Verification) verification = verification_new(engine->host, plan);
     g_autoptr(GHashTable) needs = NULL;
     g_autoptr(GError) failure = NULL;
-    Applying applying = {engine, plan, stepped};
     Committed committed = {options, plan};
     TransactionRequest request = {
         .store = engine->store,
@@ -438,8 +221,8 @@ gboolean engine_carry_out(Engine *engine, const Plan *plan, const ApplyOptions *
         .cancel = options->cancel,
         .progress = options->progress,
         .progress_data = options->progress_data,
-        .verify = verify,
-        .verify_data = &applying,
+        .verify = verification_run,
+        .verify_data = verification,
         .committed = options->committed != NULL ? tell_committed : NULL,
         .committed_data = &committed,
     };
@@ -462,7 +245,7 @@ gboolean engine_carry_out(Engine *engine, const Plan *plan, const ApplyOptions *
     if (plan->steps->len == 0 && put->len == 0 && removed->len == 0 && plan->reverts == 0) {
         if (plan->notes != NULL && !notes_save(engine->store, plan->notes, error))
             return FALSE;
-        take_result(plan, &transaction, started, ret_result);
+        take_result(plan, verification, &transaction, started, ret_result);
         return TRUE;
     }
     needs = needs_of(plan, error);
@@ -476,10 +259,10 @@ gboolean engine_carry_out(Engine *engine, const Plan *plan, const ApplyOptions *
     }
     done = transaction_run(&request, &transaction, &failure);
     if (!done && (failure->code == ERR_ROLLED_BACK || failure->code == ERR_INTERRUPTED))
-        check_rollback(&applying, &failure);
+        verification_of_rollback(verification, &failure);
     (void)g_atomic_int_dec_and_test(&engine->carrying);
     engine_sweep_secrets(engine);
-    take_result(plan, &transaction, started, ret_result);
+    take_result(plan, done ? verification : NULL, &transaction, started, ret_result);
     transaction_result_clear(&transaction);
     if (!done) {
         mark_degraded(engine, plan, failure);
@@ -487,7 +270,7 @@ gboolean engine_carry_out(Engine *engine, const Plan *plan, const ApplyOptions *
         return FALSE;
     }
     engine_fetch_end(engine, plan);
-    if (!set_conditions(engine, plan, &transaction, error))
+    if (!set_conditions(engine, plan, verification, error))
         return FALSE;
     if (ret_result->failed->len > 0) {
         g_autofree char *text = NULL;

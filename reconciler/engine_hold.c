@@ -15,8 +15,14 @@ json_t *engine_notes(Engine *engine, const char *space, GError **error)
 json_t *engine_holds(Engine *engine, GError **error)
 {
     g_autoptr(json_t) notes = notes_all(engine->store, SPACE_HOLDS, error);
+    g_autoptr(json_t) held = notes != NULL ? notes_all(engine->store, SPACE_HELD, error) : NULL;
+    json_t *holds;
 
-    return notes != NULL ? holds_active(notes, g_get_real_time() / G_USEC_PER_SEC) : NULL;
+    if (held == NULL)
+        return NULL;
+    holds = holds_active(notes, g_get_real_time() / G_USEC_PER_SEC);
+    holds_add_wants(holds, held);
+    return holds;
 }
 
 /* What ended long ago need not be kept. */
@@ -30,7 +36,8 @@ static void drop_ended(const json_t *notes, json_t **changes)
         gint64 until = json_integer_value(json_object_get(hold, "until"));
 
         if (until != 0 && until <= now)
-            notes_add(changes, SPACE_HOLDS, key, NULL);
+            holds_drop(changes, json_member_string(hold, "object"),
+                       json_member_string(hold, "path"));
     }
 }
 

@@ -39,6 +39,21 @@ json_t *engine_history(Engine *engine, GError **error)
                       NULL);
 }
 
+static json_t *time_row(SqlStatement *statement)
+{
+    return json_integer(sql_int(statement, 0));
+}
+
+gint64 engine_last_success(Engine *engine)
+{
+    g_autoptr(json_t) times = store_rows(engine->store, time_row, NULL,
+                                         "SELECT time FROM generations WHERE result = 'done' "
+                                         "ORDER BY id DESC LIMIT 1",
+                                         NULL);
+
+    return json_integer_value(json_array_get(times, 0));
+}
+
 static json_t *change_row(SqlStatement *statement)
 {
     return json_pack("{s:s, s:o, s:o}", "key", sql_text(statement, 0), "before",

@@ -43,6 +43,11 @@ void image_clock_note(json_t **notes, const Snapshot *model, const Object *insta
         notes_add(notes, SPACE_IMAGES, image->key, json_pack("{s:I}", "used", (json_int_t)now));
 }
 
+gint64 image_clock_used(const json_t *uses, const Object *image)
+{
+    return json_integer_value(json_object_get(json_object_get(uses, image->key), "used"));
+}
+
 void image_clock_move(json_t **notes, const json_t *uses, const char *from, const char *to)
 {
     json_t *note = json_object_get(uses, from);
@@ -68,7 +73,7 @@ static gint64 end_of(const Snapshot *model, const Object *image, const json_t *u
     const char *text = json_member_string(image->spec, "expires_at");
     g_autoptr(GDateTime) time = text != NULL ? g_date_time_new_from_iso8601(text, NULL) : NULL;
     gint64 days = number_of(model, image, "images.remote_cache_expiry");
-    gint64 used = json_integer_value(json_object_get(json_object_get(uses, image->key), "used"));
+    gint64 used = image_clock_used(uses, image);
 
     if (days == 0 || !json_is_true(json_object_get(image->generated, "cached")))
         return 0;

@@ -12,6 +12,9 @@ const char *image_clock_config(const Snapshot *model, const char *project, const
 /* Notes (notes.h, SPACE_IMAGES) that a new instance was made from its image at `now`, seconds since
  * the epoch. */
 void image_clock_note(json_t **notes, const Snapshot *model, const Object *instance, gint64 now);
+/* When a new instance was made from an image last, seconds since the epoch; 0: never. `uses`:
+ * SPACE_IMAGES, or NULL. */
+gint64 image_clock_used(const json_t *uses, const Object *image);
 /* The note of one image for the one that comes in its place. `uses`: SPACE_IMAGES. */
 void image_clock_move(json_t **notes, const json_t *uses, const char *from, const char *to);
 

@@ -109,17 +109,25 @@ static gboolean draws(const Object *stored, const Object *wanted)
                                  (stored != NULL ? json_object_size(stored->generated) : 0);
 }
 
+/* A range of its own, whoever asked for it: the instance, or one of its profiles. "0" is the range
+ * that all share. */
+static gboolean draws_ids(const Object *stored, const Object *wanted)
+{
+    const char *base =
+        wanted != NULL ? json_member_string(wanted->generated, "volatile.idmap.base") : NULL;
+    const char *before =
+        stored != NULL ? json_member_string(stored->generated, "volatile.idmap.base") : NULL;
+
+    return base != NULL && strcmp(base, "0") != 0 && g_strcmp0(base, before) != 0;
+}
+
 /* Two drawings from one stock do not see each other's values before they are committed. MAC
  * addresses and uuids come from the object's own name. */
 static void add_stock(const Object *stored, const Object *wanted, GHashTable *alone)
 {
-    if (!draws(stored, wanted))
-        return;
-    if (wanted->id.kind == KIND_NETWORK)
+    if (draws(stored, wanted) && wanted->id.kind == KIND_NETWORK)
         g_hash_table_add(alone, g_strdup("stock/subnets"));
-    if (json_object_get(wanted->generated, "volatile.idmap.base") != NULL &&
-        (stored == NULL || json_object_get(stored->generated, "volatile.idmap.base") == NULL) &&
-        g_strcmp0(object_config(wanted, "security.idmap.isolated"), "true") == 0)
+    if (draws_ids(stored, wanted))
         g_hash_table_add(alone, g_strdup("stock/ids"));
 }
 

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "notes.h"
 #include "planner.h"
 #include "secrets.h"
 
@@ -200,5 +201,7 @@ json_t *plan_shown(const Plan *plan)
 
         json_object_set_new(shown, "blocked_code", json_string(error_word(&blocked)));
     }
+    if (json_object_get(plan->notes, SPACE_HELD) != NULL)
+        json_object_set_new(shown, "held", json_true());
     return shown;
 }

@@ -57,6 +57,8 @@ typedef struct {
     GPtrArray *allow_replace_only; /* of char *: globs; NULL with allow_replace: all */
     gboolean forbid_restart;       /* restarts stay pending (--allow-restart none) */
     GPtrArray *allow_restart_only; /* of char *: globs; NULL: all */
+    GPtrArray *new_image; /* of char *: globs of instances that are made anew from what their image
+                             is now (EN-09); NULL: none */
     GPtrArray *no_park; /* of char *: globs of objects whose data is deleted for good at once, which
                            the plan lists as irreversible (EN-31); NULL: none */
     gboolean fixed_pools;    /* root disks stay on their pools (D-DISK-11) */
@@ -66,6 +68,7 @@ typedef struct {
     GPtrArray *policies;     /* of Object *: policies that hold for this plan besides the model's */
     gboolean restore_parked; /* what the set had deleted and declares again gets its data back
                                 (EN-43) */
+    GHashTable *waiting;     /* set of keys with condition RestartPending; NULL: none */
     const json_t *actions;   /* see Context.actions; NULL: none */
     const json_t *images;    /* see Context.images; NULL: none */
     gboolean refresh;        /* ask image servers what is newer */
@@ -106,7 +109,9 @@ char *plan_json_digest(const json_t *plan);
 
 /* A plan as it is shown to people and sent to clients: {"plan": see plan_json, "examined": how many
  * objects were looked at, "blocked_code": word of base/error.h, when it is blocked; "rehearsal":
- * see rehearse.h; "drift" and "patch": see drift.h; where the wish asks for them}. */
+ * see rehearse.h; "drift" and "patch": see drift.h; where the wish asks for them; "held": true,
+ * when what files want of held fields is news, which carrying it out remembers even when nothing
+ * else is to be done}. */
 json_t *plan_shown(const Plan *plan);
 /* Human form (EN-20): riskiest first, one line a field, counts and irreversible steps at the end.
  * `colour` adds SGR codes. Newly allocated. */

@@ -66,6 +66,7 @@ gboolean plan_options_read(const json_t *options, PlanOptions *ret, GError **err
     ret->exclude = words_of(options, "exclude");
     ret->prune = json_is_true(json_object_get(options, "prune"));
     ret->adopt = json_is_true(json_object_get(options, "adopt"));
+    ret->new_image = words_of(options, "new_image");
     ret->no_park = words_of(options, "no_park");
     ret->refresh = json_is_true(json_object_get(options, "refresh"));
     ret->force = json_is_true(json_object_get(options, "force"));
@@ -89,6 +90,7 @@ void plan_options_clear(PlanOptions *options)
     g_clear_pointer(&options->selector, selector_free);
     g_clear_pointer(&options->only, g_ptr_array_unref);
     g_clear_pointer(&options->exclude, g_ptr_array_unref);
+    g_clear_pointer(&options->new_image, g_ptr_array_unref);
     g_clear_pointer(&options->no_park, g_ptr_array_unref);
     g_clear_pointer(&options->allow_replace_only, g_ptr_array_unref);
     g_clear_pointer(&options->allow_restart_only, g_ptr_array_unref);

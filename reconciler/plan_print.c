@@ -5,6 +5,7 @@
 #include "facts.h"
 #include "plan.h"
 #include "rehearse.h"
+#include "secrets.h"
 
 /* Longer values are cut: a plan is read by people. */
 #define VALUE_WIDTH 60
@@ -51,7 +52,9 @@ char *plan_value_text(const json_t *value, glong width)
 
     if (value == NULL || json_is_null(value))
         return g_strdup("(unset)");
-    text = json_is_string(value) ? g_strdup(json_string_value(value)) : json_text(value);
+    /* Before anything is cut: half a token is none. */
+    text =
+        secrets_show(json_is_string(value) ? g_strdup(json_string_value(value)) : json_text(value));
     for (char *at = text; *at != '\0'; at++) {
         if (*at == '\n')
             *at = ' ';

@@ -56,17 +56,29 @@ static PlanField *fact_field(const FactChange *change, gboolean drift)
     return field;
 }
 
+/* What an earlier apply stored and was not allowed to put in force is no drift (EN-22). */
+static gboolean is_put_off(const FactChange *change)
+{
+    return subject_cost(change) >= LABEL_RESTART;
+}
+
 /* A fact that already differs from what is stored has drifted; another one follows from an edit
  * elsewhere. */
-static void add_fact_fields(const Driver *driver, const Subject *subject, GPtrArray *fields)
+static void add_fact_fields(const Planner *planner, const Subject *subject, GPtrArray *fields)
 {
+    GHashTable *waiting = planner->options->waiting;
+    gboolean waits = waiting != NULL && g_hash_table_contains(waiting, subject->stored->key);
+
     for (guint i = 0; i < subject->changes->len; i++) {
         const FactChange *change = subject->changes->pdata[i];
         gboolean drift = !facts_equal(json_at(subject->observed, change->path),
                                       json_at(subject->was_expected, change->path));
 
-        if (drift || fields->len == 0)
-            g_ptr_array_add(fields, fact_field(change, drift));
+        if (!drift && fields->len > 0)
+            continue;
+        g_ptr_array_add(fields, fact_field(change, drift && !(waits && is_put_off(change))));
+        if (drift && waits && is_put_off(change))
+            ((PlanField *)fields->pdata[fields->len - 1])->via = g_strdup("pending");
     }
 }
 
@@ -106,7 +118,7 @@ static GPtrArray *subject_fields(const Planner *planner, const Subject *subject)
         add_drawn_fields(wanted, fields);
     if (stored != NULL && wanted != NULL && !subject_is_renamed(subject) &&
         DRIVERS[any->id.kind] != NULL)
-        add_fact_fields(DRIVERS[any->id.kind], subject, fields);
+        add_fact_fields(planner, subject, fields);
     for (guint i = 0; i < fields->len; i++) {
         PlanField *field = fields->pdata[i];
 
@@ -229,7 +241,7 @@ static gboolean is_root_pool(const Snapshot *model, const Object *object, const 
     device = json_object_get(expanded.devices != NULL ? expanded.devices
                                                       : json_object_get(object->spec, "devices"),
                              parts[1]);
-    return g_strcmp0(json_member_string(device, "path"), "/") == 0;
+    return device_is_root(device);
 }
 
 static void check_fixed_field(Plan *plan, const PlanObject *object, PlanField *field,

@@ -41,6 +41,9 @@ gboolean planner_resolve(Planner *planner, const Object *object, GError **error)
 /* planner_images.c: images of other servers that instances are made from. */
 gboolean planner_add_images(Planner *planner, GError **error);
 
+/* Warns of instances that stay on what their image was (EN-09). */
+void planner_tell_newer_images(Planner *planner);
+
 /* planner_steps.c: the ordered steps for plan->objects. `changes`: key -> GPtrArray of FactChange *
  * (or NULL). */
 void planner_add_steps(Planner *planner, const Order *order, GHashTable *changes);

@@ -4,8 +4,10 @@
 
 #include "error.h"
 #include "image_clock.h"
+#include "image_lock.h"
 #include "image_origin.h"
 #include "planner.h"
+#include "refs.h"
 
 static const json_t *source_of(const Object *object)
 {
@@ -28,27 +30,42 @@ static gboolean is_open(const Planner *planner, const Object *instance)
 
     return instance->id.kind == KIND_INSTANCE && image_origin_is_remote(source_of(instance)) &&
            (stored == NULL || !same_origin(source_of(stored), source_of(instance)) ||
-            json_object_get(stored->generated, "volatile.base_image") == NULL);
+            json_object_get(instance->generated, "volatile.base_image") == NULL);
+}
+
+/* The fingerprint that images.lock says of what a source names; NULL: none. Borrowed. */
+static const char *locked_print(const Planner *planner, const json_t *source)
+{
+    g_autofree char *origin = image_origin(source);
+
+    if (origin == NULL)
+        return NULL;
+    return json_member_string(
+        image_lock_best(json_object_get(planner->options->images, "locks"), origin,
+                        json_object_get(planner->host_facts, "architectures")),
+        "fingerprint");
 }
 
 /* An image that follows its server serves though the server may have a newer one: nobody waits for
  * a download then, unless nothing looks for newer ones by itself (IMG-092). */
 static gboolean serves(const Planner *planner, const Object *image, const json_t *source)
 {
-    const Object *server = snapshot_find(planner->plan->next, KIND_SERVER, "", "");
     const char *interval =
-        server != NULL ? object_config(server, "images.auto_update_interval") : NULL;
+        image_clock_config(planner->plan->next, image->id.project, "images.auto_update_interval");
     const json_t *update = json_object_get(image->generated, "update_source");
     const char *print = json_member_string(image->generated, "fingerprint");
     const char *wanted = json_member_string(source, "fingerprint");
+    const char *lock = locked_print(planner, source);
 
     if (print == NULL)
         return FALSE;
+    if (lock != NULL)
+        return strcmp(print, lock) == 0;
     if (wanted != NULL && *wanted != '\0')
         return g_str_has_prefix(print, wanted);
     return same_origin(source_of(image), source) ||
            (json_is_true(json_object_get(image->spec, "auto_update")) &&
-            g_strcmp0(interval, "0") != 0 && same_origin(update, source));
+            strcmp(interval, "0") != 0 && same_origin(update, source));
 }
 
 static const Object *find_here(const Planner *planner, const char *project, const json_t *source)
@@ -119,7 +136,7 @@ static gboolean settle(Planner *planner, Object *instance, gboolean *ret_more, G
     }
     json_object_set(instance->generated, "volatile.base_image",
                     json_object_get(image->generated, "fingerprint"));
-    json_object_set_new(instance->generated, "$image", json_string(image_origin_name(source)));
+    json_object_del(instance->generated, "$image"); /* what the image says is drawn anew */
     return TRUE;
 }
 
@@ -158,4 +175,52 @@ gboolean planner_add_images(Planner *planner, GError **error)
             planner_set_next(planner);
     }
     return TRUE;
+}
+
+/* ---- what stays on an older image ---- */
+
+static gboolean same_print(const Object *image, const char *print)
+{
+    return image != NULL &&
+           g_strcmp0(json_member_string(image->generated, "fingerprint"), print) == 0;
+}
+
+/* The fingerprint of what the image that an instance names is now, where that is to be told: what
+ * the lock says always, an image that changed in the moment when it does and when asked. NULL:
+ * none. Borrowed. */
+static const char *newer_print(const Planner *planner, const Object *instance)
+{
+    const json_t *source = source_of(instance);
+    const char *alias = json_member_string(source, "alias");
+    const Object *image;
+    const char *print;
+
+    if (image_origin_is_remote(source))
+        return locked_print(planner, source);
+    image =
+        alias != NULL ? refs_find_image(planner->plan->next, instance->id.project, alias) : NULL;
+    print = image != NULL ? json_member_string(image->generated, "fingerprint") : NULL;
+    if (!planner->options->refresh && print != NULL &&
+        same_print(snapshot_get(planner->base, image->key), print))
+        return NULL;
+    return print;
+}
+
+void planner_tell_newer_images(Planner *planner)
+{
+    for (guint i = 0; i < planner->wanted->put->len; i++) {
+        const Object *instance = planner->wanted->put->pdata[i];
+        const char *made = json_member_string(instance->generated, "volatile.base_image");
+        const char *now =
+            instance->id.kind == KIND_INSTANCE ? newer_print(planner, instance) : NULL;
+        g_autofree char *label = NULL;
+
+        if (made == NULL || now == NULL || strcmp(made, now) == 0)
+            continue;
+        label = object_label(instance);
+        g_ptr_array_add(planner->plan->warnings,
+                        g_strdup_printf("%s: it stays on image %.12s, its image is %.12s now "
+                                        "(--new-image %s)",
+                                        label, made, now, label));
+    }
 }

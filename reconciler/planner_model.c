@@ -38,6 +38,20 @@ gboolean planner_resolve(Planner *planner, const Object *object, GError **error)
     return TRUE;
 }
 
+/* What cannot be drawn for an object that is wrong is no news beside what is wrong with it, and
+ * where. */
+static void say_what_is_wrong(const Planner *planner, const Object *object, GError **error)
+{
+    g_autoptr(Problems) problems = problems_new();
+    g_autoptr(GError) wrong = NULL;
+
+    validate_object(planner->plan->next, object, problems);
+    if (problems_to_error(problems, TRUE, &wrong))
+        return;
+    g_clear_error(error);
+    g_propagate_error(error, g_steal_pointer(&wrong));
+}
+
 static gboolean draw(Planner *planner, const Object *object, GError **error)
 {
     const Driver *driver = DRIVERS[object->id.kind];
@@ -56,6 +70,7 @@ static gboolean draw(Planner *planner, const Object *object, GError **error)
     }
     label = object_label(object);
     g_prefix_error(error, "%s: ", label);
+    say_what_is_wrong(planner, object, error);
     return FALSE;
 }
 
@@ -398,6 +413,7 @@ gboolean planner_complete_model(Planner *planner, GPtrArray *ret_examine, GError
         if (!check(planner, changed, to_check, error))
             return FALSE;
     }
+    planner_tell_newer_images(planner);
     for (guint i = 0; i < planner->wanted->put->len; i++) {
         Object *object = planner->wanted->put->pdata[i];
 

@@ -4,6 +4,7 @@
 void apply_result_clear(ApplyResult *result)
 {
     g_clear_pointer(&result->pending, g_ptr_array_unref);
+    g_clear_pointer(&result->drifted, g_ptr_array_unref);
     g_clear_pointer(&result->restarted, g_ptr_array_unref);
     g_clear_pointer(&result->remade, g_ptr_array_unref);
     g_clear_pointer(&result->failed, g_ptr_array_unref);
@@ -22,11 +23,12 @@ static json_t *list_of(const GPtrArray *strings)
 json_t *apply_result_json(const ApplyResult *result)
 {
     json_t *value =
-        json_pack("{s:I, s:i, s:o, s:o, s:o, s:o, s:o, s:I}", "generation",
+        json_pack("{s:I, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "generation",
                   (json_int_t)result->generation, "steps", (int)result->steps_done, "pending",
-                  list_of(result->pending), "restarted", list_of(result->restarted), "remade",
-                  list_of(result->remade), "failed", list_of(result->failed), "warnings",
-                  list_of(result->warnings), "milliseconds", (json_int_t)result->milliseconds);
+                  list_of(result->pending), "drifted", list_of(result->drifted), "restarted",
+                  list_of(result->restarted), "remade", list_of(result->remade), "failed",
+                  list_of(result->failed), "warnings", list_of(result->warnings), "milliseconds",
+                  (json_int_t)result->milliseconds);
 
     if (result->revert_at != 0)
         json_object_set_new(value, "revert_at", json_integer(result->revert_at));
@@ -52,6 +54,7 @@ void apply_result_read(const json_t *value, ApplyResult *ret)
         .revert_at = json_integer_value(json_object_get(value, "revert_at")),
         .steps_done = (guint)json_integer_value(json_object_get(value, "steps")),
         .pending = strings_of(json_object_get(value, "pending")),
+        .drifted = strings_of(json_object_get(value, "drifted")),
         .restarted = strings_of(json_object_get(value, "restarted")),
         .remade = strings_of(json_object_get(value, "remade")),
         .failed = strings_of(json_object_get(value, "failed")),

@@ -212,6 +212,7 @@ static Plan *make_plan(Engine *engine, void *data, GError **error)
 {
     Round *round = data;
     g_autoptr(GPtrArray) only = NULL;
+    g_autoptr(GPtrArray) all = g_ptr_array_new();
     gboolean correct = strcmp(source_text(round->source, "mode"), "correct") == 0;
     const char *project = source_text(round->source, "project");
     PlanOptions options = {.project = project,
@@ -219,9 +220,11 @@ static Plan *make_plan(Engine *engine, void *data, GError **error)
                            .prune = source_flag(round->source, "prune"),
                            .restore_parked = TRUE,
                            .allow_replace = source_flag(round->source, "allow_replace"),
+                           .new_image = source_flag(round->source, "new_image") ? all : NULL,
                            .forbid_restart = !source_flag(round->source, "allow_restart")};
     g_autoptr(Plan) plan = NULL;
 
+    g_ptr_array_add(all, (char *)"all");
     if (round->unchanged && !correct && !round->options->again)
         options.only = only = edited(round, engine_stored(engine));
     plan = engine_plan(engine, round->input, &options, error);

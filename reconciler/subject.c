@@ -34,7 +34,8 @@ static gboolean is_allowed(const PlanOptions *options, Label label, const char *
     }
 }
 
-gboolean subject_carries(const FactChange *change)
+/* Whether a change takes the data along (FactRow.carries). */
+static gboolean subject_carries(const FactChange *change)
 {
     return change->from != NULL && change->to != NULL && change->row->carries != NULL &&
            change->row->carries(change->from, change->to);

@@ -22,8 +22,6 @@ typedef struct {
 Subject *subject_new(Planner *planner, const char *key, const json_t *observed, GError **error);
 void subject_free(Subject *subject);
 
-/* Whether a change takes the data along (FactRow.carries). */
-gboolean subject_carries(const FactChange *change);
 /* What a change costs when no field of the spec explains it. */
 Label subject_cost(const FactChange *change);
 gboolean subject_is_renamed(const Subject *subject);

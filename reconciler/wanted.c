@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "env.h"
+#include "expand.h"
 #include "refs.h"
 #include "source.h"
 #include "text.h"
@@ -202,6 +204,19 @@ static gboolean is_default(const Object *object)
             (object->id.kind == KIND_PROFILE && strcmp(object->id.project, "default") == 0));
 }
 
+/* I-150, by itself or by one of its profiles. */
+static gboolean is_protected(const Snapshot *base, const Object *stored)
+{
+    g_auto(Expanded) expanded = {0};
+    const char *text;
+
+    if (stored->id.kind != KIND_INSTANCE)
+        return FALSE;
+    expand_instance(base, stored, &expanded);
+    text = json_member_string(expanded.config, "security.protection.delete");
+    return text != NULL && type_is_true(text);
+}
+
 void wanted_remove(Wanted *wanted, const Snapshot *base, const char *key)
 {
     const Object *stored = snapshot_get(base, key);
@@ -216,8 +231,7 @@ void wanted_remove(Wanted *wanted, const Snapshot *base, const char *key)
         g_ptr_array_add(wanted->kept, g_strdup(key));
         return;
     }
-    if (stored->id.kind == KIND_INSTANCE &&
-        type_is_true(object_config(stored, "security.protection.delete"))) {
+    if (is_protected(base, stored)) {
         g_ptr_array_add(wanted->blocked,
                         g_strdup_printf("%s: security.protection.delete is true", label));
         wanted->blocked_code = ERR_REFUSED;
@@ -287,11 +301,45 @@ static void release_objects(Wanted *wanted, const Snapshot *base)
     }
 }
 
+/* Images that instances brought along from servers are nobody's: they go with their project
+ * (IMG-085). Other ones keep it. */
+static void take_cached_along(Wanted *wanted, const Snapshot *base)
+{
+    guint asked = wanted->remove->len;
+
+    for (guint i = 0; i < asked; i++) {
+        const Object *project = snapshot_get(base, wanted->remove->pdata[i]);
+        guint first = 0, count = 0;
+
+        if (project != NULL && project->id.kind == KIND_PROJECT)
+            snapshot_range(base, KIND_IMAGE, project->id.name, &first, &count);
+        for (guint n = first; n < first + count; n++) {
+            const Object *image = snapshot_at(base, n);
+
+            if (json_is_true(json_object_get(image->generated, "cached")) &&
+                !g_ptr_array_find_with_equal_func(wanted->remove, image->key, g_str_equal, NULL))
+                wanted_remove(wanted, base, image->key);
+        }
+    }
+}
+
+/* What something needs stays with it, and so does the environment that it is in: else nobody would
+ * know of what is left of one. Keys, newly allocated. */
+static GPtrArray *stay_along(const Snapshot *base, const Object *kept)
+{
+    GPtrArray *keys = refs_keys(base, kept);
+    char *environment = env_of_owner(kept->owner);
+
+    if (environment != NULL)
+        g_ptr_array_add(keys, environment);
+    return keys;
+}
+
 void wanted_keep_needed(Wanted *wanted, const Snapshot *base)
 {
     for (guint i = 0; i < wanted->kept->len; i++) { /* grows as it goes */
         const Object *kept = snapshot_get(base, wanted->kept->pdata[i]);
-        g_autoptr(GPtrArray) needs = refs_keys(base, kept);
+        g_autoptr(GPtrArray) needs = stay_along(base, kept);
         g_autofree char *label = object_label(kept);
 
         for (guint n = 0; n < needs->len; n++) {
@@ -306,6 +354,7 @@ void wanted_keep_needed(Wanted *wanted, const Snapshot *base)
                             g_strdup_printf("%s stays: %s needs it", needed, label));
         }
     }
+    take_cached_along(wanted, base);
     release_objects(wanted, base);
 }
 
@@ -448,6 +497,13 @@ static void forget_power(Object *object)
         json_object_set_new(object->generated, "volatile.last_state.power", json_string("RUNNING"));
 }
 
+/* What its image is now is drawn again. */
+static void forget_image(Object *object)
+{
+    json_object_del(object->generated, "$image");
+    json_object_del(object->generated, "volatile.base_image");
+}
+
 gboolean wanted_add_input(Wanted *wanted, const Snapshot *base, const Input *input,
                           const PlanOptions *options, GError **error)
 {
@@ -455,13 +511,17 @@ gboolean wanted_add_input(Wanted *wanted, const Snapshot *base, const Input *inp
 
     for (guint i = 0; i < input->objects->len; i++) {
         const Object *object = input->objects->pdata[i];
+        Object *copy;
 
         if (!g_hash_table_contains(selected, object->key))
             continue;
         if (!check_owner(snapshot_get(base, object->key), object, options, error))
             return FALSE;
         wanted_put(wanted, base, object, options->set);
-        forget_power(wanted->put->pdata[wanted->put->len - 1]);
+        copy = wanted->put->pdata[wanted->put->len - 1];
+        forget_power(copy);
+        if (copy->id.kind == KIND_INSTANCE && wanted_matches(options->new_image, copy->key))
+            forget_image(copy);
     }
     if (options->set != NULL)
         prune(wanted, base, input, options);

@@ -9,6 +9,7 @@
 #include "image/metadata.h"
 #include "image/remote.h"
 #include "image/source.h"
+#include "image_lock.h"
 #include "image_origin.h"
 #include "keylock.h"
 #include "paths.h"
@@ -193,18 +194,11 @@ static void take_found(json_t *generated, const ImageFound *found, const json_t 
     set_text(generated, "size", size);
 }
 
-/* The entry of the lock for an image, of the architecture that fits this host best; NULL: none. */
+/* The entry of the lock for an image; NULL: none. */
 static const json_t *locked(const Context *context, const char *origin)
 {
-    const json_t *entries = json_object_get(json_object_get(context->images, "locks"), origin);
-    json_t *architecture, *entry;
-    size_t i, j;
-
-    json_array_foreach (json_object_get(context->host, "architectures"), i, architecture)
-        json_array_foreach ((json_t *)entries, j, entry)
-            if (json_equal(json_object_get(entry, "architecture"), architecture))
-                return entry;
-    return NULL;
+    return image_lock_best(json_object_get(context->images, "locks"), origin,
+                           json_object_get(context->host, "architectures"));
 }
 
 /* Tells of a newer image; that a server does not answer is no news. */

@@ -8,6 +8,7 @@
 #include "error.h"
 #include "file.h"
 #include "helper.h"
+#include "magic.h"
 #include "meter.h"
 #include "spawn.h"
 
@@ -47,8 +48,9 @@ static guint64 max_entries(const char *file, const char *rootfs)
  * sides have one position in it. unsquashfs opens the file itself; then what the file system of the
  * target took in meanwhile is near enough. */
 typedef struct {
-    int fd; /* -1: none */
+    int fd;
     guint64 size;
+    gboolean by_space;
     const char *root;
     guint64 free_before;
 } Reading;
@@ -63,13 +65,18 @@ static guint64 free_bytes(const char *path)
 static void tell(void *data)
 {
     const Reading *reading = data;
-    off_t at = reading->fd >= 0 ? lseek(reading->fd, 0, SEEK_CUR) : 0;
-    guint64 free_now = free_bytes(reading->root);
 
-    if (at > 0)
-        meter_tell(MIN((guint64)at, reading->size), reading->size);
-    else if (free_now < reading->free_before)
-        meter_tell(reading->free_before - free_now, 0);
+    if (reading->by_space) {
+        guint64 free_now = free_bytes(reading->root);
+
+        if (free_now < reading->free_before)
+            meter_tell(reading->free_before - free_now, 0);
+    } else {
+        off_t at = lseek(reading->fd, 0, SEEK_CUR);
+
+        if (at > 0)
+            meter_tell(MIN((guint64)at, reading->size), reading->size);
+    }
 }
 
 static json_t *ask(json_t *request, const char *file, const char *root, GError **error)
@@ -81,7 +88,8 @@ static json_t *ask(json_t *request, const char *file, const char *root, GError *
     const char *argv[] = {helper, NULL};
     const char *rootfs = json_member_string(request, "rootfs");
     g_auto(Fd) held = open(rootfs != NULL ? rootfs : file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    Reading reading = {held, file_size(rootfs != NULL ? rootfs : file), root, free_bytes(root)};
+    Reading reading = {held, file_size(rootfs != NULL ? rootfs : file), magic_is_squashfs(held),
+                       root, free_bytes(root)};
     const SpawnOptions options = {.input = input,
                                   .timeout_ms = TIMEOUT_MS,
                                   .keep_fd = held,

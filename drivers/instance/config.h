@@ -27,9 +27,6 @@ char *config_seccomp(const json_t *config);
 /* Whether the container is privileged. */
 gboolean config_is_privileged(const json_t *config);
 
-/* The id map (RT-70..88). NULL with an error, also when the host has no usable ranges. */
-json_t *config_idmap_items(const Context *context, const json_t *config, GError **error);
-
 /* Items as the text of a liblxc config file, for people and for tests. Newly allocated. */
 char *config_text(const json_t *items);
 

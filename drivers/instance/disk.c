@@ -1,15 +1,10 @@
 #include "run.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "disk_source.h"
 #include "error.h"
-#include "file.h"
 #include "lxc.h"
 #include "mountinfo.h"
 #include "paths.h"
@@ -32,76 +27,6 @@ static const char *path_of(const json_t *disk)
     return json_member_string(disk, "path");
 }
 
-/* What is mounted for a block device for the time of a start: devices/NAME/DEVICE. */
-static char *block_path(const Run *run, const char *device)
-{
-    g_autofree char *folder = path_devices(run->dir, run->name);
-    g_autofree char *plain = g_strdelimit(g_strdup(device), "/", '-');
-
-    return g_build_filename(folder, plain, NULL);
-}
-
-/* Type of the file system on a block device: the kernel's own trial of each that it knows, as
- * mount(8) does. */
-static char *try_types(const char *source, const char *target, const json_t *disk, GError **error)
-{
-    unsigned long flags = is_on(disk, "readonly") ? MS_RDONLY : 0;
-    g_autofree char *text = NULL;
-    g_auto(GStrv) lines = NULL;
-    int reason = EINVAL;
-
-    if (!file_read("/proc/filesystems", 1u << 16, &text, NULL, error))
-        return NULL;
-    lines = g_strsplit(text, "\n", -1);
-    for (char **line = lines; *line != NULL; line++) {
-        if (**line != '\t')
-            continue;
-        if (mount(source, target, *line + 1, flags, json_member_string(disk, "options")) == 0)
-            return g_strdup(*line + 1);
-        if (errno != EINVAL)
-            reason = errno;
-    }
-    error_errno(error, reason, "no file system on %s can be mounted", source);
-    return NULL;
-}
-
-/* Mounts the file system of a block device at devices/NAME/DEVICE. */
-static char *mount_block(const Run *run, const char *device, const json_t *disk, char **ret_type,
-                         GError **error)
-{
-    g_autofree char *target = block_path(run, device);
-    g_autofree char *type = NULL;
-
-    if (!file_make_directory(target, 0700, error))
-        return NULL;
-    type = try_types(source_of(disk), target, disk, error);
-    if (type == NULL) {
-        rmdir(target);
-        return NULL;
-    }
-    if (ret_type != NULL)
-        *ret_type = g_steal_pointer(&type);
-    return g_steal_pointer(&target);
-}
-
-static void unmount_block(const Run *run, const char *device)
-{
-    g_autofree char *target = block_path(run, device);
-
-    umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW);
-    rmdir(target);
-}
-
-/* Whether the source is there. FALSE with an error when it is required and is not. */
-static gboolean look_up(const json_t *disk, const char *device, gboolean *ret_there,
-                        struct stat *ret_status, GError **error)
-{
-    *ret_there = stat(source_of(disk), ret_status) == 0;
-    if (*ret_there || !is_on(disk, "$required"))
-        return TRUE;
-    return error_errno(error, errno, "device %s: source %s", device, source_of(disk));
-}
-
 json_t *disks_open(const Run *run, const json_t *disks, GError **error)
 {
     g_autoptr(json_t) sources = json_object();
@@ -109,38 +34,25 @@ json_t *disks_open(const Run *run, const json_t *disks, GError **error)
     json_t *disk;
 
     json_object_foreach ((json_t *)disks, device, disk) {
-        g_autofree char *mounted = NULL;
-        struct stat status;
-        gboolean there;
+        g_auto(DiskSource) source = {0};
 
-        if (!look_up(disk, device, &there, &status, error))
+        if (!disk_source_open(run, device, disk, &source, error))
             return NULL;
-        if (!there)
-            continue;
-        if (S_ISBLK(status.st_mode)) {
-            mounted = mount_block(run, device, disk, NULL, error);
-            if (mounted == NULL) {
-                g_prefix_error(error, "device %s: ", device);
-                return NULL;
-            }
-        }
-        json_object_set_new(sources, device,
-                            json_pack("{ss sb}", "source",
-                                      mounted != NULL ? mounted : source_of(disk), "directory",
-                                      mounted != NULL || S_ISDIR(status.st_mode)));
+        if (source.path != NULL)
+            json_object_set_new(
+                sources, device,
+                json_pack("{ss sb}", "source", source.path, "directory", source.directory));
     }
     return g_steal_pointer(&sources);
 }
 
 void disks_close(const Run *run, const json_t *disks)
 {
-    g_autofree char *folder = path_devices(run->dir, run->name);
     const char *device;
     json_t *disk;
 
     json_object_foreach ((json_t *)disks, device, disk)
-        unmount_block(run, device);
-    rmdir(folder);
+        disk_source_close(run, device);
 }
 
 json_t *disks_describe(pid_t init, const json_t *disks)
@@ -171,53 +83,35 @@ static pid_t init_of(const json_t *record)
 }
 
 static gboolean plug(const Run *run, const json_t *record, const json_t *disk,
-                     const struct stat *status, const char *type, json_t **ret_made, GError **error)
+                     const DiskSource *source, json_t **ret_made, GError **error)
 {
-    g_autoptr(json_t) request = json_pack(
-        "{ss si sb ss ss sb sb sb sb ss* ss* ss*}", "verb", "mount", "pid", (int)init_of(record),
-        "userns", !is_privileged(record), "source", source_of(disk), "path", path_of(disk),
-        "directory", S_ISDIR(status->st_mode) || type != NULL, "recursive",
-        is_on(disk, "recursive"), "readonly", is_on(disk, "readonly"), "shift",
-        is_on(disk, "shift"), "propagation", json_member_string(disk, "propagation"), "filesystem",
-        type, "options", json_member_string(disk, "options"));
+    g_autoptr(json_t) request =
+        json_pack("{ss si sb ss ss sb sb sb sb ss*}", "verb", "mount", "pid", (int)init_of(record),
+                  "userns", !is_privileged(record), "source", source->path, "path", path_of(disk),
+                  "directory", source->directory, "recursive", is_on(disk, "recursive"), "readonly",
+                  is_on(disk, "readonly"), "shift", is_on(disk, "shift"), "propagation",
+                  json_member_string(disk, "propagation"));
     g_autoptr(json_t) answer = lxc_call(request, run->lock, HELPER_TIMEOUT_MS, error);
 
     if (answer == NULL)
         return FALSE;
-    *ret_made =
-        is_on(answer, "made") ? json_boolean(S_ISDIR(status->st_mode) || type != NULL) : NULL;
+    *ret_made = is_on(answer, "made") ? json_boolean(source->directory) : NULL;
     return TRUE;
 }
 
 gboolean disk_plug(const Run *run, const json_t *record, const char *device, const json_t *disk,
                    json_t **ret_made, GError **error)
 {
-    g_autofree char *type = NULL;
-    g_autofree char *mounted = NULL;
-    struct stat status;
-    gboolean there, plugged;
+    g_auto(DiskSource) source = {0};
+    gboolean plugged;
 
     *ret_made = NULL;
-    if (!look_up(disk, device, &there, &status, error))
+    if (!disk_source_open(run, device, disk, &source, error))
         return FALSE;
-    if (!there)
+    if (source.path == NULL)
         return TRUE;
-    /* A mount for the time of the plug finds out the type, and keeps the file system for the second
-     * one. */
-    if (S_ISBLK(status.st_mode)) {
-        mounted = mount_block(run, device, disk, &type, error);
-        if (mounted == NULL) {
-            g_prefix_error(error, "device %s: ", device);
-            return FALSE;
-        }
-    }
-    plugged = plug(run, record, disk, &status, type, ret_made, error);
-    if (mounted != NULL) {
-        g_autofree char *folder = path_devices(run->dir, run->name);
-
-        unmount_block(run, device);
-        rmdir(folder);
-    }
+    plugged = plug(run, record, disk, &source, ret_made, error);
+    disk_source_close(run, device);
     if (!plugged)
         g_prefix_error(error, "device %s: ", device);
     return plugged;

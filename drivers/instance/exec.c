@@ -121,13 +121,14 @@ static json_t *make_request(Host *host, const char *name, const json_t *record,
     if (cwd == NULL || *cwd == '\0')
         cwd = json_member_string(values, "HOME");
     return json_pack(
-        "{ss ss ss so so so sb ss sI sI sb si si sb}", "verb", "exec", "name", name, "path", path,
-        "items", run_items(record), "argv", strings(argv), "env", assignments(values),
+        "{ss ss ss so so so sb ss sI sI sb si si sb sb}", "verb", "exec", "name", name, "path",
+        path, "items", run_items(record), "argv", strings(argv), "env", assignments(values),
         "default_path", default_path, "cwd", cwd != NULL ? cwd : "/", "uid",
         (json_int_t)options->uid, "gid", (json_int_t)options->gid, "terminal", options->terminal,
         "width", (int)MIN(options->width, G_MAXUINT16), "height",
         (int)MIN(options->height, G_MAXUINT16), "deny_compat",
-        json_is_true(json_object_get(json_object_get(record, "facts"), "$deny_compat")));
+        json_is_true(json_object_get(json_object_get(record, "facts"), "$deny_compat")), "gated",
+        options->gated);
 }
 
 /* OPS-31 */
@@ -238,14 +239,27 @@ gboolean exec_finish(Exec *exec, int *ret_status, GError **error)
     return TRUE;
 }
 
+/* A helper that has gone, or has nothing more to do, is no failure here. */
+static gboolean tell(const Exec *exec, const json_t *message, const char *what, GError **error)
+{
+    return exec->over || message_send(exec->call.socket, message, NULL, 0) || errno == EPIPE ||
+           error_errno(error, errno, "%s", what);
+}
+
+gboolean exec_go(Exec *exec, GError **error)
+{
+    g_autoptr(json_t) message = json_pack("{sb}", "go", TRUE);
+
+    return tell(exec, message, "let the command run", error);
+}
+
 gboolean exec_signal(Exec *exec, int number, GError **error)
 {
     g_autoptr(json_t) message = json_pack("{si}", "signal", number);
 
     if (number < 1 || number > SIGRTMAX)
         return error_set(error, ERR_INVALID, "%d is no signal: 1 to %d are", number, SIGRTMAX);
-    return exec->over || message_send(exec->call.socket, message, NULL, 0) || errno == EPIPE ||
-           error_errno(error, errno, "send signal %d", number);
+    return tell(exec, message, "send a signal", error);
 }
 
 gboolean exec_resize(Exec *exec, guint width, guint height, GError **error)

@@ -15,6 +15,8 @@ typedef struct {
     int in, out, err;       /* descriptors of the command, unless it gets a terminal */
     gboolean terminal;      /* one of its own, inside (OPS-32) */
     guint width, height;    /* of the terminal, in characters; 0: unknown */
+    gboolean gated;         /* the command is there but runs no instruction of its program before
+                               exec_go */
 } ExecOptions;
 
 typedef struct Exec Exec;
@@ -26,8 +28,12 @@ typedef struct Exec Exec;
 Exec *exec_start(Host *host, const Object *object, const char *const *argv,
                  const ExecOptions *options, GError **error);
 
+/* Lets a command of `gated` options run. One that was killed before is success: exec_finish tells.
+ */
+gboolean exec_go(Exec *exec, GError **error);
+
 /* Says that a command is about to be started, or is not after all: what starts it is loaded
- * meanwhile. */
+ * meanwhile. May wait for a process to start. */
 void exec_ahead(gboolean on);
 
 /* Kills the command unless it has ended (OPS-37), and forgets it. */

@@ -5,6 +5,7 @@
 #include "config.h"
 #include "error.h"
 #include "limits.h"
+#include "limits_check.h"
 #include "paths.h"
 #include "storage/volume.h"
 #include "type.h"
@@ -21,8 +22,7 @@ const Object *root_pool(const Context *context, const Object *object, const Expa
         const char *pool = json_member_string(device, "pool");
         const Object *found;
 
-        if (!device_is(device, "disk") || json_object_get(device, "source") != NULL ||
-            g_strcmp0(json_member_string(device, "path"), "/") != 0 || pool == NULL)
+        if (!device_is_root(device) || json_object_get(device, "source") != NULL || pool == NULL)
             continue;
         found = snapshot_resolve(context->next, KIND_POOL, object->id.project, pool);
         if (found == NULL) {
@@ -56,7 +56,15 @@ static gboolean is_required(const json_t *device)
     return text != NULL ? type_is_true(text) : !is_on(device, "optional");
 }
 
-static json_t *disk_fact(const json_t *device)
+/* Words among mount options. */
+static gboolean has_option(const char *options, const char *word)
+{
+    g_auto(GStrv) parts = g_strsplit(options != NULL ? options : "", ",", -1);
+
+    return g_strv_contains((const char *const *)parts, word);
+}
+
+static json_t *disk_fact(const Object *project, const json_t *device)
 {
     static const char *const words[] = {"readonly", "recursive", "shift", NULL};
     const char *path = json_member_string(device, "path");
@@ -65,6 +73,7 @@ static json_t *disk_fact(const json_t *device)
     const char *options = json_member_string(device, "raw.mount.options");
     g_autofree char *rooted = g_strconcat("/", path != NULL ? path : "", NULL);
     g_autofree char *clean = g_canonicalize_filename(rooted + strspn(rooted, "/") - 1, "/");
+    g_autofree char *within = restrictions_disk_root(project, source);
     json_t *disk = json_object();
 
     json_object_set_new(disk, "path", json_string(clean));
@@ -73,15 +82,19 @@ static json_t *disk_fact(const json_t *device)
         if (is_on(device, words[i]))
             json_object_set_new(disk, words[i], json_true());
     }
+    if (has_option(options, "ro"))
+        json_object_set_new(disk, "readonly", json_true());
     if (propagation != NULL && !g_str_equal(propagation, "private"))
         json_object_set_new(disk, "propagation", json_string(propagation));
     if (options != NULL)
         json_object_set_new(disk, "options", json_string(options));
     json_object_set_new(disk, "$required", json_boolean(is_required(device)));
+    if (within != NULL)
+        json_object_set_new(disk, "$within", json_string(within));
     return disk;
 }
 
-json_t *disks_expect(const Expanded *expanded, GError **error)
+json_t *disks_expect(const Object *project, const Expanded *expanded)
 {
     json_t *disks = json_object();
     const char *name;
@@ -89,7 +102,7 @@ json_t *disks_expect(const Expanded *expanded, GError **error)
 
     json_object_foreach (expanded->devices, name, device) {
         if (device_is(device, "disk") && json_object_get(device, "source") != NULL)
-            json_object_set_new(disks, name, disk_fact(device));
+            json_object_set_new(disks, name, disk_fact(project, device));
     }
     return disks;
 }
@@ -132,6 +145,7 @@ json_t *running_expect(const Context *context, const Object *object, const Expan
 {
     const json_t *config = expanded->config;
     const char *raw_text = json_member_string(config, "raw.lxc");
+    const Object *project = snapshot_find(context->next, KIND_PROJECT, "", object->id.project);
     const Object *pool = root_pool(context, object, expanded, NULL, error);
     g_autofree char *name = disk_name(object->id.project, object->id.name);
     g_autoptr(json_t) items = NULL;
@@ -155,7 +169,7 @@ json_t *running_expect(const Context *context, const Object *object, const Expan
     if (raw_text != NULL && (raw = config_raw_items(raw_text, error)) == NULL)
         return NULL;
     nics = nics_expect(context, object, expanded, error);
-    disks = nics != NULL ? disks_expect(expanded, error) : NULL;
+    disks = nics != NULL ? disks_expect(project, expanded) : NULL;
     cgroup = disks != NULL ? limits_expect(config, context->host, error) : NULL;
     if (cgroup == NULL)
         return NULL;

@@ -17,8 +17,10 @@ json_t *running_expect(const Context *context, const Object *object, const Expan
 /* The parts. New references; NULL with an error that names the device. */
 json_t *nics_expect(const Context *context, const Object *object, const Expanded *expanded,
                     GError **error);
-json_t *disks_expect(const Expanded *expanded, GError **error);
 json_t *leases_expect(const Context *context, const Object *object, const Expanded *expanded);
+
+/* `project` may confine where they come from; NULL: it does not matter. New reference. */
+json_t *disks_expect(const Object *project, const Expanded *expanded);
 
 /* The pool of an instance's root disk, and with `ret_device` the device's entry. Borrowed; NULL
  * with an error. */

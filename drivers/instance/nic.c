@@ -10,6 +10,8 @@
 #include "network/link.h"
 #include "network/network.h"
 
+#define USUAL_MTU 1500u
+
 static const char *host_end(const json_t *nic)
 {
     return json_member_string(nic, "host");
@@ -208,19 +210,27 @@ static guint inherited_mtu(const char *parent)
     return link != NULL ? link->mtu : 0;
 }
 
+/* What it has without an MTU of its own: the bridge's, else the kernel's. */
+static guint wanted_mtu(const json_t *nic)
+{
+    const char *parent = json_member_string(nic, "parent");
+    gint64 own = number(nic, "mtu");
+
+    return own > 0 ? (guint)own : parent != NULL ? inherited_mtu(parent) : USUAL_MTU;
+}
+
 gboolean nic_plug(const Run *run, pid_t init, const char *device, const json_t *nic, GError **error)
 {
     g_autofree char *mark = network_mark(run->key);
     g_autoptr(json_t) alone = json_pack("{sO}", device, nic);
     const char *parent = json_member_string(nic, "parent");
-    gint64 mtu = number(nic, "mtu");
     VethOptions options = {
         .name = host_end(nic),
         .alias = mark,
         .master = parent,
         .peer_name = json_member_string(nic, "name"),
         .peer_mac = json_member_string(nic, "hwaddr"),
-        .mtu = mtu > 0 ? (guint)mtu : inherited_mtu(parent),
+        .mtu = wanted_mtu(nic),
         .peer_pid = init,
     };
 
@@ -240,20 +250,19 @@ static gboolean same(const json_t *a, const json_t *b, const char *key)
            (json_object_get(a, key) == NULL && json_object_get(b, key) == NULL);
 }
 
-/* D-NIC-BR-25: name, address and the host's name take a new plug. */
+/* D-NIC-BR-25: name, address and the host's name take a new plug, and so does an MTU, which both
+ * ends have (D-NIC-BR-04). */
 gboolean nic_change(const Run *run, const json_t *from, const json_t *to, gboolean *ret_done,
                     GError **error)
 {
     const char *parent = json_member_string(to, "parent");
-    gint64 mtu = number(to, "mtu");
+    g_autoptr(Link) link = link_get(host_end(to), NULL);
 
     *ret_done = FALSE;
     if (!same(from, to, "host") || !same(from, to, "name") || !same(from, to, "hwaddr") ||
-        (number(to, "mtu") != number(from, "mtu") && mtu != 0))
+        link == NULL || link->mtu != wanted_mtu(to))
         return TRUE;
     if (!same(from, to, "parent") && !link_set_master(host_end(to), parent, error))
-        return FALSE;
-    if (mtu == 0 && parent != NULL && !link_set_mtu(host_end(to), inherited_mtu(parent), error))
         return FALSE;
     *ret_done = set_properties(from, to, error);
     return *ret_done;
@@ -326,8 +335,10 @@ json_t *nic_observe(const json_t *recorded, const json_t *wanted, GError **error
     nic =
         json_pack("{ss sO* sO* ss*}", "host", link->name, "name", json_object_get(recorded, "name"),
                   "hwaddr", json_object_get(recorded, "hwaddr"), "parent", link->master);
-    /* Without an MTU of its own a NIC has its bridge's; only another one is worth telling. */
-    if (wants_mtu || (link->master != NULL && inherited_mtu(link->master) != link->mtu))
+    /* Without an MTU of its own a NIC has its bridge's; only another one is worth telling, or one
+       that it had. */
+    if (wants_mtu || json_object_get(recorded, "mtu") != NULL ||
+        (link->master != NULL && inherited_mtu(link->master) != link->mtu))
         json_object_set_new(nic, "mtu", json_integer(link->mtu));
     if (link->isolated)
         json_object_set_new(nic, "isolated", json_true());

@@ -158,7 +158,7 @@ static json_t *look_running(const Look *look, const json_t *record, pid_t init, 
     g_autofree char *group = cgroup_name(look->host->dir, look->name, "");
     g_autoptr(Groups) groups = groups_of(init, group, error);
     g_autoptr(json_t) nics = nics_expect(look->context, look->object, &look->expanded, NULL);
-    g_autoptr(json_t) wanted_disks = disks_expect(&look->expanded, NULL);
+    g_autoptr(json_t) wanted_disks = disks_expect(NULL, &look->expanded);
     g_autoptr(json_t) running = json_object();
     gboolean frozen = FALSE;
     json_t *disks, *limits;

@@ -5,6 +5,7 @@
 #include "error.h"
 #include "facts.h"
 #include "idmap.h"
+#include "image_origin.h"
 #include "mentions.h"
 #include "refs.h"
 #include "storage/volume.h"
@@ -108,9 +109,11 @@ static void keep_properties(Draw *draw, const Object *image)
 static void draw_image(Draw *draw)
 {
     const json_t *source = json_object_get(draw->object->spec, "source");
-    const char *name = json_member_string(source, "alias");
-    const Object *image;
+    gboolean remote = image_origin_is_remote(source);
+    const char *name = remote ? image_origin_name(source) : json_member_string(source, "alias");
+    const char *made = kept(draw, "volatile.base_image");
     const char *fingerprint;
+    const Object *image = NULL;
 
     if (name == NULL)
         name = json_member_string(source, "fingerprint");
@@ -120,9 +123,12 @@ static void draw_image(Draw *draw)
         forget_properties(draw);
         return;
     }
-    if (g_strcmp0(kept(draw, "$image"), name) == 0 && kept(draw, "volatile.base_image") != NULL)
+    if (g_strcmp0(kept(draw, "$image"), name) == 0 && made != NULL)
         return;
-    image = refs_find_image(draw->context->next, draw->object->id.project, name);
+    /* What a name on a server means was found out before. */
+    if (!remote || made != NULL)
+        image =
+            refs_find_image(draw->context->next, draw->object->id.project, remote ? made : name);
     fingerprint = image != NULL ? json_member_string(image->generated, "fingerprint") : NULL;
     if (fingerprint == NULL)
         return;
@@ -245,13 +251,15 @@ static void draw_host_name(Draw *draw, const char *device)
     const char *mac = device_value(&draw->expanded, device, "hwaddr");
     const json_t *links = json_object_get(draw->context->host, "interfaces");
 
-    if (kept(draw, key) == NULL && mac != NULL && names_by_mac(draw)) {
+    if (mac != NULL && names_by_mac(draw)) {
         g_auto(GStrv) parts = g_strsplit(mac, ":", -1);
         g_autofree char *rest = g_strjoinv("", parts + 1);
         g_autofree char *low = g_ascii_strdown(rest, -1);
         g_autofree char *name = g_strconcat("lxd", low, NULL);
 
-        keep(draw, key, name);
+        /* One that was named after a MAC goes with the MAC. */
+        if (kept(draw, key) == NULL || g_str_has_prefix(kept(draw, key), "lxd"))
+            keep(draw, key, name);
     }
     for (guint attempt = 0; attempt < TRIES && kept(draw, key) == NULL; attempt++) {
         g_autofree char *name = NULL;

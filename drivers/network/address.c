@@ -50,6 +50,12 @@ static NlAddr *parse_cidr(const char *cidr, GError **error)
     return address;
 }
 
+static void route_free(Route *route)
+{
+    g_free(route->cidr);
+    g_free(route);
+}
+
 GPtrArray *link_all_addresses(GError **error)
 {
     g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func((GDestroyNotify)route_free);
@@ -207,12 +213,6 @@ static GPtrArray *list_routes(RouteFilter filter, const void *data, GError **err
         g_ptr_array_add(list, found);
     }
     return g_steal_pointer(&list);
-}
-
-void route_free(Route *route)
-{
-    g_free(route->cidr);
-    g_free(route);
 }
 
 typedef struct {

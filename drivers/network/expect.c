@@ -72,7 +72,8 @@ static json_t *expect_sysctl(const Context *context, const Family *six)
                      "ipv6.disable_ipv6", six->present ? "0" : "1");
 }
 
-json_t *network_forwarding(const Object *network)
+/* The families that the host is to forward for it: {"ipv4": true, "ipv6": true}, as wanted. */
+static json_t *network_forwarding(const Object *network)
 {
     json_t *forwarding = json_object();
 
@@ -171,6 +172,16 @@ static gboolean expect_ports(const Context *context, const Object *network, json
     return TRUE;
 }
 
+/* NET-BR-26: it is rules that keep traffic in. */
+static void remark_routing(json_t *facts, const Family *family)
+{
+    if (family->present && !family->routing && !family->firewall)
+        driver_remark(facts,
+                      "config.ipv%d.routing: false has no effect while ipv%d.firewall is false: "
+                      "berth makes no rules that could keep traffic in",
+                      family->version, family->version);
+}
+
 json_t *network_expect(const Context *context, const Object *object, const json_t *observed,
                        GError **error)
 {
@@ -192,6 +203,8 @@ json_t *network_expect(const Context *context, const Object *object, const json_
                   object->id.name);
         return NULL;
     }
+    remark_routing(facts, &four);
+    remark_routing(facts, &six);
     json_object_set_new(facts, "folder", json_true());
     network_keep(facts, "link", expect_link(object));
     network_keep(facts, "sysctl", expect_sysctl(context, &six));

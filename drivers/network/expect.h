@@ -9,6 +9,3 @@ json_t *network_expect(const Context *context, const Object *object, const json_
 /* Puts a fact (taken over, may be NULL) into facts; one that has no members is no fact. */
 void network_keep(json_t *facts, const char *name, json_t *value);
 
-/* The families that the host is to forward for it: {"ipv4": true, "ipv6": true}, each only when
- * wanted. New reference. */
-json_t *network_forwarding(const Object *network);

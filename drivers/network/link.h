@@ -63,13 +63,6 @@ gboolean link_set_alias(const char *name, const char *alias, GError **error);
 gboolean link_set_master(const char *name, const char *master, GError **error); /* NULL releases */
 gboolean link_set_isolated(const char *name, gboolean on, GError **error); /* of a bridge port */
 
-/* The link must be down. */
-gboolean link_rename(const char *name, const char *to, GError **error);
-
-/* Moves a link into the network namespace of a process, under another name there (NULL: the same).
- */
-gboolean link_move(const char *name, pid_t pid, const char *inner_name, GError **error);
-
 /* Global and host-scope addresses of a link as sorted CIDRs (of char *); link-local ones of the
  * kernel are left out. */
 GPtrArray *link_addresses(const char *name, GError **error);
@@ -95,7 +88,6 @@ typedef struct {
     int index; /* of the link */
 } Route;
 
-void route_free(Route *route);
 /* Unicast routes of the main table over all links; default routes are left out. */
 GPtrArray *link_all_routes(GError **error);
 /* Addresses of all links; link-local ones are left out. */

@@ -309,31 +309,3 @@ gboolean link_set_isolated(const char *name, gboolean on, GError **error)
     nla_nest_end(message, port);
     return send_change(message, name, "set the isolation of the bridge port", error);
 }
-
-gboolean link_rename(const char *name, const char *to, GError **error)
-{
-    g_autoptr(Link) link = link_get(name, error);
-    g_autoptr(NlMessage) message = NULL;
-
-    if (link == NULL)
-        return FALSE;
-    message = change_of(link, 0, 0);
-    nla_put_string(message, IFLA_IFNAME, to);
-    return send_change(message, name, "rename it", error);
-}
-
-gboolean link_move(const char *name, pid_t pid, const char *inner_name, GError **error)
-{
-    g_autoptr(Link) link = link_get(name, error);
-    g_autoptr(NlMessage) message = NULL;
-    g_auto(Fd) namespace = -1;
-
-    if (link == NULL)
-        return FALSE;
-    message = change_of(link, 0, 0);
-    if (!put_namespace(message, pid, &namespace, error))
-        return FALSE;
-    if (inner_name != NULL)
-        nla_put_string(message, IFLA_IFNAME, inner_name);
-    return send_change(message, name, "move it into another network namespace", error);
-}

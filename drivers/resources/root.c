@@ -143,7 +143,8 @@ gboolean root_exists(const HostRoot *root, const char *format, ...)
     return fd >= 0;
 }
 
-gint natural_order(gconstpointer a, gconstpointer b)
+/* The order of root_list(): numbers in names count as numbers. */
+static gint natural_order(gconstpointer a, gconstpointer b)
 {
     return strverscmp(*(const char *const *)a, *(const char *const *)b);
 }

@@ -38,9 +38,6 @@ char *root_target(const HostRoot *root, const char *format, ...) G_GNUC_PRINTF(2
 /* {KEY: value} of a "KEY=value" file such as uevent, or of udev's database ("E:KEY=value"). */
 GHashTable *root_properties(const HostRoot *root, const char *prefix, const char *path);
 
-/* The order of root_list(), for names: numbers in them count as numbers. */
-gint natural_order(gconstpointer a, gconstpointer b);
-
 /* Sets a member only when there is something to say; takes the text. */
 void set_text(json_t *object, const char *key, char *text);
 /* Sets a member always; "" stands for nothing. Takes the text. */

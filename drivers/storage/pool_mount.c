@@ -12,6 +12,7 @@
 #include "file.h"
 #include "host.h"
 #include "json.h"
+#include "mount_options.h"
 #include "storage/btrfs.h"
 #include "storage/loop.h"
 #include "storage/mark.h"
@@ -20,36 +21,6 @@
 #define UMOUNT_TRIES 50u
 #define UMOUNT_PAUSE_US 20000u
 #define DESCRIPTION_MAX 65536u
-
-/* Mount options that are flags of mount(2) and not text for the file system. */
-static const struct {
-    const char *name;
-    unsigned long flag;
-} mount_flags[] = {
-    {"ro", MS_RDONLY},         {"noatime", MS_NOATIME},         {"nodiratime", MS_NODIRATIME},
-    {"nodev", MS_NODEV},       {"nosuid", MS_NOSUID},           {"noexec", MS_NOEXEC},
-    {"sync", MS_SYNCHRONOUS},  {"strictatime", MS_STRICTATIME}, {"relatime", MS_RELATIME},
-    {"lazytime", MS_LAZYTIME},
-};
-
-static unsigned long split_options(const char *options, GString *rest)
-{
-    g_auto(GStrv) parts = g_strsplit(options, ",", -1);
-    unsigned long flags = 0;
-
-    for (char **part = parts; *part != NULL; part++) {
-        unsigned long flag = 0;
-
-        for (guint i = 0; i < G_N_ELEMENTS(mount_flags); i++)
-            if (strcmp(*part, mount_flags[i].name) == 0)
-                flag = mount_flags[i].flag;
-        flags |= flag;
-        if (flag == 0 && **part != '\0' && strcmp(*part, "rw") != 0 &&
-            strcmp(*part, "defaults") != 0)
-            g_string_append_printf(rest, "%s%s", rest->len > 0 ? "," : "", *part);
-    }
-    return flags;
-}
 
 gboolean pool_is_mounted(const char *path)
 {
@@ -193,7 +164,7 @@ static gboolean mount_btrfs(const json_t *fact, const char *path, GError **error
 {
     const char *source = json_member_string(fact, "$source");
     g_autoptr(GString) data = g_string_new(NULL);
-    unsigned long flags = split_options(json_member_string(fact, "options"), data);
+    unsigned long flags = mount_options_split(json_member_string(fact, "options"), data);
     g_autofree char *device = NULL;
     g_auto(Fd) loop = -1;
 
@@ -249,7 +220,7 @@ static gboolean remount(const char *dir, const json_t *fact, const char *path, G
 
     if (g_strcmp0(present, options) == 0)
         return TRUE;
-    flags = split_options(options, data);
+    flags = mount_options_split(options, data);
     if (mount(NULL, path, NULL, MS_REMOUNT | flags, data->str) < 0)
         return error_errno(error, errno, "remount %s with options \"%s\"", path, options);
     return TRUE;

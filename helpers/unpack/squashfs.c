@@ -11,24 +11,6 @@
     (256u << 20) /* of a listing: a line is at most some KB, the number of lines is limited as     \
                     entries */
 
-static gboolean has_magic(int fd, const char *magic)
-{
-    char head[4];
-
-    return pread(fd, head, sizeof(head), 0) == sizeof(head) &&
-           memcmp(head, magic, sizeof(head)) == 0;
-}
-
-gboolean magic_is_squashfs(int fd)
-{
-    return has_magic(fd, "hsqs");
-}
-
-gboolean magic_is_qcow2(int fd)
-{
-    return has_magic(fd, "QFI\xfb");
-}
-
 typedef gboolean (*LineFunction)(void *data, char *line, GError **error);
 
 static gboolean read_lines(int fd, LineFunction function, void *data, GError **error)

@@ -5,8 +5,6 @@
 
 /* Whether a file starts as a squashfs does, or as a QEMU disk. The position of `fd` does not
  * change. */
-gboolean magic_is_squashfs(int fd);
-gboolean magic_is_qcow2(int fd);
 
 /* Unpacks /image into rootfs below the current directory. */
 gboolean squashfs_unpack(Budget *budget, GError **error);

@@ -212,6 +212,13 @@ def test_publish(berth):
             tap.contains(failed["err"], word)
         daemon.ask("POST", "/1.0/images", {"source": {"type": "instance", "name": "nosuch"}}).expect(404)
         tap.equal(len(daemon.ask("GET", "/1.0/images").metadata), count)
+        # A project's own comes before the server's (PJ-109).
+        daemon.ask("POST", "/1.0/projects", {"name": "z", "config": {"features.profiles": "false", "images.compression_algorithm": "gzip"}}).expect(201)
+        daemon.lxc("copy", C, C, "--target-project", "z").expect(0)
+        operation = daemon.done("POST", "/1.0/images?project=z", {"source": {"type": "instance", "name": C}, "properties": {"n": "z"}})
+        with open(os.path.join(berth.state, "images", operation["metadata"]["fingerprint"]), "rb") as file:
+            tap.equal(file.read(2), b"\x1f\x8b")
+        daemon.lxc("delete", C, "--project", "z").expect(0)
         # An empty one can be published too.
         daemon.lxc("init", f"{C}e", "--empty").expect(0)
         daemon.lxc("publish", f"{C}e", "--alias", "nothing").expect(0)

@@ -334,6 +334,8 @@ def test_notifier(berth):
     with prepared(berth) as daemon:
         daemon.ask("PATCH", "/1.0", {"config": {"berth.notify.url": "ftp://x/"}}).expect(400)
         daemon.ask("PATCH", "/1.0", {"config": {"berth.notify.conditions": "Drifting"}}).expect(400)
+        # Nothing tells when a hold begins or ends, so that who asks for it must not wait in vain.
+        daemon.ask("PATCH", "/1.0", {"config": {"berth.notify.conditions": "Held"}}).expect(400)
         daemon.ask("PATCH", "/1.0", {"config": {"berth.notify.url": f"http://127.0.0.1:{server.server_port}/hook",
                                                 "berth.notify.secret": "s3cret", "berth.notify.conditions": "Drifted"}}).expect(200)
         tap.absent(json.dumps(daemon.ask("GET", "/1.0").metadata["config"]), "s3cret")
@@ -364,9 +366,14 @@ def test_figures(berth):
             tap.contains(page, line + "\n")
         tap.equal(daemon.figure("berth_last_success_timestamp_seconds") >= began, True)
         tap.equal(daemon.figure("berth_transactions_total") >= 1, True)
+        daemon.ask("POST", "/1.0/profiles", {"name": "p"}).expect(201)
         tap.equal(daemon.figure("berth_transaction_seconds_total") > 0, True)
         ready = daemon.conditions(NETWORK)["Ready"]
         tap.equal((ready["status"], ready["reason"], ready["generation"] >= 1, ready["since"] >= began - 60), (True, "as stored", True, True))
+        # Who alerts on the age of the last success is not woken up by a restart.
+        daemon.stop()
+        daemon.start()
+        tap.equal(began - 1 <= daemon.figure("berth_last_success_timestamp_seconds") <= time.time(), True)
 
 
 def switches(pid):

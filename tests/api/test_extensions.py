@@ -85,7 +85,7 @@ TESTS = {
     "images_expiry": "api/test_images.py test_edit",
     "resources_network_firmware": "resources/test_tree.py firmware_version",
     "container_raw_mount": "instance/test_devices.c raw.mount.options",
-    "image_profiles": "api/test_images.py test_headers",
+    "image_profiles": "api/test_images.py test_profiles",
     "resources_disk_id": "resources/test_tree.py device_id",
     "api_filtering": "api/test_instances.py test_create",
     "instance_nic_network": "api/test_instances.py test_life",

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """Images by the clock: newer ones are fetched when the daemon starts, cached ones go when nobody used them for long (IMG-086..092)."""
+import calendar
 import json
 import os
 import sqlite3
@@ -51,8 +52,11 @@ def test_auto_update(berth):
         host.wait_for(lambda: idle(daemon), "nothing under way")
         tap.equal(sorted(prints(daemon)), sorted([digest(old), digest(kept)]))
         # From here on it is wanted again: no need to start anew.
-        daemon.ask("PATCH", "/1.0", {"config": {"images.auto_update_interval": ""}}).expect(200)
-        host.wait_for(lambda: digest(new) in prints(daemon), "a refresh")
+        with Monitor(daemon) as monitor:
+            daemon.ask("PATCH", "/1.0", {"config": {"images.auto_update_interval": ""}}).expect(200)
+            told = monitor.wait_for("image-refreshed")
+            tap.equal((told["project"], told["metadata"]["source"], told["metadata"].get("requestor")),
+                      ("default", f"/1.0/images/{digest(old)}", None))
         tap.equal(sorted(prints(daemon)), sorted([digest(new), digest(kept)]))
         image = daemon.ask("GET", f"/1.0/images/{digest(new)}").expect(200).metadata
         tap.equal((image["aliases"][0]["name"], image["public"], image["auto_update"]), ("mine", True, True))
@@ -94,6 +98,11 @@ def test_cache_expiry(berth):
         tap.equal(daemon.done("POST", "/1.0/instances", {**wanted, "name": f"{host.NAME}-0"})["err"], "")
         tap.equal(daemon.ask("GET", f"/1.0/images/{cached}").expect(200).metadata["auto_update"], False)
         tap.equal([note["used"] >= began for note in used(berth).values()], [True])
+        shown = {image["fingerprint"]: image["last_used_at"] for image in daemon.ask("GET", "/1.0/images?recursion=1").metadata}
+        tap.equal(shown[digest(mine)], "0001-01-01T00:00:00Z")
+        tap.equal(shown[cached], daemon.ask("GET", f"/1.0/images/{cached}").metadata["last_used_at"])
+        assert time.time() >= calendar.timegm(time.strptime(shown[cached], "%Y-%m-%dT%H:%M:%SZ")) >= began, shown
+        tap.contains(daemon.lxc("image", "info", cached).expect(0).out, f"Last used: {shown[cached][:4]}/")
         tap.equal(daemon.stop(), 0)
         move_clock(berth, 2 * DAYS - 3)
         daemon.start()
@@ -105,6 +114,52 @@ def test_cache_expiry(berth):
         tap.equal((prints(daemon), used(berth)), ([digest(mine)], {}))
         daemon.ask("GET", f"/1.0/instances/{host.NAME}-0").expect(200)
         daemon.done("DELETE", f"/1.0/instances/{host.NAME}-0")
+    web.stop()
+
+
+def test_end(berth):
+    """a cached image goes when its expires_at is over, though its days are not; any other stays (IMG-007, IMG-086)"""
+    metadata = archive({"metadata.yaml": METADATA}, "w:xz")
+    root = archive({"etc": None, "sbin": None, "sbin/init": b"#!/bin/sh\n"}, "w:xz")
+    cached, mine = digest(metadata, root), unified("mine")
+    web = Web(berth, streams(metadata, root))
+    with Daemon(berth) as daemon:
+        daemon.ask("POST", "/1.0/storage-pools", POOL).expect(201)
+        upload(daemon, mine)
+        wanted = {"devices": {"root": {"type": "disk", "path": "/", "pool": "pool"}}, "profiles": [], "name": f"{host.NAME}-0",
+                  "source": web.source(protocol="simplestreams", alias="tiny", mode="pull")}
+        tap.equal(daemon.done("POST", "/1.0/instances", wanted)["err"], "")
+        with Monitor(daemon) as monitor:
+            for image in (digest(mine), cached):
+                daemon.ask("PATCH", f"/1.0/images/{image}", {"expires_at": "2020-01-01T00:00:00Z"}).expect(200)
+            monitor.wait_for("image-deleted")
+        tap.equal(prints(daemon), [digest(mine)])
+        daemon.done("DELETE", f"/1.0/instances/{host.NAME}-0")
+    web.stop()
+
+
+def test_project(berth):
+    """a project's images.auto_update_cached and images.remote_cache_expiry come before the server's (PJ-107, PJ-111)"""
+    metadata = archive({"metadata.yaml": METADATA}, "w:xz")
+    root = archive({"etc": None, "sbin": None, "sbin/init": b"#!/bin/sh\n"}, "w:xz")
+    cached = digest(metadata, root)
+    web = Web(berth, streams(metadata, root))
+    wanted = {"devices": {"root": {"type": "disk", "path": "/", "pool": "pool"}}, "profiles": [],
+              "source": web.source(protocol="simplestreams", alias="tiny", mode="pull")}
+    with Daemon(berth) as daemon:
+        daemon.ask("POST", "/1.0/storage-pools", POOL).expect(201)
+        daemon.ask("POST", "/1.0/projects", {"name": "p", "config": {"images.auto_update_cached": "false",
+                                                                     "images.remote_cache_expiry": "1"}}).expect(201)
+        for name, query, updated in ((f"{host.NAME}-0", "", True), (f"{host.NAME}-1", "?project=p", False)):
+            tap.equal(daemon.done("POST", f"/1.0/instances{query}", {**wanted, "name": name})["err"], "")
+            tap.equal(daemon.ask("GET", f"/1.0/images/{cached}{query}").expect(200).metadata["auto_update"], updated)
+        tap.equal(daemon.stop(), 0)
+        move_clock(berth, 2 * DAYS)
+        daemon.start()
+        host.wait_for(lambda: daemon.ask("GET", f"/1.0/images/{cached}?project=p").status == 404, "it is dropped from the project")
+        daemon.ask("GET", f"/1.0/images/{cached}").expect(200)
+        for name, query in ((f"{host.NAME}-0", ""), (f"{host.NAME}-1", "?project=p")):
+            daemon.done("DELETE", f"/1.0/instances/{name}{query}")
     web.stop()
 
 

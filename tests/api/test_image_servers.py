@@ -11,7 +11,7 @@ import urllib.request
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import host  # noqa: E402
 import tap  # noqa: E402
-from daemon import Daemon  # noqa: E402
+from daemon import Daemon, Monitor  # noqa: E402
 from image_archive import METADATA, archive, digest, form, prints, stored, unified, upload  # noqa: E402
 from image_server import Second, Web, certificate, streams  # noqa: E402
 
@@ -119,13 +119,27 @@ def test_refresh(berth):
         tap.equal((same["status_code"], same["metadata"]["refreshed"]), (200, False))
         daemon.done("DELETE", f"/1.0/images/{digest(old)}")
         upload(daemon, new, {"X-LXD-aliases": "alias=w"})
-        newer = second.wait(second.ask("POST", f"/1.0/images/{digest(old)}/refresh"))
+        with Monitor(second) as monitor:
+            newer = second.wait(second.ask("POST", f"/1.0/images/{digest(old)}/refresh"))
+            told = monitor.wait_for("image-refreshed")["metadata"]
+            tap.equal((told["source"], told["requestor"]["protocol"]), (f"/1.0/images/{digest(old)}", "unix"))
         tap.equal((newer["err"], newer["metadata"]["refreshed"]), ("", True))
         tap.equal((prints(second), stored(second.berth)), ([digest(new)], [digest(new)]))
         image = second.ask("GET", f"/1.0/images/{digest(new)}").expect(200).metadata
         tap.equal((image["aliases"][0]["name"], image["public"], image["auto_update"], image["update_source"]["alias"]),
                   ("mine", True, True, "w"))
         second.lxc("image", "refresh", "mine").expect(0)
+        # It serves while its server is gone (IMG-092), unless nothing looks for a newer one by itself; the project's word counts.
+        tap.equal(daemon.stop(), 0)
+        second.ask("POST", "/1.0/storage-pools", {"name": "pool", "driver": "dir"}).expect(201)
+        wanted = {"name": f"{host.NAME}-r", "devices": {"root": {"type": "disk", "path": "/", "pool": "pool"}}, "profiles": [],
+                  "source": {**source, "mode": "pull"}}
+        for interval, made in (("0", False), ("", True)):
+            second.ask("PATCH", "/1.0/projects/default", {"config": {"images.auto_update_interval": interval}}).expect(200)
+            done = second.wait(second.ask("POST", "/1.0/instances", wanted))
+            tap.equal(done["err"] == "", made, done["err"])
+        second.done("DELETE", f"/1.0/instances/{host.NAME}-r")
+        daemon.start()
 
 
 def test_simplestreams(berth):

@@ -122,6 +122,36 @@ def test_edit(berth):
         daemon.ask("PATCH", "/1.0/images/abcdef", {}).expect(404)
 
 
+def test_profiles(berth):
+    """an instance that names no profiles has those of its image, in order; none of it mean default, and what a request says wins
+    (IMG-100..103)"""
+    whole, root = unified(), {"root": {"type": "disk", "path": "/", "pool": "pool"}}
+    with Daemon(berth) as daemon:
+        daemon.ask("POST", "/1.0/storage-pools", {"name": "pool", "driver": "dir"}).expect(201)
+        for name in ("a", "b"):
+            daemon.ask("POST", "/1.0/profiles", {"name": name, "config": {"user.which": name, f"user.{name}": "1"}}).expect(201)
+        upload(daemon, whole, {"X-LXD-profiles": "profile=b&profile=a", "X-LXD-aliases": "alias=i"})
+
+        def made(source, **more):
+            name = f"{host.NAME}p{len(daemon.ask('GET', '/1.0/instances').metadata)}"
+            body = {"name": name, "devices": root, "source": {"type": "image", **source}, **more}
+            tap.equal(daemon.done("POST", "/1.0/instances", body)["err"], "")
+            return daemon.ask("GET", f"/1.0/instances/{name}").expect(200).metadata
+        for source in ({"alias": "i"}, {"fingerprint": digest(whole)[:10]}, {"properties": {"os": "Test"}}):
+            instance = made(source)
+            tap.equal((instance["profiles"], instance["expanded_config"]["user.which"]), (["b", "a"], "a"))
+        for asked in (["b"], []):
+            tap.equal(made({"alias": "i"}, profiles=asked)["profiles"], asked)
+        daemon.lxc("init", "i", f"{host.NAME}l", "-s", "pool").expect(0)
+        tap.equal(daemon.ask("GET", f"/1.0/instances/{host.NAME}l").metadata["profiles"], ["b", "a"])
+        for listed, wanted in (([], []), (None, ["default"])):
+            daemon.ask("PUT", f"/1.0/images/{digest(whole)}", {"profiles": listed}).expect(200)
+            tap.equal(made({"alias": "i"}, profiles=None)["profiles"], wanted)
+        tap.equal(daemon.ask("GET", f"/1.0/instances/{host.NAME}l").metadata["profiles"], ["b", "a"])
+        for instance in daemon.ask("GET", "/1.0/instances?recursion=1").metadata:
+            daemon.done("DELETE", f"/1.0/instances/{instance['name']}")
+
+
 def test_aliases(berth):
     """aliases are made, listed, moved, renamed and deleted; clashes and unknown targets are refused (API-142..148)"""
     one, two = unified("1"), unified("2")

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Keys that nothing else sets on a real host: order of automatic starts, proxies, what pools give new volumes, and keys that are kept
 without an effect."""
+import concurrent.futures
 import glob
 import http.server
 import json
@@ -115,12 +116,23 @@ def test_proxies(berth):
     web.stop()
 
 
+def mount_options(path):
+    with open("/proc/self/mounts", encoding="utf-8") as file:
+        return [line.split()[3].split(",") for line in file if line.split()[1] == path]
+
+
 def test_pool(berth):
-    """volume.size of a btrfs pool limits roots that name no size; what a pool is made of and its uuid are noted (ST-021)"""
-    host.apply(berth, "storage_pools: [{name: data, driver: btrfs, config: {size: 256MiB, volume.size: 32MiB}}]\n"
+    """volume.size of a btrfs pool limits roots that name no size; what a pool is made of and its uuid are noted; mount options are in
+    force, and a directory that is named holds the volumes (ST-021, ST-025, ST-BTRFS-01)"""
+    mine = berth.path("mine")
+    os.mkdir(mine)
+    options = "noatime,compress-force=zstd:5,user_subvol_rm_allowed"
+    host.apply(berth, f"storage_pools: [{{name: data, driver: btrfs, config: {{size: 256MiB, volume.size: 32MiB, btrfs.mount_options: '{options}'}}}},"
+               + f"{{name: mine, driver: dir, config: {{source: '{mine}'}}}}]\n"
                + "images: [{name: busybox, source: 'builtin:busybox'}]\n" + PROFILE
                + f"instances: [{{name: {C}, image: busybox}}, {{name: {C}2, image: busybox, devices: "
-               "{root: {type: disk, path: /, pool: data, size: 48MiB}}}]\n").expect(0)
+               f"{{root: {{type: disk, path: /, pool: data, size: 48MiB}}}}}}, {{name: {C}3, image: busybox, devices: "
+               "{root: {type: disk, path: /, pool: mine}}}]\n").expect(0)
     for name, size in ((C, 32 << 20), (f"{C}2", 48 << 20)):
         root = os.path.join(berth.state, "storage-pools", "data", "containers", name)
         tap.contains(host.output("btrfs", "qgroup", "show", "-re", "--raw", "-f", root), str(size))
@@ -128,6 +140,9 @@ def test_pool(berth):
     text = json.dumps(config)
     tap.contains(text, f'"volatile.initial_source": "{berth.state}/disks/data.img"')
     tap.contains(text, '"volatile.uuid": "' + host.output("blkid", "-p", "-s", "UUID", "-o", "value", f"{berth.state}/disks/data.img").strip())
+    present, = mount_options(os.path.join(berth.state, "storage-pools", "data"))
+    tap.equal([option for option in options.split(",") if option not in present], [])
+    tap.equal(os.path.isdir(os.path.join(mine, "containers", f"{C}3", "rootfs", "bin")), True)
 
 
 def test_nic(berth):
@@ -137,12 +152,13 @@ def test_nic(berth):
            "host_name": "vkeys0"}
     berth.write("base.yaml", STATE)
     berth.run("apply", "-y", "-f", "base.yaml").expect(0)
-    host.apply(berth, json.dumps({
+    whole = {
         "config": {"instances.nic.host_name": "mac"},
         "networks": [{"name": "lan", "config": {"ipv4.address": "10.9.8.1/24", "ipv6.address": "fd42:9::1/64", "ipv6.dhcp.stateful": True}}],
-        "instances": [{"name": C, "image": "busybox", "state": "running", "architecture": os.uname().machine,
+        "instances": [{"name": C, "image": "busybox", "state": "running",
                        "config": {"boot.host_shutdown_timeout": 0, "security.idmap.isolated": True},
-                       "devices": {"eth0": nic, "eth1": {"type": "nic", "network": "lan"}}}]})).expect(0)
+                       "devices": {"eth0": nic, "eth1": {"type": "nic", "network": "lan"}}}]}
+    host.apply(berth, json.dumps(whole)).expect(0)
     tap.equal(berth.run("exec", C, "--", "cat", "/sys/class/net/lan0/address").expect(0).out.strip(), nic["hwaddr"])
     leases = "".join(open(path, encoding="ascii").read() for path in glob.glob(f"{berth.state}/networks/lan/dnsmasq.hosts/*"))
     tap.contains(leases, "00:16:3e:11:22:33,10.9.8.9,[fd42:9::9]")
@@ -156,7 +172,55 @@ def test_nic(berth):
     tap.equal(berth.run("exec", C, "--", "cat", "/sys/class/net/eth0/address").expect(0).out.strip(), mac)
     tap.equal(berth.run("exec", C, "--", "cat", "/proc/self/uid_map").expect(0).out.split()[1], drawn["volatile.idmap.base"])
     tap.equal((len(drawn["volatile.uuid"]), len(drawn["volatile.cloud-init.instance-id"]), drawn["image.os"]), (36, 36, "busybox"))
+    # Another MAC is another name.
+    whole["instances"][0]["devices"]["eth1"]["hwaddr"] = "00:16:3e:AA:bb:cc"
+    host.apply(berth, json.dumps(whole)).expect(0)
+    tap.contains(host.output("ip", "link", "show", "lxd163eaabbcc"), "lan")
+    tap.absent(host.output("ip", "link", "show"), drawn["volatile.eth1.host_name"])
     berth.run("destroy", "--all", "-y").expect(0)
+
+
+def test_isolated(berth):
+    """containers that get an id range of their own by a profile, at the same time, get different ones, also when they had none before
+    (I-146)"""
+    host.apply(berth, STATE.replace("}}}]", "}}}, {name: own, config: {security.idmap.isolated: '1'}}]")).expect(0)
+    names = [f"{C}{number}" for number in range(8)]
+
+    def bases():
+        return {daemon.ask("GET", f"/1.0/instances/{name}").expect(200).metadata["config"]["volatile.idmap.base"] for name in names}
+
+    def make(body):
+        asked = [daemon.ask("POST", "/1.0/instances", {**body, "name": name}).expect(202) for name in names]
+        tap.equal([daemon.wait(answer)["err"] for answer in asked], [""] * len(names))
+    with Daemon(berth) as daemon:
+        body = {"profiles": ["default"], "source": {"type": "image", "alias": "busybox"}}
+        make(body)
+        tap.equal(bases(), {"0"})
+        with concurrent.futures.ThreadPoolExecutor(len(names)) as pool:
+            list(pool.map(lambda name: daemon.ask("PATCH", f"/1.0/instances/{name}", {"profiles": ["default", "own"]}).expect(200), names))
+        tap.equal(len(bases()), len(names))
+        for name in names:
+            daemon.done("DELETE", f"/1.0/instances/{name}")
+        make({**body, "profiles": ["default", "own"]})
+        tap.equal(len(bases() - {"0"}), len(names))
+        for name in names:
+            daemon.done("DELETE", f"/1.0/instances/{name}")
+
+
+def test_shown(berth):
+    """what is said of an instance and of an image's names is shown; the architecture is what programs inside see (I-001, I-009, IMG-002)"""
+    host.apply(berth, STATE.replace("'builtin:busybox'", "'builtin:busybox', aliases: [kept], alias_descriptions: {kept: words}")
+               + f"instances: [{{name: {C}, image: busybox, description: mine, state: running}}, "
+               f"{{name: {C}32, image: busybox, architecture: i686, state: running}}]\n").expect(0)
+    with Daemon(berth) as daemon:
+        tap.equal(daemon.ask("GET", "/1.0/images/aliases/kept").expect(200).metadata["description"], "words")
+        shown = daemon.ask("GET", f"/1.0/instances/{C}").expect(200).metadata
+        tap.equal((shown["description"], shown["architecture"], shown["stateful"]), ("mine", os.uname().machine, False))
+        for name, machine in ((C, os.uname().machine), (f"{C}32", "i686")):
+            tap.equal(daemon.lxc("exec", name, "--", "uname", "-m").expect(0).out, f"{machine}\n")
+            daemon.lxc("delete", "-f", name).expect(0)
+    wrong = berth.write("wrong.yaml", f"instances: [{{name: {C}, image: busybox, stateful: true}}]\n")
+    tap.contains(berth.run("plan", "-f", wrong).expect(65).err, "a saved state is not supported")
 
 
 def test_image_origin(berth):
@@ -173,6 +237,11 @@ def test_image_origin(berth):
         for wrong in ("project", "secret"):
             parts = {key: value for key, value in source.items() if key != wrong}
             assert host.apply(berth, json.dumps({"images": [{"name": "mine", "source": parts}]})).status != 0, wrong
+        for key, value, word in (("mode", "push", "pull"), ("image_type", "virtual-machine", "virtual machines"), ("protocol", "simplestreams", "")):
+            for state in ({"images": [{"name": "mine", "source": {**source, key: value}}]},
+                          {"instances": [{"name": C, "source": {**source, key: value}}]}):
+                refused = host.apply(berth, json.dumps(state))
+                assert refused.status != 0 and word in refused.err, (key, refused.err)
         host.apply(berth, json.dumps({"images": [{"name": "mine", "source": source}]})).expect(0)
         host.apply(berth, json.dumps({"instances": [{"name": C, "profiles": [], "source": source,
                                                      "devices": {"root": {"type": "disk", "path": "/", "pool": "data"}}}],

@@ -35,7 +35,7 @@ class Client(threading.Thread):
         super().__init__(daemon=True)
         self.server, self.number, self.stop = daemon, number, stop
         self.random = random.Random(number * 1000003 + int(time.monotonic() * 1000))
-        self.known = {}      # url -> value that was acknowledged; None: gone
+        self.known = {}      # url -> value that was acknowledged (or set up before the load); None: gone
         self.doubtful = {}   # url -> values that may be there instead
 
     def run(self):
@@ -185,7 +185,7 @@ def rounds(berth, kinds, count, longest):
     if Runs in kinds:
         daemon.done("POST", "/1.0/instances", {"name": f"{NAME}r", "source": {"type": "image", "alias": "busybox"}})
     clients, acknowledged = [], 0
-    known = [{} for _ in kinds]
+    known = [{f"/1.0/instances/{NAME}r": "Stopped"} if kind is Runs else {} for kind in kinds]
     for number in range(count):
         stop = threading.Event()
         clients = [kind(daemon, index, stop) for index, kind in enumerate(kinds)]

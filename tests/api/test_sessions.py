@@ -242,10 +242,23 @@ def test_disconnects(berth):
         for stream in streams:
             stream.close()
         # Streams that nobody connects.
-        operation, connect = start_exec(daemon, "true")
+        operation, connect = start_exec(daemon, "touch", "/root/ran")
         connect("0").close()
         done = final(daemon, operation)
         tap.equal((done["status"], done["err"]), ("Failure", "Timed out waiting for websockets to connect"))
+        daemon.ask("GET", f"/1.0/instances/{NAME}/files?path=/root/ran").expect(404)
+        # An instance that stops before they connect.
+        operation, connect = start_exec(daemon, "touch", "/root/ran")
+        for action in ("stop", "start"):
+            state = daemon.ask("PUT", f"/1.0/instances/{NAME}/state", {"action": action, "force": True}).expect(202).metadata
+            tap.equal(final(daemon, state)["status"], "Success")
+        streams = [connect(name) for name in "012"]
+        done = final(daemon, operation)
+        if done["err"] != "cannot run touch in the instance":  # the stop came while the command was made ready
+            tap.equal((done["status"], done["err"], done["metadata"].get("return")), ("Success", "", 137))
+        daemon.ask("GET", f"/1.0/instances/{NAME}/files?path=/root/ran").expect(404)
+        for stream in streams:
+            stream.close()
         # An upload that ends in the middle, and a download.
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(daemon.socket)

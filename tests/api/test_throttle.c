@@ -19,6 +19,23 @@ Test(throttle, waits_and_forgets)
     cr_assert(throttle_may(throttle, "a", 161), "counted anew");
 }
 
+Test(throttle, addresses)
+{
+    static const struct {
+        const char *address, *key;
+    } cases[] = {{"192.0.2.1:4711", "lock 192.0.2.1"},
+                 {"[2001:db8:1:2:3:4:5:6]:4711", "lock 2001:db8:1:2::/64"},
+                 {"[2001:db8:1:2::9]:1", "lock 2001:db8:1:2::/64"},
+                 {"[2001:db8:1:3::9]:1", "lock 2001:db8:1:3::/64"},
+                 {"@", "lock @"}};
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *key = throttle_key("lock", cases[i].address);
+
+        cr_expect_str_eq(key, cases[i].key);
+    }
+}
+
 /* Keys that strangers make up take no memory without end, and those that may not try still may not
  * while there is room. */
 Test(throttle, many_keys)

@@ -48,8 +48,8 @@ class Client:
     def base64(self):
         return base64.b64encode(self.der).decode()
 
-    def ask(self, method, path, body=None, headers=None):
-        return ask(method, path, body, headers, self)
+    def ask(self, method, path, body=None, headers=None, **options):
+        return ask(method, path, body, headers, self, **options)
 
 
 def context(client=None):
@@ -62,8 +62,8 @@ def context(client=None):
     return tls
 
 
-def ask(method, path, body=None, headers=None, client=None):
-    connection = http.client.HTTPSConnection("127.0.0.1", PORT, context=context(client), timeout=30)
+def ask(method, path, body=None, headers=None, client=None, source="127.0.0.1"):
+    connection = http.client.HTTPSConnection("127.0.0.1", PORT, context=context(client), timeout=30, source_address=(source, 0))
     try:
         connection.request(method, path, body=json.dumps(body) if body is not None else None, headers=headers or {})
         return Answer(method, path, connection.getresponse())
@@ -201,6 +201,28 @@ def test_trust_password(berth):
         client.ask("GET", "/1.0/profiles").expect(403)
 
 
+def test_guesses(berth):
+    """who tries wrong trust passwords or tokens is refused after ten within a minute, the right one too; others are not"""
+    with Daemon(berth) as daemon:
+        listen(daemon, **{"core.trust_password": "sekret"})
+        guesser, body = Client(berth, "guesser"), {"type": "client", "password": "sekret"}
+        token = base64.b64encode(json.dumps({"client_name": "x", "fingerprint": "x", "addresses": ["x"], "secret": "x"}).encode()).decode()
+        for number in range(10):
+            wrong = token if number == 4 else str(number)
+            guesser.ask("POST", "/1.0/certificates", {"type": "client", "password": wrong}).expect(403)
+        for key in (guesser, Client(berth, "another-key")):
+            refused = key.ask("POST", "/1.0/certificates", body).expect(429).json
+            tap.equal((refused["error_code"], refused["error"]), (429, "too many wrong passwords or tokens: try again in a minute"))
+        real = daemon.lxc("remote", "add", "there", ADDRESS, "--accept-certificate", "--password", "sekret")
+        tap.contains(real.err, "too many wrong passwords")
+        tap.equal(real.status, 1)
+        tap.contains(daemon.log_text(), "wrong trust passwords or tokens from 127.0.0.1:")
+        # Another address, and who is trusted already.
+        daemon.ask("GET", "/1.0/certificates").expect(200)
+        guesser.ask("POST", "/1.0/certificates", body, source="127.0.0.2").expect(201)
+        guesser.ask("GET", "/1.0/certificates").expect(200)
+
+
 def test_bad_certificates(berth):
     """expired, weak and unknown certificates are refused when added, and expired ones when presented (AUTH-16, 18, 24)"""
     with Daemon(berth) as daemon:
@@ -222,7 +244,8 @@ def test_bad_certificates(berth):
         deadline = time.monotonic() + 10
         while len(daemon.ask("GET", "/1.0/certificates").metadata) < 2 and time.monotonic() < deadline:
             time.sleep(0.05)
-        tap.equal(len(daemon.ask("GET", "/1.0/certificates").metadata), 2)
+        names = [item["name"] for item in daemon.ask("GET", "/1.0/certificates?recursion=1").metadata]
+        tap.equal(sorted(names), ["expired", "mine"])
         expired.ask("GET", "/1.0/profiles").expect(403)
         good.ask("GET", "/1.0/profiles").expect(200)
 

@@ -1,8 +1,11 @@
 #!/usr/bin/python3
-"""Each key that is honoured has a test on a real host that sets it (honoured.txt), each that is refused a reason (docs/keys/support.md).
+"""Each key that is honoured has a test that sees it at work (honoured.txt), each that is stored only a reason there, each that is refused
+one in docs/keys/support.md.
 
 usage: audit.py PRINT_KEYS. What is held against the tables: every honoured key has its line and no other has; the test is there, in
-a program that makes namespaces of its own; and it, or something of the same file that it uses, spells the key.
+a program that makes namespaces of its own if the key is a driver's; and it, or something of the same file that it uses, spells the
+key; what has a reason instead says in its summary that it is stored only, and only that. Whether the test would notice is for
+effects.py.
 """
 import ast
 import functools
@@ -18,6 +21,8 @@ import tap  # noqa: E402
 
 # What makes a test program one of the real host: namespaces, and the drivers behind them.
 REAL = {".py": ("host.main(globals())", "drift.main(globals())"), ".c": ('#include "scene.h"', '#include "world.h"', '#include "rig.h"')}
+# What these are about is decided before any driver sees it.
+WITHOUT_HOST = ("any", "project", "certificate", "source", "policy", "environment")
 
 
 def read(*parts):
@@ -26,20 +31,27 @@ def read(*parts):
 
 
 def keys():
-    """{(table, key): whether it is refused}"""
+    """{(table, key): "refused", "stored" or ""}"""
     lines = subprocess.run([sys.argv[1]], check=True, capture_output=True, text=True).stdout.splitlines()
-    return {tuple(line.split()[:2]): line.endswith(" refused") for line in lines}
+    return {tuple(line.split()[:2]): " ".join(line.split()[2:]) for line in lines}
 
 
 def table():
-    """{(table, key): (file, test)}"""
-    found = {}
+    """{(table, key): (file, test, how it is spelled there)}, {(table, key): reason}, reasons"""
+    tests, stored, reasons = {}, {}, set()
     for line in read(HERE, "honoured.txt").splitlines():
-        if line and not line.startswith("#"):
-            kind, key, file, test = line.split()
-            assert (kind, key) not in found, f"{kind} {key} is there twice"
-            found[kind, key] = (file, test)
-    return found
+        if not line or line.startswith("#"):
+            continue
+        kind, key, file, test, *spelled = line.split()
+        if kind == "=":
+            reasons.add(key)
+            continue
+        assert (kind, key) not in {**tests, **stored}, f"{kind} {key} is there twice"
+        if file == "-":
+            stored[kind, key] = test
+        else:
+            tests[kind, key] = (file, test, spelled[0] if spelled else None)
+    return tests, stored, reasons
 
 
 def parts_of_python(text):
@@ -65,15 +77,16 @@ def parts_of_c(text):
 
 
 @functools.cache
-def parts(file):
+def parts(file, real=True):
     text = read(TESTS, file)
-    assert any(mark in text for mark in REAL[os.path.splitext(file)[1]]), f"{file} is no test of the real host"
+    marks = REAL[os.path.splitext(file)[1]] + (() if real else ("tap.main(globals())",))
+    assert any(mark in text for mark in marks), f"{file} is no test of the real host"
     return parts_of_python(text) if file.endswith(".py") else parts_of_c(text)
 
 
-def text_of(file, test):
+def text_of(file, test, real=True):
     """a test with everything of its file that it uses"""
-    defined = parts(file)
+    defined = parts(file, real)
     todo = [test if file.endswith(".py") else f"Test {test}"]
     assert todo[0] in defined, f"{file} has no test {test}"
     done, text = set(), ""
@@ -93,17 +106,25 @@ def spells(text, key):
 
 
 def test_honoured():
-    """each key that is honoured has a test on a real host that sets it"""
-    known, lines, problems = keys(), table(), []
-    problems += [f"{kind} {key}: no test" for (kind, key), refused in known.items() if not refused and (kind, key) not in lines]
-    problems += [f"{kind} {key}: is not honoured" for kind, key in lines if known.get((kind, key), True)]
-    for (kind, key), (file, test) in lines.items():
+    """each key that is honoured has a test that sets it"""
+    known, (tests, stored, _), problems = keys(), table(), []
+    problems += [f"{kind} {key}: no test" for (kind, key), what in known.items() if what == "" and (kind, key) not in tests]
+    problems += [f"{kind} {key}: is not honoured" for kind, key in tests if known.get((kind, key)) != ""]
+    for (kind, key), (file, test, spelled) in tests.items():
         try:
-            if not spells(text_of(file, test), key):
+            text = text_of(file, test, kind not in WITHOUT_HOST)
+            if not (spelled in text if spelled else spells(text, key)):
                 problems.append(f"{kind} {key}: {test} of {file} does not set it")
         except (AssertionError, OSError) as error:
             problems.append(f"{kind} {key}: {error}")
     tap.equal(problems, [])
+
+
+def test_stored():
+    """each key that is stored only says so and has a reason, and no other has one"""
+    known, (_, stored, reasons) = keys(), table()
+    tap.equal(sorted(stored), sorted(key for key, what in known.items() if what == "stored"))
+    tap.equal(sorted(set(stored.values())), sorted(reasons))
 
 
 def test_can_fail():
@@ -124,7 +145,7 @@ def test_refused():
     page = read(TESTS, "..", "docs", "keys", "support.md")
     tap.absent(page, "| ? |")
     listed = re.findall(r"(?m)^\| `([^`]+)` \| (.+) \|$", page)
-    refused = {key for (_, key), is_refused in keys().items() if is_refused}
+    refused = {key for (_, key), what in keys().items() if what == "refused"}
     tap.equal(sorted(refused - {key for key, _ in listed}), [])
     reasons = {reason for _, reason in listed}
     written = re.findall(r'\{"\w+", "[^"]+",\s*"([^"]+)"\}', read(TESTS, "..", "model", "schema_support.c"))

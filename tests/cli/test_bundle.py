@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -367,6 +368,42 @@ def test_killed(berth):
     tap.equal(os.path.exists(place), False)
     berth.run("bundle", "apply", "-y", "out/b.bundle").expect(0)
     tap.equal(os.path.exists(place), False)
+
+
+def test_killed_where_files_have_names(berth):
+    """where a file system has no files without names, whoever is killed leaves PATH as it was, and PATH.part to the next one"""
+    if not shutil.which("strace"):
+        raise tap.Skip("strace is not installed")
+    berth.write("berth.yaml", "profiles: [{name: a}]\n")
+    os.makedirs(berth.path("out"))
+    # The kernel refuses the file without a name: the folder itself is opened for nothing else.
+    faults = ["strace", "-f", "-o", "/dev/null", "-P", "out", "-P", berth.path("out/b.bundle.part"), "-e", "trace=openat,fsync",
+              "-e", "inject=openat:error=EOPNOTSUPP:when=1"]
+    made = lambda: sorted(os.listdir(berth.path("out")))  # noqa: E731
+
+    def content(name):
+        with open(berth.path(name), "rb") as file:
+            return file.read()
+
+    def bundle_create(*more):
+        return subprocess.run([*faults, *more, berth.program, "bundle", "create", "out/b.bundle", "berth.yaml"], cwd=berth.work, text=True,
+                              env=berth.environment({"ASAN_OPTIONS": "detect_leaks=0"}), capture_output=True, check=False)
+
+    for before in ([], ["b.bundle"]):
+        whole = content("out/b.bundle") if before else None
+        killed = bundle_create("-e", "inject=fsync:signal=KILL")
+        tap.equal((killed.returncode, made()), (-signal.SIGKILL, [*before, "b.bundle.part"]), killed.stderr)
+        if before:
+            tap.equal(content("out/b.bundle"), whole)
+        # One that is still at work is let alone.
+        with open(berth.path("out/b.bundle.part"), "rb") as other:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            busy = bundle_create()
+            tap.equal((busy.returncode, made()), (1, [*before, "b.bundle.part"]), busy.stderr)
+            tap.contains(busy.stderr, "b.bundle.part")
+        done = bundle_create()
+        tap.equal((done.returncode, made()), (0, ["b.bundle"]), done.stderr)
+        tap.contains(berth.run("bundle", "verify", "out/b.bundle").expect(0).out, "OK:")
 
 
 def test_parsed_in_the_sandbox(berth):

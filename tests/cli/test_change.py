@@ -420,6 +420,92 @@ profiles:
               [("profile/two", True, True), ("default", False, False)])
 
 
+def test_explain_hold(berth):
+    """a held field is explained as held: by whom, until when, why; its value's place stays where that was written (EN-25, EN-47)"""
+    path = berth.write("berth.yaml", FILE)
+    berth.run("apply", "-y").expect(0)
+    berth.run("hold", "profile/web.config.limits.memory", "--for", "2h", "--reason", "a load test").expect(0)
+    berth.write("berth.yaml", "\n" + FILE.replace("64MiB", "65MiB").replace("hello", "bye"))
+    tap.contains(berth.run("apply", "-y").expect(0).out, "stays as it is (a load test)")
+    value = json.loads(berth.run("explain", "profile/web.limits.memory", "--format", "json").expect(0).out)
+    tap.equal((value["value"], value["where"], value["held"]["reason"], value["held"]["path"]),
+              ("64MiB", f"{path}:9:5", "a load test", "config/limits.memory"))
+    tap.contains(berth.run("explain", "profile/web.description").expect(0).out, f"{path}:8:3")
+    text = berth.run("explain", "profile/web.limits.memory").expect(0).out
+    tap.contains(text, "\nheld: profile/web config.limits.memory since ")
+    tap.contains(text, "whatever files and sources say (a load test)\n")
+    tap.contains(text, "\nin force: 64MiB; wanted when files or sources were last applied: 65MiB  berth.yaml:10:5\n")
+    tap.equal(value["wanted"], {"value": "65MiB", "where": "berth.yaml:10:5"})
+    tap.absent(berth.run("explain", "profile/web.description").expect(0).out, "held")
+    # What is held is all that differs: nothing else is done, no generation made.
+    generations = berth.run("history").expect(0).out
+    berth.write("berth.yaml", FILE.replace("64MiB", "66MiB").replace("hello", "bye"))
+    wanted = lambda field: json.loads(berth.run("explain", f"profile/web.{field}", "--format", "json").expect(0).out).get("wanted")  # noqa: E731
+    berth.run("apply", "-y", "--dry-run").expect(0)
+    tap.equal(wanted("limits.memory")["value"], "65MiB", "a dry run remembers nothing")
+    tap.contains(berth.run("apply", "-y").expect(0).out, "Nothing to do")
+    tap.equal((wanted("limits.memory")["value"], berth.run("history").expect(0).out), ("66MiB", generations))
+    # Drift has three values of it (EN-22).
+    entry = json.loads(berth.run("drift", "--format", "json").expect(2).out)["objects"][0]
+    tap.equal([(one["path"], one["desired"], one["stored"], one["running"], one["state"], one["source"]) for one in entry["fields"]],
+              [("config/limits.memory", "66MiB", "64MiB", "64MiB", "edited", "berth.yaml:9:5")])
+    # The file says what is stored again, or nothing at all.
+    berth.write("berth.yaml", FILE.replace("hello", "bye"))
+    berth.run("apply", "-y").expect(0)
+    tap.equal(wanted("limits.memory"), None)
+    tap.contains(berth.run("drift").expect(0).out, "No drift")
+    berth.write("berth.yaml", FILE.replace("    limits.memory: 64MiB\n", "    user.a: b\n"))
+    berth.run("apply", "-y").expect(0)
+    tap.equal((wanted("limits.memory"), wanted("user.a")), ({"value": None, "where": "berth.yaml:6:3"}, None))
+    tap.contains(berth.run("explain", "profile/web.limits.memory").expect(0).out, "last applied: (unset)  berth.yaml:6:3\n")
+    berth.write("berth.yaml", "\n" + FILE.replace("64MiB", "65MiB").replace("hello", "bye"))
+    # Free again, it is where the file has it.
+    berth.run("unhold", "profile/web.config.limits.memory").expect(0)
+    berth.run("apply", "-y").expect(0)
+    value = json.loads(berth.run("explain", "profile/web.limits.memory", "--format", "json").expect(0).out)
+    tap.equal((value["value"], value["where"], "held" in value), ("65MiB", f"{path}:10:5", False))
+    # The whole object.
+    berth.run("hold", "profile/web", "--for", "2h", "--reason", "all").expect(0)
+    tap.contains(berth.run("explain", "profile/web.description").expect(0).out, "\nheld: profile/web since ")
+    tap.equal(wanted("description"), None, "what an earlier hold kept is forgotten")
+    berth.write("berth.yaml", FILE.replace("hello", "hi"))
+    berth.run("apply", "-y").expect(0)
+    tap.equal((wanted("description")["value"], wanted("limits.memory")["value"]), ("hi", "64MiB"))
+    berth.write("berth.yaml", "projects:\n- name: p\n")
+    berth.run("apply", "-y", "--prune").expect(0)
+    tap.equal(wanted("description"), {"value": None})
+
+
+def test_held_secret(berth):
+    """of a held secret the reference that files want is told, and of the content nothing (EN-05, EN-47)"""
+    text = "profiles:\n- name: web\n  description: %s\n  config: {environment.T: \"${secret:env:%s}\"}\n"
+    secrets = {"T_A": "first-secret", "T_B": "second-secret"}
+
+    def told(*args):
+        return "".join(berth.run(*args, *form).expect(2 if args == ("drift",) else 0).out for form in ((), ("--format", "json")))
+
+    berth.write("berth.yaml", text % ("a", "T_A"))
+    berth.run("apply", "-y", env=secrets).expect(0)
+    berth.run("hold", "profile/web", "--for", "2h", "--reason", "keep").expect(0)
+    berth.write("berth.yaml", text % ("b", "T_A"))
+    berth.run("apply", "-y", env=secrets).expect(0)
+    tap.absent(told("explain", "profile/web.environment.T"), "wanted")
+    tap.equal([one["path"] for one in json.loads(berth.run("holds", "--format", "json").out)[0]["wants"]], ["description"])
+    berth.write("berth.yaml", text % ("b", "T_B"))
+    berth.run("apply", "-y", env=secrets).expect(0)
+    tap.contains(told("explain", "profile/web.environment.T"), 'last applied: "${secret:env:T_B}"')
+    tap.contains(" ".join(told("drift").split()), "config.environment.T (edited) ${secret:env:T_B} ${secret:env:T_A} ${secret:env:T_A}")
+    everything = told("holds") + told("drift") + told("explain", "profile/web.environment.T")
+    for name in sorted(os.listdir(berth.state)):
+        path = os.path.join(berth.state, name)
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                everything += file.read().decode("latin-1")
+    tap.contains(everything, "T_B")
+    for secret in secrets.values():
+        tap.absent(everything, secret)
+
+
 def test_get_formats(berth):
     """get as table, csv, json, yaml; kinds, objects, patterns"""
     berth.write("berth.yaml", FILE.replace("hello", "'a, \"b\"'"))

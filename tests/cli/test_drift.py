@@ -151,4 +151,32 @@ def test_edited_over_the_api(berth):
         berth.run("destroy", "--all", "-y").expect(0)
 
 
+def test_held(berth):
+    """a held field: what the files want is desired, what is held stored; then the host differs as well (EN-22, EN-40, EN-47)"""
+    berth.write("berth.yaml", FILE)
+    with Daemon(berth) as daemon:
+        berth.run("apply", "-y").expect(0)
+        berth.run("hold", f"network/{BRIDGE}.config.bridge.mtu", "--for", "1h", "--reason", "a test").expect(0)
+        berth.run("hold", "profile/small.limits.memory", "--for", "1h", "--reason", "a test").expect(0)
+        both(berth, "drift", status=0)
+        berth.write("berth.yaml", FILE.replace("1500", "1450"))
+        tap.contains(berth.run("apply", "-y").expect(0).out, "Nothing to do")
+        entries = json.loads(both(berth, "drift", "--format", "json", status=2))["objects"]
+        tap.equal([columns(found) for entry in entries for found in entry["fields"]], [("1450", "1500", "1500", "edited")])
+        tap.contains(field(entries, "config/bridge.mtu")["source"], "berth.yaml:5:")
+        for where in ((), ("--local",)):
+            shown = json.loads(berth.run("explain", f"network/{BRIDGE}.bridge.mtu", "--format", "json", *where).expect(0).out)
+            tap.equal((shown["value"], shown["wanted"]["value"], shown["held"]["reason"]), ("1500", "1450", "a test"))
+        subprocess.run(["ip", "link", "set", BRIDGE, "mtu", "1400"], check=True)
+        noticed(daemon)
+        entries = json.loads(both(berth, "drift", "--format", "json", status=2))["objects"]
+        tap.equal(columns(field(entries, "link/mtu")), (1450, 1500, 1400, "drift"))
+        berth.run("unhold", f"network/{BRIDGE}").expect(0)
+        entries = json.loads(both(berth, "drift", "--format", "json", status=2))["objects"]
+        tap.equal(columns(field(entries, "link/mtu")), (1500, 1500, 1400, "drift"))
+        berth.run("apply", "-y").expect(0)
+        both(berth, "drift", status=0)
+        berth.run("destroy", "--all", "-y").expect(0)
+
+
 host.main(globals())

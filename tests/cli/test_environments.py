@@ -70,6 +70,8 @@ def test_side_by_side(berth):
     tap.contains(listed, one)
     tap.contains(listed, "job-1")
     tap.contains(berth.run("env", "up", "-y", "--name", one, "--owner", "job-1", "berth.yaml").expect(0).out, "Nothing to do")
+    spec = json.loads(berth.run("get", f"environment/{one}", "--format", "json").expect(0).out)["spec"]
+    tap.equal((spec["project"], [os.path.basename(path) for path in spec["files"]]), (one, ["berth.yaml"]))
     more = berth.run("env", "leaks", "--baseline", berth.path("base.json")).expect(2).out
     for part in ("links:", "control groups:", "processes:", "firewall chains:", "files:"):
         tap.contains(more, part)
@@ -102,14 +104,89 @@ def test_refusals(berth):
 def test_leases(berth):
     """an environment is gone when its lease has ended, unless it was renewed"""
     berth.write("berth.yaml", FILES)
-    berth.run("env", "up", "-y", "--name", NAME, "--ttl", "1s", "berth.yaml").expect(0)
+    berth.run("env", "up", "-y", "--name", NAME, "--ttl", "5s", "berth.yaml").expect(0)
     berth.run("env", "renew", NAME, "--ttl", "1h").expect(0)
-    time.sleep(1.1)
+    time.sleep(5.1)
     tap.contains(berth.run("env", "down", "-y", "--expired").expect(0).out, "Nothing to do")
+    tap.equal(environments(berth), [NAME])
     berth.run("env", "renew", NAME, "--ttl", "1s").expect(0)
     time.sleep(1.1)
+    berth.run("env", "down", "-y", "--expired").expect(0)  # unless it is gone by itself
+    tap.equal(environments(berth), [])
+
+
+def watchers():
+    """processes that a command left behind to wait for deadlines"""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                if b"--when-due" in file.read().split(b"\0"):
+                    found.append(int(pid))
+        except OSError:
+            pass
+    return found
+
+
+def environments(berth):
+    return [item["name"] for item in json.loads(berth.run("env", "list", "--format", "json").expect(0).out)]
+
+
+def test_leases_without_a_daemon(berth):
+    """leases end by themselves without a daemon: by one process for all of them, and, when that was killed, by the next one's or by
+    `down --expired`; nothing is left of it or of them (EN-51)"""
+    before = host.fingerprint(berth.state, NAME)
+    one, two, three = (NAME + letter for letter in "abc")
+    berth.write("berth.yaml", FILES)
+    berth.write("small.yaml", "profiles: [{name: a}]\n")
+
+    def up(name, ttl, path="small.yaml"):
+        return berth.run("env", "up", "-y", "--name", name, "--ttl", ttl, path).expect(0).err
+
+    tap.contains(up(one, "1h", "berth.yaml"), "warning: after a reboot the lease ends with 'berth env down --expired'")
+    tap.equal(len(watchers()), 1)
+    for name in (two, three):
+        up(name, "1h")
+    host.wait_for(lambda: len(watchers()) == 1, "one that waits for all")
+    waits = watchers()
+    berth.run("env", "renew", one, "--ttl", "2s").expect(0)
+    host.wait_for(lambda: environments(berth) == [two, three], "the lease ends", 30)
+    host.wait_for(lambda: watchers() == waits, "it waits for the others")
+    tap.contains(berth.run("history").expect(0).out, f"env down {one}: its lease has ended")
+    # Killed: the next one takes all over.
+    os.kill(waits[0], signal.SIGKILL)
+    berth.run("env", "renew", two, "--ttl", "1s").expect(0)
+    host.wait_for(lambda: environments(berth) == [three], "the lease ends", 30)
+    os.kill(watchers()[0], signal.SIGKILL)
+    berth.run("env", "renew", three, "--ttl", "2s").expect(0)
+    for pid in watchers():
+        os.kill(pid, signal.SIGKILL)
+    time.sleep(2)
+    tap.equal(environments(berth), [three])
     berth.run("env", "down", "-y", "--expired").expect(0)
-    tap.equal(json.loads(berth.run("env", "list", "--format", "json").expect(0).out), [])
+    # Down before its time: nobody waits any more.
+    up(one, "1h")
+    tap.equal(len(watchers()), 1)
+    berth.run("env", "down", "-y", one).expect(0)
+    host.wait_for(lambda: not watchers(), "the process to end")
+    host.same(before, host.fingerprint(berth.state, NAME), ignore=("files",))
+
+
+def test_killed_with_a_lease(berth):
+    """`env up` that is killed in the middle leaves nothing, or an environment whose lease still ends it"""
+    berth.write("berth.yaml", FILES)
+    for delay in (0.05, 0.2, 0.5):
+        process = berth.start("env", "up", "-y", "--name", NAME, "--ttl", "3s", "berth.yaml")
+        time.sleep(delay)
+        process.kill()
+        process.communicate()
+        berth.run("env", "list").expect(0)
+        berth.run("apply", "-y", "-f", "-", stdin="profiles: [{name: other}]\n").expect(0)  # what was half made is undone
+        tap.equal(environments(berth) in ([], [NAME]), True)
+        if environments(berth):
+            berth.run("env", "renew", NAME, "--ttl", "1s").expect(0)
+        host.wait_for(lambda: environments(berth) == [], "the lease ends", 30)
+        host.wait_for(lambda: not watchers(), "the process to end")
 
 
 def memory(berth):

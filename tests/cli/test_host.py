@@ -358,12 +358,17 @@ def test_progress_bytes(berth):
 
 
 def test_protected_instance(berth):
-    """security.protection.delete refuses a delete, exit 8"""
+    """security.protection.delete refuses a delete, exit 8, from a profile as well"""
     before = host.fingerprint(berth.state, NAME)
     host.apply(berth, BASE + "instances:\n" + instance("a", "  config: {security.protection.delete: true}\n")).expect(0)
     tap.contains(berth.run("destroy", "-y").expect(8).err, "security.protection.delete")
     tap.equal(host.states(berth), {f"{NAME}-a": "running"})
-    host.apply(berth, BASE + instances("a")).expect(0)
+    guarded = "- name: guarded\n  config: {security.protection.delete: true}\n"
+    host.apply(berth, BASE.replace("profiles:\n", "profiles:\n" + guarded) + "instances:\n" +
+               instance("a").replace("[small]", "[small, guarded]")).expect(0)
+    tap.contains(berth.run("destroy", "-y").expect(8).err, "security.protection.delete")
+    tap.equal(host.states(berth), {f"{NAME}-a": "running"})
+    host.apply(berth, BASE + instances("a"), "--prune").expect(0)
     host.down(berth, before)
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -11,7 +12,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import host  # noqa: E402
 import tap  # noqa: E402
 from daemon import Daemon, Monitor  # noqa: E402
-from image_archive import METADATA, archive, digest, form, stored, unified, upload  # noqa: E402
+from gitrepo import Repository  # noqa: E402
+from image_archive import METADATA, archive, digest, form, stored, unified, upload, write  # noqa: E402
 from image_server import Web, certificate, streams  # noqa: E402
 
 NAME = host.NAME
@@ -256,6 +258,68 @@ def test_lock(berth):
     os.unlink(berth.path("images.lock"))
     berth.run("lock").expect(0)
     berth.run("lock", "update").expect(1)
+
+
+def test_lock_of_instances(berth):
+    """what an instance names on a server is what the lock says, whatever is here; a new lock is told, --new-image takes it (EN-09)"""
+    old, new = split("one"), split("two")
+    web = Web(berth, streams(*old))
+    name = f"{NAME}-web"
+    berth.write("berth.yaml", POOL + instance(web))
+    berth.run("lock").expect(0)
+
+    def text(of=name):
+        with open(os.path.join(berth.state, "containers", of, "rootfs", "etc", "text"), encoding="utf-8") as file:
+            return file.read()
+
+    berth.run("apply", "-y").expect(0)
+    web.pages.update(streams(*new))
+    tap.absent(berth.run("apply", "-y").expect(0).err, "--new-image")
+    berth.run("lock", "update", "tiny").expect(0)
+    told = f"instance/{name}: it stays on image {digest(*old)[:12]}, its image is {digest(*new)[:12]} now (--new-image instance/{name})"
+    tap.contains(berth.run("plan", "--detailed-exitcode").expect(0).out, told)
+    # Another one is made from what the lock says now, though the old image is here.
+    berth.write("berth.yaml", POOL + instance(web) + instance(web, "new").replace("instances:\n", ""))
+    berth.run("apply", "-y").expect(0)
+    tap.equal((text(), text(f"{NAME}-new")), ("one", "two"))
+    tap.contains(berth.run("apply", "-y", "--new-image", "all").expect(10).err, name)
+    tap.equal(text(), "one")
+    berth.run("apply", "-y", "--new-image", "all", "--allow-replace", f"instance/{name}").expect(0)
+    tap.equal(text(), "two")
+    tap.contains(berth.run("apply", "-y", "--new-image", "all").expect(0).out, "Nothing to do")
+    for one in (name, f"{NAME}-new"):
+        keys = json.loads(berth.run("get", f"instance/{one}", "--format", "json").expect(0).out)["generated"]
+        tap.equal((keys["volatile.base_image"], keys["image.os"]), (digest(*new), "Tiny"))
+    web.stop()
+
+
+def test_changed_since(berth):
+    """an image changed since a git revision when its entry in images.lock did, or its file in the repository; so did what is made of it"""
+    old, new = split(), split("two")
+    web = Web(berth, streams(*old))
+    repo = Repository(berth, "state")
+    files = "".join(f"- name: {name}\n  source: {{file: {name}.tar.gz}}\n" for name in ("kept", "edited"))
+    for name in ("kept", "edited"):
+        shutil.copy(write(berth, "one.tar.gz", unified("one")), os.path.join(repo.work, f"{name}.tar.gz"))
+    repo.write({"berth.yaml": POOL + image(web) + files + instance(web)})
+    text = os.path.join(repo.work, "berth.yaml")
+    berth.run("lock", "-f", text).expect(0)
+    repo.commit()
+    repo.commit({"more.txt": "nothing of berth's"})
+
+    def changed(since):
+        found = json.loads(berth.run("plan", "-f", text, "--changed-since", since, "--format", "json").expect(0).out)["objects"]
+        return sorted(f"{one['kind']}/{one['name']}" for one in found)
+
+    tap.equal(changed("HEAD~1"), [])
+    web.pages.update(streams(*new))
+    berth.run("lock", "update", "tiny", "-f", text).expect(0)
+    repo.commit()
+    tap.equal(changed("HEAD"), [])
+    tap.equal(changed("HEAD~1"), ["image/mine", f"instance/{NAME}-web", "pool/pool"])
+    shutil.copy(write(berth, "two.tar.gz", unified("two")), os.path.join(repo.work, "edited.tar.gz"))
+    tap.equal(changed("HEAD"), ["image/edited"])
+    web.stop()
 
 
 def test_lock_without_server(berth):

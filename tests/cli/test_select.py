@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Selections by labels and by what changed (EN-24), in plan, apply, destroy, rollback, drift, get, status and dump; the same in-process
-and by the daemon."""
+"""Selections by labels and by what changed (EN-24), in plan, apply, destroy, rollback, drift, get, status, dump, adopt
+and release; the same in-process and by the daemon."""
 import json
 import os
 import sys
@@ -147,6 +147,49 @@ def test_rollback_takes_a_selection(berth):
     tap.equal([value(name) for name in ("web1", "web2", "db")], ["2", "2", "1"])
     berth.run("rollback", "-y", "2", "-l", "env=test").expect(0)
     tap.equal([value(name) for name in ("web1", "web2", "db")], ["2", "1", "1"])
+
+
+def adopt_release(berth, run):
+    """What -l, --only and --exclude choose of words, of files, and of all; what these need is left alone."""
+    berth.write("berth.yaml", "projects:\n- name: p\nprofiles:\n" + "".join(
+        f"- name: {name}\n  labels: {{app: {app}}}\n" for name, app in (("a1", "a"), ("a2", "a"), ("b1", "b"))))
+
+    def owned(owner):
+        found = json.loads(run("get", "profile", "--format", "json").expect(0).out)
+        return [one["name"] for one in found if one["owner"] == owner]
+
+    run("apply", "-y", "--set", "one").expect(0)
+    for options, left in ((["-l", "app=a"], ["b1"]), (["--only", "profile/a*"], ["b1"]), (["profile/*", "--exclude", "profile/b1"], ["b1"]),
+                          (["--only", "profile", "-l", "app=a", "--exclude", "profile/a2"], ["a2", "b1"]),
+                          (["-l", "app=none"], ["a1", "a2", "b1"])):
+        run("release", *options).expect(0)
+        tap.equal(owned("file:one"), left, str(options))
+        run("adopt", "-f", "berth.yaml", "--set", "one").expect(0)
+    run("release", "-l", "app").expect(0)
+    run("adopt", "-f", "berth.yaml", "--set", "two", "-l", "app=b").expect(0)
+    run("adopt", "--set", "three", "--only", "profile/a2").expect(0)
+    tap.equal((owned("file:two"), owned("file:three"), owned("api")), (["b1"], ["a2"], ["a1", "default"]))
+    for wrong in (["release"], ["release", "--exclude", "profile/a1"], ["adopt", "--set", "x", "--exclude", "profile/a1"],
+                  ["adopt", "-f", "berth.yaml", "profile/a1"], ["release", "-l", "app in"]):
+        run(*wrong).expect(64)
+    run("release", "-l", "app", "--exclude", "profile/nobody").expect(1)
+    tap.equal(owned("file:two"), ["b1"], "what was refused")
+
+
+def test_adopt_release_some(berth):
+    """adopt and release take -l, --only and --exclude: in-process, by way of the daemon, and of another machine (EN-24, EN-50)"""
+    adopt_release(berth, berth.run)
+    berth.run("destroy", "-y", "--all").expect(0)
+    with Daemon(berth) as daemon:
+        adopt_release(berth, berth.run)
+        berth.run("destroy", "-y", "--all").expect(0)
+        daemon.ask("PATCH", "/1.0", {"config": {"core.https_address": "127.0.0.1:18447"}}).expect(200)
+        token = berth.run("trust", "add", "--name", "laptop").expect(0).out.strip()
+        env = {"BERTH_CONF": berth.path("conf"), "BERTH_DIR": berth.path("nothing")}
+        berth.run("remote", "add", "lab", token, env=env).expect(0)
+        berth.run("remote", "switch", "lab", env=env).expect(0)
+        adopt_release(berth, lambda *args: berth.run(*args, env=env))
+        tap.equal(os.path.exists(berth.path("nothing")), False)
 
 
 host.main(globals())

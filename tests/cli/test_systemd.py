@@ -140,8 +140,9 @@ def history_of(berth, name):
         return [cause for cause, in database.execute("SELECT cause FROM generations ORDER BY id")]
 
 
-def test_confirm_over_a_reboot(berth):
-    """an apply without a daemon that nobody confirms is taken back after a reboot, by the service berth-revert (EN-33)"""
+def test_deadlines_over_a_reboot(berth):
+    """without a daemon, an apply that nobody confirms is taken back and an environment whose lease is over goes after a reboot, by the
+    service berth-revert (EN-33, EN-51)"""
     build = os.path.dirname(os.path.dirname(berth.program))
     libraries = os.path.dirname(next(line.split()[2] for line in host.output("ldd", berth.program).splitlines() if "libjansson" in line))
     with open(os.path.join(build, "systemd", "berth-revert.service"), encoding="utf-8") as file:
@@ -166,6 +167,8 @@ def test_confirm_over_a_reboot(berth):
     tap.contains(told, "systemctl enable berth-revert.service")
     inside(berth, A, "berth", "confirm", "2").expect(0)
     inside(berth, A, "systemctl", "enable", "berth-revert.service").expect(0)
+    write("/root/e.yaml", "profiles:\n- name: e\n")
+    tap.absent(inside(berth, A, "berth", "env", "up", "-y", "--name", "ci", "--ttl", "30s", "/root/e.yaml").expect(0).err, "warning")
     write("/root/a.yaml", file(3))
     told = inside(berth, A, "berth", "apply", "-y", "-f", "/root/a.yaml", "--confirm-within", "25s").expect(0).err
     tap.absent(told, "warning")
@@ -176,11 +179,12 @@ def test_confirm_over_a_reboot(berth):
     host.wait_for(lambda: init_of(berth, A) not in (None, first), "reboot", 60)
     host.wait_for(lambda: has_booted(berth, A), "boot after the reboot", 60)
     if time.monotonic() - applied < 24:
-        tap.equal(len(history_of(berth, A)), 3)
-    host.wait_for(lambda: len(history_of(berth, A)) == 4, "that it is taken back", 60)
-    tap.equal(history_of(berth, A)[3], "revert 3: not confirmed in time")
+        tap.equal(len(history_of(berth, A)), 4)
+    host.wait_for(lambda: len(history_of(berth, A)) == 6, "that both come to their ends", 60)
+    tap.equal(sorted(history_of(berth, A)[4:]), ["env down ci: its lease has ended", "revert 4: not confirmed in time"])
     host.wait_for(lambda: inside(berth, A, "systemctl", "is-active", "berth-revert.service").out.strip() == "inactive", "its end")
     tap.contains(inside(berth, A, "berth", "get", "profile/a").expect(0).out, 'user.value: "2"')
+    tap.absent(inside(berth, A, "berth", "env", "list").expect(0).out, "ci")
     berth.run("destroy", "--all", "-y").expect(0)
 
 

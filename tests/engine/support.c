@@ -340,11 +340,20 @@ Plan *world_plan(World *world, const char *yaml, const PlanOptions *options, GEr
                                                     : NULL;
 }
 
+/* Nobody else is there: what an apply takes for another's change is a mistake of its own (LAW-1).
+ */
+static gboolean nobody_interfered(const ApplyResult *result, GError **error)
+{
+    return result->drifted->len == 0 || error_set(error, ERR_FAILED, "drifted during the apply: %s",
+                                                  (const char *)result->drifted->pdata[0]);
+}
+
 gboolean world_apply_plan(World *world, const Plan *plan, ApplyResult *ret_result, GError **error)
 {
     ApplyOptions apply = {.cause = "test", .parallel = 1};
 
-    return engine_apply(world->engine, plan, &apply, ret_result, error);
+    return engine_apply(world->engine, plan, &apply, ret_result, error) &&
+           nobody_interfered(ret_result, error);
 }
 
 gboolean world_apply(World *world, const char *yaml, GError **error)

@@ -328,6 +328,99 @@ Test(engine, a_host_that_does_not_do_what_it_says_is_noticed) /* LAW-8 */
     cr_assert_str_eq(before, after);
 }
 
+static void cancel_at_the_end(void *data, const Step *step, StepState state,
+                              const ProgressCount *count)
+{
+    (void)step;
+    (void)state;
+    if (count->done == count->total)
+        *(volatile gint *)data = 1;
+}
+
+static gboolean holds(World *world, const char *key, const char *type)
+{
+    g_autoptr(json_t) conditions = engine_conditions(world->engine, key, NULL);
+    size_t i;
+    json_t *condition;
+
+    json_array_foreach (conditions, i, condition) {
+        if (strcmp(json_string_value(json_object_get(condition, "type")), type) == 0)
+            return json_is_true(json_object_get(condition, "status"));
+    }
+    return FALSE;
+}
+
+Test(engine, what_a_rollback_left_is_degraded_and_not_ready) /* LAW-8, EN-48 */
+{
+    static const char *const key = "network/default//lan";
+    g_autoptr(World) world = world_new();
+    g_autoptr(Plan) plan = NULL;
+    g_autoptr(GError) error = NULL;
+    g_auto(ApplyResult) result = {0};
+    volatile gint cancel = 0;
+    ApplyOptions apply = {.cause = "test",
+                          .parallel = 1,
+                          .cancel = &cancel,
+                          .progress = cancel_at_the_end,
+                          .progress_data = (gpointer)&cancel};
+    static const char other[] =
+        "networks:\n  - {name: lan, config: {ipv4.address: 10.2.0.1/24, ipv6.address: none}}\n";
+
+    must_apply(world, "networks:\n  - {name: lan, config: {ipv4.address: 10.1.0.1/24, "
+                      "ipv6.address: none}}\n");
+    cr_assert(holds(world, key, "Ready"));
+    plan = must_plan(world, other, NULL);
+    for (guint i = 0; i < plan->steps->len; i++)
+        world_drop_undo(world, ((const PlanStep *)plan->steps->pdata[i])->row->name);
+    cr_assert_not(engine_apply(world->engine, plan, &apply, &result, &error));
+    cr_assert_eq(error_exit_status(error), 4, "%s", error->message);
+    cr_assert(holds(world, key, "Degraded"));
+    cr_assert_not(holds(world, key, "Ready"));
+    world_drop_undo(world, NULL);
+    must_apply(world, other);
+    cr_assert(holds(world, key, "Ready"));
+    cr_assert_not(holds(world, key, "Degraded"));
+}
+
+/* ProgressFunction: takes the link of the instance away once all steps are done. */
+static void interfere(void *data, const Step *step, StepState state, const ProgressCount *count)
+{
+    World *world = data;
+    g_autoptr(json_t) facts = NULL;
+    json_t *web;
+
+    (void)step;
+    if (state != STEP_DONE || count->done < count->total)
+        return;
+    facts = world_host_state(world);
+    web = json_object_get(json_object_get(facts, "objects"), "instance/default//web");
+    cr_assert_eq(json_object_del(web, "link"), 0);
+    world_set_host_state(world, facts);
+}
+
+Test(engine, what_somebody_else_changes_meanwhile_is_drift) /* EN-30, LAW-1 */
+{
+    static const char wanted[] = BASE "instances:\n" WEB(", config: {limits.memory: 64MiB}");
+    g_autoptr(World) world = world_new();
+    ApplyOptions apply = {
+        .cause = "test", .parallel = 1, .progress = interfere, .progress_data = world};
+    g_auto(ApplyResult) result = {0};
+    g_autoptr(json_t) conditions = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Plan) plan = NULL;
+    g_autoptr(Plan) again = NULL;
+
+    must_apply(world, BASE "instances:\n" WEB(""));
+    plan = must_plan(world, wanted, NULL);
+    cr_assert(engine_apply(world->engine, plan, &apply, &result, &error), "%s", error->message);
+    cr_assert_eq(result.drifted->len, 1);
+    cr_assert_str_eq(result.drifted->pdata[0], "instance/web: link");
+    again = must_plan(world, wanted, NULL);
+    cr_assert_not(plan_is_empty(again));
+    conditions = engine_conditions(world->engine, "instance/default//web", NULL);
+    cr_assert_eq(json_array_size(conditions), 2, "Ready and Drifted");
+}
+
 Test(engine, a_second_program_is_told_that_the_first_is_busy) /* exit 9 */
 {
     g_autoptr(World) world = world_new();

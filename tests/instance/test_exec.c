@@ -292,6 +292,68 @@ Test(exec, killed_helper)
     cr_expect(error != NULL);
 }
 
+/* One that waits for exec_go; `ret_out` is the reading end of its output. */
+static Exec *gated(Scene *scene, const Object *c, int *ret_out)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int out[2];
+    ExecOptions options = {.in = null, .err = null, .gated = TRUE};
+    Exec *exec;
+
+    cr_assert(pipe2(out, O_CLOEXEC) == 0);
+    options.out = out[1];
+    exec = start(scene, c, "echo ran", &options);
+    close(null);
+    close(out[1]);
+    *ret_out = out[0];
+    return exec;
+}
+
+Test(exec, waits_for_go)
+{
+    SCENE_IN("running");
+    int out;
+    g_autoptr(Exec) exec = gated(scene, c, &out);
+    struct pollfd news = {.fd = out, .events = POLLIN};
+    g_autofree char *text = NULL;
+
+    cr_expect_eq(poll(&news, 1, 300), 0, "it neither writes nor ends before");
+    cr_assert(exec_go(exec, NULL));
+    text = read_all(out);
+    cr_expect_str_eq(text, "ran\n");
+    cr_expect_eq(finish(exec), 0);
+    cr_expect(exec_go(exec, NULL), "too late is no failure");
+    close(out);
+}
+
+/* Nobody lets it run: forgotten, its helper killed, killed itself. */
+Test(exec, never_goes)
+{
+    SCENE_IN("running");
+
+    for (guint way = 0; way < 3; way++) {
+        int out;
+        Exec *exec = gated(scene, c, &out);
+        g_autofree char *text = NULL;
+
+        if (way == 1)
+            cr_assert(kill(helper_pid(), SIGKILL) == 0);
+        else if (way == 2)
+            cr_assert(exec_signal(exec, SIGKILL, NULL));
+        if (way > 0)
+            text = read_all(out);
+        if (way == 2) {
+            cr_expect(exec_go(exec, NULL), "the end tells");
+            cr_expect_eq(finish(exec), 128 + SIGKILL);
+        }
+        exec_free(exec);
+        if (way == 0)
+            text = read_all(out);
+        cr_expect_str_eq(text, "", "way %u", way);
+        close(out);
+    }
+}
+
 static void refused(Scene *scene, const Object *c, const char *text)
 {
     const char *argv[] = {"/bin/true", NULL};

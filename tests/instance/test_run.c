@@ -370,6 +370,26 @@ Test(run, deadline)
     cr_expect_lt(g_get_monotonic_time() - began, 4 * G_USEC_PER_SEC);
 }
 
+/* An init that takes note of the signal and stays has that long, and no longer (I-105). */
+Test(run, time_to_stop)
+{
+    SCENE();
+    static const char script[] = "#!/bin/sh\ntrap 'echo heard' PWR\nwhile true; do sleep 1; done\n";
+    static const char config[] = "{'boot.host_shutdown_timeout': '3'}";
+    g_autofree char *root = g_strdup_printf("%s/storage-pools/p/containers/c1/rootfs", scene->dir);
+    g_autofree char *init = g_build_filename(root, "sbin", "init", NULL);
+    gint64 began, took;
+
+    scene_must(scene, scene_instance(scene, "c1", config, "{}", "{'state': 'stopped'}"));
+    cr_assert(unlink(init) == 0 && g_file_set_contents(init, script, -1, NULL));
+    cr_assert(chmod(init, 0755) == 0);
+    scene_must(scene, running(scene, config));
+    began = g_get_monotonic_time();
+    scene_must(scene, scene_instance(scene, "c1", config, "{}", "{'state': 'stopped'}"));
+    took = g_get_monotonic_time() - began;
+    cr_expect(took >= 3 * G_USEC_PER_SEC && took < 10 * G_USEC_PER_SEC, "%" G_GINT64_FORMAT, took);
+}
+
 Test(run, clean_stop_is_quick)
 {
     SCENE();

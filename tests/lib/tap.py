@@ -98,12 +98,17 @@ class Berth:
 
 
 def diagnose(text):
+    """Under meson on both outputs: of a test that failed, it prints the error output, and keeps the other in its log."""
     for line in text.rstrip().splitlines():
-        print(f"# {line}")
+        print(f"# {line}", flush=True)
+        if "MESON_TEST_ITERATION" in os.environ:
+            print(f"# {line}", file=sys.stderr)
 
 
 def main(namespace):
+    """All tests of a program, or those that its arguments name."""
     tests = [value for name, value in namespace.items() if name.startswith("test_") and inspect.isfunction(value)]
+    tests = [test for test in tests if test.__name__ in sys.argv[1:]] or tests
     failed = False
     print(f"1..{len(tests)}", flush=True)
     for number, test in enumerate(tests, 1):

@@ -68,12 +68,12 @@ def pings(name, address, *more):
     return inside(name, "ping", "-c", "1", "-W", "1", *more, address).returncode == 0
 
 
-def asked_dhcp6(name):
-    """Asks for an address as a DHCPv6 client does (RFC 8415): (address, valid lifetime in seconds), None without one."""
+def dhcp6(name, kind, options=b""):
+    """What a DHCPv6 client is answered, without options of its own (RFC 8415); empty without an answer."""
     program = """
 import os, socket, struct, sys
 client = struct.pack("!HHHH6s", 1, 10, 3, 1, bytes.fromhex("00163e000077"))
-request = b"\\x01abc" + client + struct.pack("!HHIII", 3, 12, 7, 0, 0) + struct.pack("!HHH", 8, 2, 0)
+request = bytes([int(sys.argv[1])]) + b"abc" + client + struct.pack("!HHH", 8, 2, 0) + bytes.fromhex(sys.argv[2])
 with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
     sock.bind(("::", 546))
     sock.settimeout(1)
@@ -85,13 +85,23 @@ with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
         except TimeoutError:
             pass
 """
-    done = inside(name, sys.executable, "-c", program)
+    done = inside(name, sys.executable, "-c", program, str(kind), options.hex())
     assert done.returncode == 0, done.stderr
-    answer = bytes.fromhex(done.stdout)
+    return bytes.fromhex(done.stdout)
+
+
+def asked_dhcp6(name):
+    """Asks for an address: (address, valid lifetime in seconds), None without one."""
+    answer = dhcp6(name, 1, struct.pack("!HHIII", 3, 12, 7, 0, 0))
     place = answer.find(struct.pack("!HH", 5, 24))
     if place < 0:
         return None
     return socket.inet_ntop(socket.AF_INET6, answer[place + 4:place + 20]), struct.unpack_from("!I", answer, place + 24)[0]
+
+
+def informed(name):
+    """Whether a client that has an address already is told the name server."""
+    return socket.inet_pton(socket.AF_INET6, "fd42:1::1") in dhcp6(name, 11, struct.pack("!HHH", 6, 2, 23))
 
 
 def autoconfigured(name):
@@ -127,7 +137,7 @@ def test_names(berth):
 
 
 def test_dhcp6(berth):
-    """ipv6.dhcp: addresses by advertisement alone, or stateful from the ranges and for as long as the keys say"""
+    """ipv6.dhcp: addresses by advertisement, with more by DHCPv6 or without, or stateful from the ranges and for as long as the keys say"""
     network(berth, ipv6__dhcp__stateful="true", ipv6__dhcp__ranges="fd42:1::40-fd42:1::4f", ipv6__dhcp__expiry="10m")
     add_namespace("c1", "lan")
     address, lifetime = asked_dhcp6("c1")
@@ -136,8 +146,9 @@ def test_dhcp6(berth):
     network(berth)
     tap.equal(asked_dhcp6("c1"), None)
     host.wait_for(lambda: autoconfigured("c1"), "an address by advertisement")
+    tap.equal(informed("c1"), True)
     network(berth, ipv6__dhcp="false")
-    tap.equal(asked_dhcp6("c1"), None)
+    tap.equal((asked_dhcp6("c1"), informed("c1")), (None, False))
 
 
 def test_ipv6_out(berth):
@@ -153,10 +164,48 @@ def test_ipv6_out(berth):
     network(berth, ipv6__nat="true", ipv6__nat__address="fd99::9")
     tap.equal(pings("c1", "fd99::2"), False, "nobody has that address yet")
     host.output("ip", "addr", "add", "fd99::9/128", "dev", "vout", "nodad")
-    tap.equal(pings("c1", "fd99::2"), True, "snat")
+    # The outside may still be asking in vain who has it, once a second.
+    host.wait_for(lambda: pings("c1", "fd99::2"), "snat")
     network(berth, ipv6__nat="true", ipv6__routing="false")
     tap.equal(pings("c1", "fd99::2"), False, "rejected")
     tap.equal(pings("c1", "fd42:1::1"), True, "the host still answers")
+
+
+def test_ipv4_out(berth):
+    """ipv4.nat.address is whom the outside sees"""
+    add_outside()
+    network(berth, ipv4__nat="true", ipv4__nat__address="10.99.0.9")
+    add_namespace("c1", "lan")
+    host.output("ip", "-n", "c1", "addr", "add", "10.1.2.50/24", "dev", "eth0")
+    host.output("ip", "-n", "c1", "route", "replace", "default", "via", "10.1.2.1")
+    tap.equal(pings("c1", "10.99.0.2"), False, "nobody has that address yet")
+    host.output("ip", "addr", "add", "10.99.0.9/32", "dev", "vout")
+    # The outside may still be asking in vain who has it, once a second.
+    host.wait_for(lambda: pings("c1", "10.99.0.2"), "snat")
+    host.output("ip", "addr", "del", "10.99.0.9/32", "dev", "vout")
+    network(berth, ipv4__nat="true")
+    host.wait_for(lambda: pings("c1", "10.99.0.2"), "masquerade")
+
+
+def test_link(berth):
+    """bridge.hwaddr, bridge.mtu, ipv4.routes and ipv6.routes are the kernel's as long as they are set (NET-BR-04, 06, 25, 36)"""
+    def link():
+        return {key: value for key, value in json.loads(host.output("ip", "-j", "link", "show", "lan"))[0].items() if key in ("mtu", "address")}
+
+    def routes():
+        return sorted(entry["dst"] for family in ("-4", "-6")
+                      for entry in json.loads(host.output("ip", "-j", family, "route", "show", "dev", "lan", "proto", "static")))
+    network(berth)
+    before = link()
+    tap.equal((before["mtu"], routes()), (1500, []))
+    network(berth, bridge__hwaddr="00:16:3E:0a:0b:0c", bridge__mtu="1400", ipv4__routes="192.0.2.0/24, 198.51.100.0/25",
+            ipv6__routes="2001:db8:9::/48")
+    tap.equal(link(), {"mtu": 1400, "address": "00:16:3e:0a:0b:0c"})
+    tap.equal(routes(), ["192.0.2.0/24", "198.51.100.0/25", "2001:db8:9::/48"])
+    network(berth, ipv4__routes="198.51.100.0/25")
+    tap.equal(routes(), ["198.51.100.0/25"])
+    network(berth)
+    tap.equal((link(), routes()), (before, []))
 
 
 def chains():
@@ -175,10 +224,16 @@ def test_firewall(berth):
         return "ipv4" in text, "ipv6" in text
     network(berth)
     tap.equal(families(), (True, True))
+    tap.contains(" ".join(rules("in.lan")), "67")
+    network(berth, ipv4__dhcp="false")
+    tap.absent(" ".join(rules("in.lan")), "67")
     network(berth, ipv4__firewall="false")
     tap.equal(families(), (False, True))
     network(berth, ipv6__firewall="false")
     tap.equal(families(), (True, False))
+    network(berth, ipv4__firewall="false", ipv4__routing="false")
+    plan = berth.run("plan").expect(0)
+    tap.contains(plan.out + plan.err, "config.ipv4.routing: false has no effect while ipv4.firewall is false")
     network(berth, ipv4__firewall="false", ipv6__firewall="false")
     tap.absent(" ".join(chains()), "fwd.lan")
 

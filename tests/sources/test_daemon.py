@@ -229,10 +229,11 @@ class GitHandler(http.server.BaseHTTPRequestHandler):
     """git http-backend, for who has the token."""
     root = None
     token = None
+    user = "git"
 
     def serve(self):
         import base64
-        wanted = "Basic " + base64.b64encode(f"git:{self.token}".encode()).decode()
+        wanted = "Basic " + base64.b64encode(f"{self.user}:{self.token}".encode()).decode()
         if self.headers.get("Authorization") != wanted:
             self.send_response(401)
             self.send_header("WWW-Authenticate", 'Basic realm="git"')
@@ -300,6 +301,11 @@ def test_https(berth):
                                             "ca_file": berth.path("ca.pem")}).expect(201)
         in_force(daemon, commit)
         tap.absent(json.dumps(daemon.ask("GET", "/1.0/sources/s").metadata), "t0ken")
+        GitHandler.user = "robot"
+        tap.contains(daemon.wait(daemon.ask("POST", "/1.0/sources/s/sync", {}))["err"], "refuses the credentials")
+        daemon.ask("PATCH", "/1.0/sources/s", {"username": "robot"}).expect(200)
+        tap.equal(daemon.done("POST", "/1.0/sources/s/sync", {})["err"], "")
+        GitHandler.user = "git"
         daemon.ask("DELETE", "/1.0/sources/s").expect(200)
         # As systemd's LoadCredential= hands it over.
         body = {"name": "c", "type": "git", "url": url, "interval": "1h", "token_file": "credential:git", "ca_file": berth.path("ca.pem")}
@@ -407,6 +413,38 @@ def test_two_writers(berth):
         sync()
         tap.equal(value(), "5")
         tap.contains(str(names(daemon)), "own")
+
+
+def test_mode(berth):
+    """mode: when the host drifts from what is in force, it is put right, only told, or left alone (EN-41)"""
+    repo = Repository(berth)
+    commit = repo.commit({"a.yaml": "networks: [{name: lan, config: {ipv4.address: none, ipv6.address: none}}]\n"})
+
+    def mtu():
+        with open("/sys/class/net/lan/mtu", encoding="ascii") as file:
+            return int(file.read())
+
+    def drift(mode):
+        """changes the bridge behind berth's back"""
+        daemon.ask("PATCH", "/1.0/sources/s", {"mode": mode}).expect(200)
+        subprocess.run(["ip", "link", "set", "lan", "mtu", "1400"], check=True)
+
+    def told():
+        return any(item["object"] == "network/default//lan" and item["type"] == "Drifted" and item["status"]
+                   for item in daemon.ask("GET", "/1.0/conditions").expect(200).metadata)
+    with Daemon(berth) as daemon:
+        add(daemon, repo)
+        in_force(daemon, commit)
+        drift("correct")
+        until("the MTU of the files", lambda: mtu() == 1500)
+        drift("warn")
+        until("a word of the drift", told)
+        tap.equal(mtu(), 1400)
+        daemon.ask("PATCH", "/1.0/sources/s", {"mode": "correct"}).expect(200)
+        until("the MTU of the files", lambda: mtu() == 1500 and not told())
+        drift("off")
+        time.sleep(3)
+        tap.equal((mtu(), told()), (1400, False))
 
 
 def test_idle(berth):

@@ -33,7 +33,7 @@ def conditions(berth, name="s"):
 def test_round(berth):
     """a commit is put in force, owned by the source, with the commit as its cause; twice is once"""
     repo = Repository(berth)
-    commit = repo.commit({"hosts/a.yaml": profiles("web")}, "first: web")
+    commit = repo.commit({"hosts/a.yaml": profiles("web"), "stray.yaml": profiles("stray")}, "first: web")
     add(berth, repo, "s", "--path", "hosts")
     result = berth.run("source", "sync", "s").expect(0)
     tap.contains(result.out, "profile/web")
@@ -420,6 +420,12 @@ def test_signers_in_the_source(berth):
         tap.contains(berth.run("source", "sync", "s").expect(8).err, why)
         repo.git("reset", "-q", "--hard", good)
     tap.equal(sorted(names(berth)), ["p0", "p1"])
+    berth.run("source", "remove", "s").expect(0)  # the same from a file of the host
+    berth.write("s.yaml", f"sources:\n- name: s\n  type: git\n  url: {repo.bare}\n  signers_file: {berth.write('signers', signers)}\n")
+    berth.run("apply", "-y", "s.yaml").expect(0)
+    for name, result in (("ada", 0), ("eve", 8)):
+        commit(name, "p2")
+        tap.equal("no allowed signer" in berth.run("source", "sync", "s").expect(result).err, result != 0)
     tap.contains(berth.run("source", "add", "t", "--git", repo.bare, "--verify", berth.path("x"), "--row", "signers=x").expect(65).err, "give one")
 
 

@@ -271,6 +271,17 @@ void rig_assert_same(const json_t *observed, const json_t *expected)
 /* nftw has no argument for its callback. */
 static GPtrArray *lines;
 static gboolean with_times;
+/* Files below rig.top that back a loop device. */
+static GHashTable *backing;
+
+/* A file system inside such a file writes its own log when it likes: what changes in it is seen
+ * where it is mounted. */
+static gint64 time_of(const char *path, const struct stat *st)
+{
+    if (!with_times || g_hash_table_contains(backing, path))
+        return 0;
+    return (gint64)st->st_ctim.tv_sec * 1000000000 + st->st_ctim.tv_nsec;
+}
 
 static int add_line(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
@@ -285,11 +296,10 @@ static int add_line(const char *path, const struct stat *st, int type, struct FT
     if (S_ISLNK(st->st_mode))
         target = g_file_read_link(path, NULL);
     g_ptr_array_add(
-        lines, g_strdup_printf(
-                   "%s %o %u:%u %ld %s%s %lx %ld", path, st->st_mode, st->st_uid, st->st_gid,
-                   S_ISDIR(st->st_mode) ? 0 : (long)st->st_size, digest != NULL ? digest : "",
-                   target != NULL ? target : "", (gulong)st->st_rdev,
-                   with_times ? (long)st->st_ctim.tv_sec * 1000000000L + st->st_ctim.tv_nsec : 0L));
+        lines, g_strdup_printf("%s %o %u:%u %ld %s%s %lx %" G_GINT64_FORMAT, path, st->st_mode,
+                               st->st_uid, st->st_gid, S_ISDIR(st->st_mode) ? 0 : (long)st->st_size,
+                               digest != NULL ? digest : "", target != NULL ? target : "",
+                               (gulong)st->st_rdev, time_of(path, st)));
     return 0;
 }
 
@@ -313,29 +323,39 @@ static void add_mounts(void)
     }
 }
 
-static void add_loops(void)
+static GHashTable *loops(void)
 {
+    GHashTable *found = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(GDir) dir = g_dir_open("/sys/class/block", 0, NULL);
     const char *name;
 
     while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
         g_autofree char *path = g_strdup_printf("/sys/class/block/%s/loop/backing_file", name);
-        g_autofree char *file = NULL;
+        char *file = NULL;
 
         if (g_file_get_contents(path, &file, NULL, NULL) && g_str_has_prefix(file, rig.top))
-            g_ptr_array_add(lines, g_strdup_printf("loop %s", g_strchomp(file)));
+            g_hash_table_add(found, g_strchomp(file));
+        else
+            g_free(file);
     }
+    return found;
 }
 
 static char *fingerprint(gboolean times)
 {
+    GHashTableIter iter;
+    gpointer file;
     char *text;
 
     with_times = times;
+    backing = loops();
     lines = g_ptr_array_new_with_free_func(g_free);
     nftw(rig.top, add_line, 32, FTW_PHYS);
     add_mounts();
-    add_loops();
+    g_hash_table_iter_init(&iter, backing);
+    while (g_hash_table_iter_next(&iter, &file, NULL))
+        g_ptr_array_add(lines, g_strdup_printf("loop %s", (const char *)file));
+    g_hash_table_unref(backing);
     g_ptr_array_sort(lines, compare);
     g_ptr_array_add(lines, NULL);
     text = g_strjoinv("\n", (char **)lines->pdata);
