@@ -240,7 +240,8 @@ gboolean verb_exec(const Request *request)
         lxc_container_put(container);
         return FALSE;
     }
-    if (container->attach(container, run_command, &command, &options, &pid) != 0) {
+    /* liblxc returns -errno for what failed; of a container that is just ending that may be 0. */
+    if (container->attach(container, run_command, &command, &options, &pid) != 0 || pid <= 0) {
         lxc_container_put(container);
         return answer_error(request, "cannot run %s in the instance", argv[0]);
     }

@@ -173,6 +173,7 @@ Exec *exec_start(Host *host, const Object *object, const char *const *argv,
     g_autoptr(json_t) record = record_read(host->dir, name, NULL);
     g_autoptr(json_t) request = NULL;
     g_autoptr(json_t) answer = NULL;
+    g_autoptr(GError) failure = NULL;
     int streams[] = {options->in, options->out, options->err};
     int fds[MESSAGE_FDS_MAX];
     LxcCall call = {0};
@@ -183,9 +184,14 @@ Exec *exec_start(Host *host, const Object *object, const char *const *argv,
     request = make_request(host, name, record, argv, options, error);
     if (!lxc_call_begin(&call, request, streams, options->terminal ? 0 : 3, -1, error))
         return NULL;
-    answer = lxc_call_receive(&call, START_TIMEOUT_MS, fds, error);
+    answer = lxc_call_receive(&call, START_TIMEOUT_MS, fds, &failure);
     if (answer == NULL) {
         lxc_call_end(&call);
+        /* In a container that ends meanwhile liblxc fails anywhere, or ends its own process. */
+        if (record_init(record) == 0)
+            error_set(error, ERR_INVALID, "the instance stopped before %s ran", argv[0]);
+        else
+            g_propagate_error(error, g_steal_pointer(&failure));
         return NULL;
     }
     exec = g_new0(Exec, 1);

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Sessions over the API, as a user of Debian's lxc has them: commands, consoles, files, events, logs, metadata; and clients that leave
 in the middle, or send garbage."""
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -73,7 +74,34 @@ class Running(Daemon):
     def settled(self, descriptors, programs=0):
         """Waits until nothing of a session is left: descriptors, helpers and commands inside."""
         wait_for(lambda: self.descriptors() <= descriptors and helpers() <= programs,
-                 lambda: f"{self.descriptors()} descriptors instead of {descriptors}, {helpers()} helpers")
+                 lambda: f"{self.links()} instead of {descriptors} descriptors, {helpers()} helpers")
+
+    def links(self):
+        """What the descriptors are, but for the processes of the instance: those are opened when somebody asks for it, and stay."""
+        folder = f"/proc/{self.process.pid}/fd"
+        found = []
+        for fd in os.listdir(folder):
+            with contextlib.suppress(FileNotFoundError):
+                link = os.readlink(os.path.join(folder, fd))
+                if "[pidfd]" not in link or not self.of_instance(fd):
+                    found.append(link)
+        return sorted(found)
+
+    def of_instance(self, fd):
+        """A pidfd is one of the container's init, or of its monitor."""
+        with open(f"/proc/{self.process.pid}/fdinfo/{fd}", encoding="ascii") as file:
+            pid = next(int(line.split()[1]) for line in file if line.startswith("Pid:"))
+        return pid in self.watched_processes()
+
+    def watched_processes(self):
+        with contextlib.suppress(FileNotFoundError):
+            with open(os.path.join(self.berth.state, "run", NAME + ".json"), encoding="utf-8") as file:
+                record = json.load(file)
+            return [record[name][0] for name in ("init", "monitor") if name in record]
+        return []
+
+    def descriptors(self):
+        return len(self.links())
 
 
 def wait_for(function, what, seconds=20):
@@ -247,18 +275,19 @@ def test_disconnects(berth):
         done = final(daemon, operation)
         tap.equal((done["status"], done["err"]), ("Failure", "Timed out waiting for websockets to connect"))
         daemon.ask("GET", f"/1.0/instances/{NAME}/files?path=/root/ran").expect(404)
-        # An instance that stops before they connect.
-        operation, connect = start_exec(daemon, "touch", "/root/ran")
-        for action in ("stop", "start"):
-            state = daemon.ask("PUT", f"/1.0/instances/{NAME}/state", {"action": action, "force": True}).expect(202).metadata
-            tap.equal(final(daemon, state)["status"], "Success")
-        streams = [connect(name) for name in "012"]
-        done = final(daemon, operation)
-        if done["err"] != "cannot run touch in the instance":  # the stop came while the command was made ready
-            tap.equal((done["status"], done["err"], done["metadata"].get("return")), ("Success", "", 137))
-        daemon.ask("GET", f"/1.0/instances/{NAME}/files?path=/root/ran").expect(404)
-        for stream in streams:
-            stream.close()
+        # An instance that stops before they connect, or while the command is made ready.
+        for delay in (0, 0.02, 0.05, 0.1, 0.2):
+            operation, connect = start_exec(daemon, "touch", "/root/ran")
+            time.sleep(delay)
+            for action in ("stop", "start"):
+                daemon.done("PUT", f"/1.0/instances/{NAME}/state", {"action": action, "force": True})
+            streams = [connect(name) for name in "012"]
+            done = final(daemon, operation)
+            if done["err"] != "the instance stopped before touch ran":
+                tap.equal((done["status"], done["err"], done["metadata"].get("return")), ("Success", "", 137))
+            daemon.ask("GET", f"/1.0/instances/{NAME}/files?path=/root/ran").expect(404)
+            for stream in streams:
+                stream.close()
         # An upload that ends in the middle, and a download.
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(daemon.socket)
