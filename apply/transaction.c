@@ -282,6 +282,8 @@ static gboolean write_commit(Transaction *t, const Commit *commit, GError **erro
     if (!store_begin(request->store, TRUE, error))
         return FALSE;
     if (!store_commit(request->store, commit, &t->result.generation, error) ||
+        (request->write_along != NULL &&
+         !request->write_along(request->write_along_data, t->failed, error)) ||
         !note_confirmation(t, error) || !queue_parked(t, error) ||
         !journal_close(request->store, t->tx, error)) {
         store_end(request->store, FALSE, NULL);

@@ -38,6 +38,10 @@ typedef struct {
     /* Compares what the steps set with the host; `failed` (a set of keys) is left out. */
     gboolean (*verify)(void *data, GHashTable *failed, GError **error);
     void *verify_data;
+    /* Writes more within the commit: all of it stands, or nothing; `failed` as for verify. May be
+     * NULL. */
+    gboolean (*write_along)(void *data, GHashTable *failed, GError **error);
+    void *write_along_data;
     /* Called once when the commit stands, before any later one can; may be NULL. */
     void (*committed)(void *data);
     void *committed_data;

@@ -101,27 +101,39 @@ static GHashTable *needs_of(const Plan *plan, GError **error)
     return order != NULL ? g_hash_table_ref(order->needs) : NULL;
 }
 
-static gboolean set_conditions(Engine *engine, const Plan *plan, const Verification *verification,
-                               GError **error)
+/* One apply, for what is called back from its transaction. */
+typedef struct {
+    Engine *engine;
+    const Plan *plan;
+    const Verification *verification;
+    const ApplyOptions *options;
+} Carrying;
+
+/* For TransactionRequest.write_along: how the objects are from this commit on (EN-48). What failed
+ * was put back to what it was, and so is what is said of it. */
+static gboolean write_conditions(void *data, GHashTable *failed, GError **error)
 {
-    gboolean set = store_begin(engine->store, FALSE, error);
+    const Carrying *carrying = data;
+    const Plan *plan = carrying->plan;
+    Store *store = carrying->engine->store;
 
-    for (guint i = 0; set && i < plan->objects->len; i++) {
+    for (guint i = 0; i < plan->objects->len; i++) {
         const PlanObject *object = plan->objects->pdata[i];
-        const char *drift = verification_drift(verification, object->key);
+        const char *key = object->key;
+        const char *drift = verification_drift(carrying->verification, key);
 
-        if (snapshot_get(store_snapshot(engine->store), object->key) == NULL)
+        if (g_hash_table_contains(failed, key) || snapshot_get(plan->next, key) == NULL)
             continue;
-        set = store_set_condition(engine->store, object->key, "Ready", TRUE, "applied", error) &&
-              store_set_condition(engine->store, object->key, "Degraded", FALSE, "", error) &&
-              store_set_condition(engine->store, object->key, "Drifted", drift != NULL,
-                                  drift != NULL ? drift : "", error) &&
-              store_set_condition(engine->store, object->key, "Stalled", FALSE, "", error) &&
-              store_set_condition(engine->store, object->key, "RestartPending", object->pending,
-                                  "stored, in force after a restart", error);
+        if (!store_set_condition(store, key, "Ready", TRUE, "applied", error) ||
+            !store_set_condition(store, key, "Degraded", FALSE, "", error) ||
+            !store_set_condition(store, key, "Drifted", drift != NULL, drift != NULL ? drift : "",
+                                 error) ||
+            !store_set_condition(store, key, "Stalled", FALSE, "", error) ||
+            !store_set_condition(store, key, "RestartPending", object->pending,
+                                 "stored, in force after a restart", error))
+            return FALSE;
     }
-    return set ? store_end(engine->store, TRUE, error)
-               : (store_end(engine->store, FALSE, NULL), FALSE);
+    return TRUE;
 }
 
 /* LAW-8: what a rollback left is marked. */
@@ -186,16 +198,11 @@ static void take_result(const Plan *plan, const Verification *verification,
     }
 }
 
-typedef struct {
-    const ApplyOptions *options;
-    const Plan *plan;
-} Committed;
-
 static void tell_committed(void *data)
 {
-    const Committed *committed = data;
+    const Carrying *carrying = data;
 
-    committed->options->committed(committed->options->committed_data, committed->plan);
+    carrying->options->committed(carrying->options->committed_data, carrying->plan);
 }
 
 gboolean engine_carry_out(Engine *engine, const Plan *plan, const ApplyOptions *options,
@@ -207,7 +214,7 @@ gboolean engine_carry_out(Engine *engine, const Plan *plan, const ApplyOptions *
     g_autoptr(Verification) verification = verification_new(engine->host, plan);
     g_autoptr(GHashTable) needs = NULL;
     g_autoptr(GError) failure = NULL;
-    Committed committed = {options, plan};
+    Carrying carrying = {engine, plan, verification, options};
     TransactionRequest request = {
         .store = engine->store,
         .host = engine->host,
@@ -223,8 +230,10 @@ gboolean engine_carry_out(Engine *engine, const Plan *plan, const ApplyOptions *
         .progress_data = options->progress_data,
         .verify = verification_run,
         .verify_data = verification,
+        .write_along = write_conditions,
+        .write_along_data = &carrying,
         .committed = options->committed != NULL ? tell_committed : NULL,
-        .committed_data = &committed,
+        .committed_data = &carrying,
     };
     TransactionResult transaction = {0};
     gint64 started = g_get_monotonic_time();
@@ -270,8 +279,6 @@ gboolean engine_carry_out(Engine *engine, const Plan *plan, const ApplyOptions *
         return FALSE;
     }
     engine_fetch_end(engine, plan);
-    if (!set_conditions(engine, plan, verification, error))
-        return FALSE;
     if (ret_result->failed->len > 0) {
         g_autofree char *text = NULL;
 

@@ -382,6 +382,72 @@ Test(engine, what_a_rollback_left_is_degraded_and_not_ready) /* LAW-8, EN-48 */
     cr_assert_not(holds(world, key, "Degraded"));
 }
 
+static void must_set(World *world, const char *key, const char *type, gboolean status)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(json_t) changed = NULL;
+
+    cr_assert(
+        engine_set_condition(world->engine, key, type, status, "a test says so", &changed, &error),
+        "%s", error != NULL ? error->message : "");
+}
+
+/* What is said of what failed is what it was: it was put back (EN-48, exit 5). */
+Test(engine, keep_going_leaves_the_conditions_of_what_failed)
+{
+    static const char *const web = "instance/default//web", *const db = "instance/default//db";
+    g_autoptr(World) world = world_new();
+    ApplyOptions apply = {.cause = "test", .keep_going = TRUE, .parallel = 1};
+    g_autoptr(GError) error = NULL;
+    g_auto(ApplyResult) result = {0};
+    g_autoptr(Plan) plan = NULL;
+    const char *failed, *kept;
+
+    must_apply(world, BASE "instances:\n" WEB("") DB(""));
+    plan = must_plan(world,
+                     BASE "instances:\n" WEB(", config: {limits.memory: 64MiB}")
+                         DB(", config: {limits.memory: 64MiB}"),
+                     NULL);
+    for (guint i = 0; i < 2; i++) {
+        must_set(world, i == 0 ? web : db, "Ready", FALSE);
+        must_set(world, i == 0 ? web : db, "Stalled", TRUE);
+    }
+    world_set_fault(world, FAULT_FAIL, plan->steps->len);
+    cr_assert_not(engine_apply(world->engine, plan, &apply, &result, &error));
+    cr_assert_eq(error_exit_status(error), 5, "%s", error->message);
+    failed = strstr(result.failed->pdata[0], "web") != NULL ? web : db;
+    kept = failed == web ? db : web;
+    cr_assert(holds(world, failed, "Stalled"));
+    cr_assert_not(holds(world, failed, "Ready"));
+    cr_assert_not(holds(world, kept, "Stalled"));
+    cr_assert(holds(world, kept, "Ready"));
+}
+
+/* Conditions are written with what they are about: both stand, or neither (EN-01, EN-48). */
+Test(engine, conditions_that_cannot_be_written_undo_the_apply)
+{
+    g_autoptr(World) world = world_new();
+    g_autofree char *before = NULL;
+    g_autofree char *after = NULL;
+    g_autoptr(GError) error = NULL;
+    gint64 revision;
+
+    must_apply(world, BASE);
+    before = world_fingerprint(world);
+    revision = store_revision(engine_store(world->engine));
+    cr_assert(sql_run(store_database(engine_store(world->engine)), &error,
+                      "CREATE TRIGGER full BEFORE INSERT ON conditions BEGIN SELECT "
+                      "RAISE(FAIL, 'the disk is full'); END",
+                      ""));
+    cr_assert_not(world_apply(world, BASE "instances:\n" WEB(""), &error));
+    cr_assert_eq(error_exit_status(error), 3, "%s", error->message);
+    cr_assert_not_null(strstr(error->message, "the disk is full"));
+    cr_assert_eq(store_revision(engine_store(world->engine)), revision);
+    cr_assert_null(web_of(world));
+    after = world_fingerprint(world);
+    cr_assert_str_eq(before, after);
+}
+
 /* ProgressFunction: takes the link of the instance away once all steps are done. */
 static void interfere(void *data, const Step *step, StepState state, const ProgressCount *count)
 {
