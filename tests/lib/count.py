@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Counts the TAP results of a meson test log, and of the programs that speak no TAP.
 
-Usage: count.py testlog.json STATUS. Lists what failed and what was skipped with its reason, ends with
+Usage: count.py testlog.json STATUS. Lists what failed with what it said of it, and what was skipped with its reason, ends with
 "N passed, N failed, N skipped", and exits 1 when anything failed or nothing ran.
 """
 import json
@@ -11,6 +11,7 @@ import sys
 RESULT = re.compile(r"^(ok|not ok)\b\s*(\d+)?\s*(?:- )?(.*)$")
 SKIP = re.compile(r"#\s*SKIP\S*\s*(.*)$", re.IGNORECASE)
 TODO = re.compile(r"#\s*TODO\b", re.IGNORECASE)
+SAID_MAX = 40  # lines of what a failure said, the last ones: there the reason is
 PLAN = re.compile(r"^1\.\.(\d+)(?:\s*#\s*SKIP\S*\s*(.*))?$", re.IGNORECASE)
 
 
@@ -19,6 +20,7 @@ class Counts:
         self.passed = 0
         self.failed = []
         self.skipped = []
+        self.said = {}  # of what failed: the diagnostics that follow it
 
 
 def count_program(entry, counts):
@@ -27,6 +29,7 @@ def count_program(entry, counts):
     before = (counts.passed, len(counts.failed), len(counts.skipped))
     seen = 0
     plan = None
+    said = []
     for line in (entry.get("stdout") or "").splitlines():
         plan_line = PLAN.match(line)
         result = RESULT.match(line)
@@ -36,6 +39,7 @@ def count_program(entry, counts):
                 counts.skipped.append(f"{name}: {plan_line.group(2) or 'no reason given'}")
         elif result:
             seen += 1
+            said = []
             text = result.group(3)
             skip = SKIP.search(text)
             label = f"{name}: {text.split('#')[0].strip() or result.group(2) or seen}"
@@ -45,8 +49,11 @@ def count_program(entry, counts):
                 counts.passed += 1
             elif not TODO.search(text):
                 counts.failed.append(label)
+                counts.said[label] = said
         elif line.startswith("Bail out!"):
             counts.failed.append(f"{name}: {line}")
+        else:
+            said.append(line)
     failed_here = len(counts.failed) > before[1]
     outcome = entry["result"]
     if plan is None and seen == 0:
@@ -78,8 +85,10 @@ def main():
     for title, items in (("Failed:", counts.failed), ("Skipped:", counts.skipped)):
         if items:
             print(title)
-            for item in items:
-                print(f"  {item}")
+        for item in items:
+            print(f"  {item}")
+            for line in counts.said.get(item, [])[-SAID_MAX:]:
+                print(f"    {line}")
     if counts.passed == 0 and not counts.failed:
         print("nothing ran")
     print(f"{counts.passed} passed, {len(counts.failed)} failed, {len(counts.skipped)} skipped")
