@@ -151,7 +151,9 @@ static gboolean check_phase(const Call *call, GError **error)
     gboolean reads = strcmp(call->route->method, "GET") == 0;
 
     if (!reads && call_is_dry_run(call) && (call->route->flags & ROUTE_DRY) == 0)
-        return error_set(error, ERR_NOT_IMPLEMENTED, "this request has no dry run in this build");
+        return error_set(error, ERR_NOT_IMPLEMENTED,
+                         "%s %s has no dry run, as no plan says what it does: leave ?dry-run out",
+                         call->route->method, request_path(call->request));
     if (g_atomic_int_get(&call->daemon->phase) == DAEMON_STOPPING && !reads &&
         (call->route->flags & ROUTE_LATE) == 0)
         return error_set(error, ERR_UNAVAILABLE, "berthd is shutting down");

@@ -81,20 +81,34 @@ typedef struct {
     const char *by; /* who asks for the state to last; NULL: nobody, as when the host goes down */
 } Wish;
 
-static Plan *plan_power(Engine *engine, void *data, GError **error)
+static Plan *plan_powers(Engine *engine, const GPtrArray *keys, const Power *power, const char *by,
+                         GError **error)
 {
-    const Wish *wish = data;
-    const Object *stored = snapshot_get(engine_stored(engine), wish->key);
     g_autoptr(json_t) notes = NULL;
     Plan *plan;
 
-    if (wish->by != NULL && stored != NULL &&
-        !source_edit_check_power(engine, stored, wish->power.state, wish->by, &notes, error))
-        return NULL;
-    plan = engine_plan_power(engine, wish->key, &wish->power, error);
+    for (guint i = 0; by != NULL && i < keys->len; i++) {
+        const Object *stored = snapshot_get(engine_stored(engine), keys->pdata[i]);
+        g_autoptr(json_t) more = NULL;
+
+        if (stored != NULL &&
+            !source_edit_check_power(engine, stored, power->state, by, &more, error))
+            return NULL;
+        notes_join(&notes, more);
+    }
+    plan = engine_plan_power(engine, keys, power, error);
     if (plan != NULL)
         notes_join(&plan->notes, notes);
     return plan;
+}
+
+static Plan *plan_power(Engine *engine, void *data, GError **error)
+{
+    const Wish *wish = data;
+    g_autoptr(GPtrArray) keys = g_ptr_array_new();
+
+    g_ptr_array_add(keys, (gpointer)wish->key);
+    return plan_powers(engine, keys, &wish->power, wish->by, error);
 }
 
 static Plan *plan_delete(Engine *engine, void *data, GError **error)
@@ -196,17 +210,21 @@ static gboolean means_something(Daemon *daemon, const Object *object, PowerActio
 Plan *instance_power_plan(Engine *engine, void *data, GError **error)
 {
     const PowerTry *attempt = data;
-    Wish wish = wish_for(attempt->key, attempt->change, attempt->by);
+    PowerAction action = attempt->change->action;
+    Power power = wish_for(NULL, attempt->change, NULL).power;
+    Plan *plan;
 
-    if (attempt->change->action == POWER_RESTART) {
-        error_set(error, ERR_NOT_IMPLEMENTED,
-                  "a restart is two transactions and has no dry run: ask for stop or start");
-        return NULL;
+    for (guint i = 0; i < attempt->keys->len; i++) {
+        const Object *object = snapshot_get(engine_stored(engine), attempt->keys->pdata[i]);
+
+        if (!means_something(attempt->daemon, object, action, error))
+            return NULL;
     }
-    return means_something(attempt->daemon, snapshot_get(engine_stored(engine), attempt->key),
-                           attempt->change->action, error)
-               ? plan_power(engine, &wish, error)
-               : NULL;
+    plan = plan_powers(engine, attempt->keys, &power, attempt->by, error);
+    if (plan != NULL && action == POWER_RESTART && attempt->keys->len > 0)
+        g_ptr_array_add(plan->warnings, g_strdup("restart: this is its first half; what it stops "
+                                                 "is started again in a second transaction"));
+    return plan;
 }
 
 gboolean instance_power(Daemon *daemon, const Caller *caller, const char *key,

@@ -33,10 +33,11 @@ typedef struct {
 gboolean instance_power(Daemon *daemon, const Caller *caller, const char *key,
                         const PowerChange *change, GError **error);
 
-/* The plan of an action, for a dry run. A restart is two transactions and has none. */
+/* The plan of an action, for a dry run. A restart is two transactions: the plan is of the first,
+ * and says so in a warning. */
 typedef struct {
     Daemon *daemon;
-    const char *key;
+    const GPtrArray *keys; /* of char *: instances */
     const PowerChange *change;
     const char *by; /* username of who asks */
 } PowerTry;

@@ -171,6 +171,8 @@ static gboolean apply(Call *call, GError **error)
     if (body == NULL || !read_cause(body, &cause, error) ||
         !read_options(json_object_get(body, "apply"), &options, error))
         return FALSE;
+    if (call_is_dry_run(call))
+        return plan(call, error);
     wish = wish_new(body, call->project, error);
     if (wish == NULL)
         return FALSE;
@@ -188,6 +190,6 @@ static gboolean apply(Call *call, GError **error)
 
 const Route ROUTES_APPLY[] = {
     {"POST", "plan", ACCESS_ADMIN, ROUTE_LARGE, plan},
-    {"POST", "apply", ACCESS_ADMIN, ROUTE_LARGE, apply},
+    {"POST", "apply", ACCESS_ADMIN, ROUTE_LARGE | ROUTE_DRY, apply},
     {0},
 };

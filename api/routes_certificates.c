@@ -224,6 +224,11 @@ static gboolean add(Call *call, GError **error)
         return FALSE;
     if (call->caller->trusted && !call->caller->admin)
         return error_set(error, ERR_PERMISSION, "not authorized");
+    /* Trying a token would use it up, and asking for one makes no object. */
+    if (call_is_dry_run(call) &&
+        (!call->caller->admin || json_is_true(json_object_get(body, "token"))))
+        return error_set(error, ERR_NOT_IMPLEMENTED,
+                         "tokens and trust passwords have no dry run: leave ?dry-run out");
     if (json_is_true(json_object_get(body, "token"))) {
         if (!call->caller->admin)
             return error_set(error, ERR_PERMISSION, "not authorized");
@@ -386,7 +391,7 @@ static gboolean forget(Call *call, GError **error)
 
 const Route ROUTES_CERTIFICATES[] = {
     {"GET", "certificates", ACCESS_TRUSTED, ROUTE_QUICK, list},
-    {"POST", "certificates", ACCESS_OPEN, 0, add},
+    {"POST", "certificates", ACCESS_OPEN, ROUTE_DRY, add},
     {"GET", "certificates/*", ACCESS_TRUSTED, ROUTE_QUICK, show},
     {"PUT", "certificates/*", ACCESS_TRUSTED, ROUTE_DRY, replace},
     {"PATCH", "certificates/*", ACCESS_TRUSTED, ROUTE_DRY, merge},

@@ -58,42 +58,43 @@ static gboolean run_one(Operation *operation, void *data, GError **error)
                           &work->change, error);
 }
 
-static Work *work_new(Call *call, const PowerChange *change)
+/* The change of these instances (of const Object *): as an operation, or its plan for
+ * `?dry-run=1`. */
+static gboolean change(Call *call, const PowerChange *change, const GPtrArray *objects,
+                       OperationFunction run, GError **error)
 {
-    Work *work = g_new0(Work, 1);
+    g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
+    PowerTry attempt = {call->daemon, keys, change, call->caller->username};
+    Operation *operation;
+    Work *work;
 
-    *work = (Work){call_copy(call), *change, g_ptr_array_new_with_free_func(g_free)};
-    return work;
-}
+    for (guint i = 0; i < objects->len; i++)
+        g_ptr_array_add(keys, g_strdup(((const Object *)objects->pdata[i])->key));
+    if (call_is_dry_run(call))
+        return call_transact(call, instance_power_plan, &attempt, error);
+    operation = call_operation(call, OPERATION_TASK, power_action_title(change->action));
+    for (guint i = 0; i < objects->len; i++) {
+        g_autofree char *url = wire_url(objects->pdata[i]);
 
-static void add(Work *work, Operation *operation, const Object *object)
-{
-    g_autofree char *url = wire_url(object);
-
-    g_ptr_array_add(work->keys, g_strdup(object->key));
-    operation_add_resource(operation, "instances", url);
+        operation_add_resource(operation, "instances", url);
+    }
+    work = g_new(Work, 1);
+    *work = (Work){call_copy(call), *change, g_steal_pointer(&keys)};
+    call_start(call, operation, run, work, work_free);
+    return TRUE;
 }
 
 static gboolean change_one(Call *call, GError **error)
 {
     const Object *object = call_object(call, KIND_INSTANCE, call->words[0], error);
     g_autoptr(json_t) body = object != NULL ? call_body(call, error) : NULL;
-    PowerChange change = {0};
-    Operation *operation;
-    Work *work;
+    g_autoptr(GPtrArray) objects = g_ptr_array_new();
+    PowerChange wanted = {0};
 
-    if (body == NULL || !read_change(body, &change, error))
+    if (body == NULL || !read_change(body, &wanted, error))
         return FALSE;
-    if (call_is_dry_run(call)) {
-        PowerTry attempt = {call->daemon, object->key, &change, call->caller->username};
-
-        return call_transact(call, instance_power_plan, &attempt, error);
-    }
-    operation = call_operation(call, OPERATION_TASK, power_action_title(change.action));
-    work = work_new(call, &change);
-    add(work, operation, object);
-    call_start(call, operation, run_one, work, work_free);
-    return TRUE;
+    g_ptr_array_add(objects, (gpointer)object);
+    return change(call, &wanted, objects, run_one, error);
 }
 
 /* ---- all of a project (API-073) ---- */
@@ -137,29 +138,25 @@ static gboolean run_all(Operation *operation, void *data, GError **error)
 static gboolean change_all(Call *call, GError **error)
 {
     g_autoptr(json_t) body = call_body(call, error);
-    PowerChange change = {0};
-    Operation *operation;
-    Work *work;
+    g_autoptr(GPtrArray) objects = g_ptr_array_new();
+    PowerChange wanted = {0};
     guint first, count;
 
-    if (body == NULL || !read_change(json_object_get(body, "state"), &change, error))
+    if (body == NULL || !read_change(json_object_get(body, "state"), &wanted, error))
         return FALSE;
-    operation = call_operation(call, OPERATION_TASK, power_action_title(change.action));
-    work = work_new(call, &change);
     snapshot_range(call->model, KIND_INSTANCE, call->project, &first, &count);
     for (guint i = first; i < first + count; i++) {
         const Object *object = snapshot_at(call->model, i);
 
-        if (call_shows(call, object) && power_action_applies(call->daemon, object, change.action))
-            add(work, operation, object);
+        if (call_shows(call, object) && power_action_applies(call->daemon, object, wanted.action))
+            g_ptr_array_add(objects, (gpointer)object);
     }
-    call_start(call, operation, run_all, work, work_free);
-    return TRUE;
+    return change(call, &wanted, objects, run_all, error);
 }
 
 const Route ROUTES_INSTANCE_STATE[] = {
     {"GET", "instances/*/state", ACCESS_PROJECT, 0, show},
     {"PUT", "instances/*/state", ACCESS_PROJECT, ROUTE_DRY, change_one},
-    {"PUT", "instances", ACCESS_PROJECT, 0, change_all},
+    {"PUT", "instances", ACCESS_PROJECT, ROUTE_DRY, change_all},
     {0},
 };

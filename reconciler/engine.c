@@ -302,26 +302,36 @@ static void remember_power(Object *object, const char *state)
                             json_integer(g_get_real_time() / G_USEC_PER_SEC));
 }
 
-Plan *engine_plan_power(Engine *engine, const char *key, const Power *power, GError **error)
+static json_t *power_action(const Power *power)
 {
-    const Object *stored = snapshot_get(engine->stored, key);
-    Wanted *wanted;
-    g_autofree char *label = object_key_label(key);
-    g_autoptr(json_t) actions =
-        json_pack("{s:{s:s, s:b}}", key, "state", power->state, "force", power->force);
-    PlanOptions options = {.forbid_restart = TRUE, .actions = actions};
+    json_t *action = json_pack("{s:s, s:b}", "state", power->state, "force", power->force);
 
-    if (stored == NULL) {
-        error_set(error, ERR_NOT_FOUND, "%s does not exist", label);
-        return NULL;
-    }
     if (power->timeout != POWER_TIMEOUT_OF_INSTANCE)
-        json_object_set_new(json_object_get(actions, key), "timeout", json_integer(power->timeout));
-    wanted = wanted_new();
-    wanted_put(wanted, engine->stored, stored, NULL);
-    if (!power->brief)
-        remember_power(wanted->put->pdata[0], power->state);
-    return engine_plan_wanted(engine, wanted, NULL, &options, error);
+        json_object_set_new(action, "timeout", json_integer(power->timeout));
+    return action;
+}
+
+Plan *engine_plan_power(Engine *engine, const GPtrArray *keys, const Power *power, GError **error)
+{
+    g_autoptr(json_t) actions = json_object();
+    PlanOptions options = {.forbid_restart = TRUE, .actions = actions};
+    g_autoptr(Wanted) wanted = wanted_new();
+
+    for (guint i = 0; i < keys->len; i++) {
+        const char *key = keys->pdata[i];
+        const Object *stored = snapshot_get(engine->stored, key);
+        g_autofree char *label = object_key_label(key);
+
+        if (stored == NULL) {
+            error_set(error, ERR_NOT_FOUND, "%s does not exist", label);
+            return NULL;
+        }
+        json_object_set_new(actions, key, power_action(power));
+        wanted_put(wanted, engine->stored, stored, NULL);
+        if (!power->brief)
+            remember_power(wanted->put->pdata[i], power->state);
+    }
+    return engine_plan_wanted(engine, g_steal_pointer(&wanted), NULL, &options, error);
 }
 
 Plan *engine_plan_delete(Engine *engine, const GPtrArray *keys, const PlanOptions *options,

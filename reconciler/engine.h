@@ -60,8 +60,8 @@ typedef struct {
                        to stays as it was (OPS-85) */
 } Power;
 
-/* Plan that brings an instance to a power state. What it makes is no generation. */
-Plan *engine_plan_power(Engine *engine, const char *key, const Power *power, GError **error);
+/* Plan that brings instances, by their keys, to a power state. What it makes is no generation. */
+Plan *engine_plan_power(Engine *engine, const GPtrArray *keys, const Power *power, GError **error);
 
 /* Plan that reverts generation `number` (EN-46); `to` restores the objects of one source as they
  * were after it. */
@@ -198,7 +198,8 @@ char *engine_architecture(Engine *engine, GError **error);
 
 /* History (EN-46), newest first: [{generation, time, cause, source, result, objects: [key...]}]. */
 json_t *engine_history(Engine *engine, GError **error);
-/* When the newest generation that is whole was made, in seconds since the epoch; 0: there is none. */
+/* When the newest generation that is whole was made, in seconds since the epoch; 0: there is none.
+ */
 gint64 engine_last_success(Engine *engine);
 /* One generation with its changes: {..., changes: [{key, before, after}]}. */
 json_t *engine_generation(Engine *engine, gint64 number, GError **error);

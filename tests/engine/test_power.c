@@ -25,7 +25,10 @@ static const char *state_of(World *world)
 
 static Plan *make_power(Engine *engine, void *data, GError **error)
 {
-    return engine_plan_power(engine, KEY, data, error);
+    g_autoptr(GPtrArray) keys = g_ptr_array_new();
+
+    g_ptr_array_add(keys, (gpointer)KEY);
+    return engine_plan_power(engine, keys, data, error);
 }
 
 static gint64 power(World *world, const char *state)

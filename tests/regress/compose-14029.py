@@ -38,6 +38,10 @@ def test_dry_runs_are_dry(berth):
         image = daemon.ask("GET", "/1.0/images").metadata[0]
         for method, path, body in (("PUT", f"/1.0/instances/{WEB}/state", {"action": "stop", "force": True}),
                                    ("PUT", f"/1.0/instances/{WEB}/state", {"action": "freeze"}),
+                                   ("PUT", f"/1.0/instances/{WEB}/state", {"action": "restart", "force": True}),
+                                   ("PUT", "/1.0/instances", {"state": {"action": "stop", "force": True}}),
+                                   ("PUT", "/1.0/instances", {"state": {"action": "restart"}}),
+                                   ("POST", "/1.0/apply", {"files": [{"name": "berth.yaml", "text": edits[0]}]}),
                                    ("PATCH", image, {"properties": {"a": "b"}}),
                                    ("PATCH", f"/1.0/instances/{WEB}", {"config": {"limits.memory": "64MiB"}}),):
             plan = daemon.ask(method, f"{path}?dry-run=1", body).expect(200).metadata
