@@ -1,11 +1,14 @@
 #include "ended.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "error.h"
 #include "file.h"
@@ -158,19 +161,37 @@ json_t *ended_newest(const char *dir, const char *name)
     return json_load_file(path, 0, NULL);
 }
 
+/* Waits for files to come into a folder; until the end when the kernel gives no watch. */
+static void wait_change(int watch, gint64 until)
+{
+    char events[sizeof(struct inotify_event) + NAME_MAX + 1];
+    gint64 left_ms = (until - g_get_monotonic_time()) / 1000;
+    struct pollfd watched = {.fd = watch, .events = POLLIN};
+
+    if (poll(&watched, 1, (int)MAX(left_ms, 0)) > 0)
+        while (read(watch, events, sizeof events) > 0)
+            ;
+}
+
 /* Of a process that was gone before anybody could look at it, and so of its monitor, nothing is
  * known to wait for but the file. */
-#define NEXT_TRIES 500
-#define NEXT_US 10000
+#define NEXT_US (5 * G_USEC_PER_SEC)
 
 json_t *ended_next(const char *dir, const char *name, const json_t *before)
 {
-    for (guint i = 0; i < NEXT_TRIES; i++) {
+    gint64 until = g_get_monotonic_time() + NEXT_US;
+    g_autofree char *facts = g_build_filename(dir, "facts", NULL);
+    g_auto(Fd) watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+
+    inotify_add_watch(watch, facts, IN_MOVED_TO);
+    for (;;) {
+        gboolean over = g_get_monotonic_time() >= until;
         g_autoptr(json_t) now = ended_newest(dir, name);
 
         if (now != NULL && !json_equal(now, (json_t *)before))
             return g_steal_pointer(&now);
-        g_usleep(NEXT_US);
+        if (over)
+            return NULL;
+        wait_change(watch, until);
     }
-    return NULL;
 }
