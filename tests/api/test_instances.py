@@ -203,11 +203,14 @@ def test_ends_by_itself(berth):
 
 
 def test_host(berth):
-    """SIGTERM leaves instances running; SIGPWR and lxd shutdown stop them, and the next start brings them back"""
+    """SIGHUP does nothing, SIGTERM leaves instances running; SIGPWR and lxd shutdown stop them, and the next start brings them back
+    (OPS-84..87)"""
     with prepared(berth) as daemon:
         daemon.lxc("launch", "busybox", C).expect(0)
         daemon.lxc("init", "busybox", f"{C}s").expect(0)
         pid = pid_of(daemon, C)
+        daemon.process.send_signal(signal.SIGHUP)
+        tap.equal(states(daemon), {C: "Running", f"{C}s": "Stopped"})
         tap.equal(daemon.stop(), 0)
         tap.equal(os.path.exists(f"/proc/{pid}"), True)
         daemon.start()
