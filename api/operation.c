@@ -1,4 +1,4 @@
-#include "operation.h"
+#include "operation_private.h"
 
 #include <string.h>
 
@@ -10,47 +10,10 @@
 
 #define RETENTION_SECONDS 5 /* API-067 */
 
-struct Operations {
-    GMainContext *context;
-    Events *events;
-    GMutex mutex; /* of all operations */
-    GHashTable *by_id;
-    GThreadPool *workers;
-};
-
 typedef struct {
     Request *request;
     GSource *timer; /* NULL: waits for the end */
 } Waiter;
-
-struct Operation {
-    gatomicrefcount refs;
-    Operations *all;
-    char *id;
-    OperationClass class;
-    char *description;
-    char *project;
-    Caller *caller;
-    volatile gint cancel;
-
-    /* Under the mutex: */
-    gint64 created, updated;
-    StatusCode status;
-    json_t *resources;
-    json_t *metadata; /* an immutable value: changes replace it */
-    json_t *secrets;  /* stream -> secret; null once it was used */
-    char *failure;
-    gboolean may_cancel;
-    void (*on_cancel)(Operation *operation, void *data);
-    void *cancel_data;
-    OperationConnect on_connect;
-    void *connect_data;
-    GPtrArray *waiters; /* of Waiter * */
-
-    OperationFunction run;
-    void *data;
-    GDestroyNotify destroy;
-};
 
 static const struct {
     StatusCode code;
@@ -70,145 +33,18 @@ const char *status_text(StatusCode code)
     return "";
 }
 
-static gboolean is_final(const Operation *operation)
+gboolean operation_is_final(const Operation *operation)
 {
     return operation->status >= STATUS_SUCCESS;
 }
 
-/* ---- all of them ---- */
-
-static void release(Operation *operation)
+void operation_release(Operation *operation)
 {
     if (operation->destroy != NULL)
         operation->destroy(operation->data);
     operation->destroy = NULL;
     operation->data = NULL;
 }
-
-static void work(gpointer data, gpointer user_data)
-{
-    g_autoptr(Operation) operation = data;
-    g_autoptr(GError) error = NULL;
-    gboolean done = operation->run(operation, operation->data, &error);
-
-    /* What it held (a name) is free when clients learn of its end. */
-    release(operation);
-    operation_finish(operation, done ? NULL : error);
-}
-
-Operations *operations_new(GMainContext *context, Events *events)
-{
-    Operations *operations = g_new0(Operations, 1);
-
-    operations->context = context;
-    operations->events = events;
-    g_mutex_init(&operations->mutex);
-    operations->by_id =
-        g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)operation_unref);
-    operations->workers = g_thread_pool_new(work, NULL, -1, FALSE, NULL);
-    return operations;
-}
-
-void operations_free(Operations *operations)
-{
-    if (operations == NULL)
-        return;
-    g_thread_pool_free(operations->workers, FALSE, TRUE);
-    g_hash_table_unref(operations->by_id);
-    g_mutex_clear(&operations->mutex);
-    g_free(operations);
-}
-
-Operation *operations_find(Operations *operations, const char *id)
-{
-    g_autoptr(GMutexLocker) held = g_mutex_locker_new(&operations->mutex);
-    Operation *found = g_hash_table_lookup(operations->by_id, id);
-
-    return found != NULL ? operation_ref(found) : NULL;
-}
-
-static json_t *json_of(const Operation *operation);
-
-gboolean operation_is_for(const Operation *operation, const Caller *caller)
-{
-    return caller == NULL || caller->admin ||
-           (operation->project != NULL && caller_may_use(caller, operation->project));
-}
-
-json_t *operations_list(Operations *operations, const char *project, const Caller *caller,
-                        gboolean whole)
-{
-    g_autoptr(GMutexLocker) held = g_mutex_locker_new(&operations->mutex);
-    json_t *list = json_object();
-    GHashTableIter iter;
-    gpointer value;
-
-    g_hash_table_iter_init(&iter, operations->by_id);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        const Operation *operation = value;
-        g_autofree char *status = g_ascii_strdown(status_text(operation->status), -1);
-        json_t *of_status = json_object_get(list, status);
-
-        if (project != NULL && operation->project != NULL &&
-            strcmp(project, operation->project) != 0)
-            continue;
-        if (!operation_is_for(operation, caller))
-            continue;
-        if (of_status == NULL) {
-            of_status = json_array();
-            json_object_set_new(list, status, of_status);
-        }
-        if (whole) {
-            json_array_append_new(of_status, json_of(operation));
-        } else {
-            g_autofree char *url = operation_url(operation);
-
-            json_array_append_new(of_status, json_string(url));
-        }
-    }
-    return list;
-}
-
-guint operations_running(Operations *operations)
-{
-    g_autoptr(GMutexLocker) held = g_mutex_locker_new(&operations->mutex);
-    GHashTableIter iter;
-    gpointer value;
-    guint running = 0;
-
-    g_hash_table_iter_init(&iter, operations->by_id);
-    while (g_hash_table_iter_next(&iter, NULL, &value))
-        running += !is_final(value) && ((const Operation *)value)->class != OPERATION_TOKEN;
-    return running;
-}
-
-void operations_cancel_all(Operations *operations)
-{
-    g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func((GDestroyNotify)operation_unref);
-    GHashTableIter iter;
-    gpointer value;
-
-    g_mutex_lock(&operations->mutex);
-    g_hash_table_iter_init(&iter, operations->by_id);
-    while (g_hash_table_iter_next(&iter, NULL, &value))
-        g_ptr_array_add(all, operation_ref(value));
-    g_mutex_unlock(&operations->mutex);
-    for (guint i = 0; i < all->len; i++)
-        operation_cancel(all->pdata[i], NULL);
-}
-
-void operations_abort_all(Operations *operations)
-{
-    g_autoptr(GMutexLocker) held = g_mutex_locker_new(&operations->mutex);
-    GHashTableIter iter;
-    gpointer value;
-
-    g_hash_table_iter_init(&iter, operations->by_id);
-    while (g_hash_table_iter_next(&iter, NULL, &value))
-        g_atomic_int_set(&((Operation *)value)->cancel, 1);
-}
-
-/* ---- one ---- */
 
 Operation *operation_new(Operations *operations, OperationClass class, const char *description,
                          const char *project, const Caller *caller)
@@ -241,7 +77,7 @@ void operation_unref(Operation *operation)
 {
     if (operation == NULL || !g_atomic_ref_count_dec(&operation->refs))
         return;
-    release(operation);
+    operation_release(operation);
     g_free(operation->id);
     g_free(operation->description);
     g_free(operation->project);
@@ -252,6 +88,12 @@ void operation_unref(Operation *operation)
     g_free(operation->failure);
     g_ptr_array_unref(operation->waiters);
     g_free(operation);
+}
+
+gboolean operation_is_for(const Operation *operation, const Caller *caller)
+{
+    return caller == NULL || caller->admin ||
+           (operation->project != NULL && caller_may_use(caller, operation->project));
 }
 
 const char *operation_id(const Operation *operation)
@@ -280,7 +122,7 @@ char *operation_url(const Operation *operation)
 }
 
 /* The mutex is held. */
-static json_t *json_of(const Operation *operation)
+json_t *operation_json_held(const Operation *operation)
 {
     static const char *const classes[] = {"task", "websocket", "token"};
     g_autofree char *created = when_text(operation->created);
@@ -294,7 +136,7 @@ static json_t *json_of(const Operation *operation)
         json_object_size(operation->resources) > 0 ? json_deep_copy(operation->resources)
                                                    : json_null(),
         "metadata", operation->metadata, "may_cancel",
-        operation->may_cancel && !is_final(operation), "err",
+        operation->may_cancel && !operation_is_final(operation), "err",
         operation->failure != NULL ? operation->failure : "", "location", "none");
 }
 
@@ -302,14 +144,14 @@ json_t *operation_json(Operation *operation)
 {
     g_autoptr(GMutexLocker) held = g_mutex_locker_new(&operation->all->mutex);
 
-    return json_of(operation);
+    return operation_json_held(operation);
 }
 
 /* The mutex is held; it keeps the order of events that of the changes. */
 /* Whoever listens does not learn the secrets of tokens. */
 static void tell(const Operation *operation)
 {
-    json_t *shown = json_of(operation);
+    json_t *shown = operation_json_held(operation);
     json_t *metadata = json_copy(json_object_get(shown, "metadata"));
 
     if (operation->class == OPERATION_TOKEN && metadata != NULL) {
@@ -375,7 +217,8 @@ gboolean operation_cancel(Operation *operation, GError **error)
     void (*on_cancel)(Operation * operation, void *data);
 
     g_mutex_lock(&operation->all->mutex);
-    if (!operation->may_cancel || is_final(operation) || operation->status == STATUS_CANCELLING) {
+    if (!operation->may_cancel || operation_is_final(operation) ||
+        operation->status == STATUS_CANCELLING) {
         g_mutex_unlock(&operation->all->mutex);
         return error_set(error, ERR_INVALID, "This operation can't be cancelled");
     }
@@ -448,7 +291,7 @@ void operation_finish(Operation *operation, const GError *failure)
     g_autoptr(GPtrArray) waiters = g_ptr_array_new();
 
     g_mutex_lock(&operation->all->mutex);
-    if (is_final(operation)) {
+    if (operation_is_final(operation)) {
         g_mutex_unlock(&operation->all->mutex);
         return;
     }
@@ -506,7 +349,7 @@ void operation_wait(Operation *operation, Request *request, gint64 seconds)
     Waiter *waiter;
 
     g_mutex_lock(&operation->all->mutex);
-    if (is_final(operation) || seconds == 0) {
+    if (operation_is_final(operation) || seconds == 0) {
         g_mutex_unlock(&operation->all->mutex);
         answer_sync(request, 200, operation_json(operation), NULL);
         return;
