@@ -3,243 +3,20 @@
  * comes out is parsed and compared with the input, and given up for the text as it was when
  * anything but layout changed: a formatter that may lose a value is worse than none. */
 #include <string.h>
-#include <yaml.h>
 
 #include "error.h"
+#include "format_scan.h"
 #include "print.h"
 #include "tree.h"
-
-typedef enum {
-    ATOM_DASH,
-    ATOM_SCALAR,
-    ATOM_COLON,
-    ATOM_PROPERTY,
-    ATOM_ALIAS,
-    ATOM_FLOW,
-    ATOM_MARKER
-} AtomKind;
-
-/* A piece of text that stays together. */
-typedef struct {
-    AtomKind kind;
-    yaml_scalar_style_t style; /* of a scalar */
-    gsize start, end;          /* bytes */
-    guint column;              /* where it was */
-    guint indent;              /* where it goes when it is first in its line */
-    guint inner;               /* where further lines of it go */
-    guint parent;              /* column of the block that it is in, as it was */
-    guint parent_indent;       /* and as it will be */
-    char *plain;               /* text of a quoted scalar that can as well stand without quotes */
-} Atom;
-
-/* A block collection that is open. */
-typedef struct {
-    guint column, indent;
-} Block;
 
 typedef struct {
     const char *text;
     gsize length;
-    GArray *offsets; /* of gsize: byte of each character, libyaml counts in characters */
-    GArray *atoms;
-    GArray *blocks;
+    const GArray *atoms;
     GArray *moved; /* of guint: column -> new column + 1, for comments */
-    guint flow;    /* depth of flow collections */
-    gsize flow_start;
-    guint flow_column;
-    gboolean key;  /* the next atom begins a key of a block map */
-    AtomKind last; /* last atom that is no property */
     gboolean unsure;
     GString *out;
 } Format;
-
-static void atom_clear(void *data)
-{
-    g_free(((Atom *)data)->plain);
-}
-
-static gsize byte_of(const Format *format, yaml_mark_t mark)
-{
-    return mark.index < format->offsets->len ? g_array_index(format->offsets, gsize, mark.index)
-                                             : format->length;
-}
-
-static guint block_indent(const Format *format)
-{
-    return format->blocks->len > 0
-               ? g_array_index(format->blocks, Block, format->blocks->len - 1).indent
-               : 0;
-}
-
-static guint block_column(const Format *format)
-{
-    return format->blocks->len > 0
-               ? g_array_index(format->blocks, Block, format->blocks->len - 1).column
-               : 0;
-}
-
-/* Two blanks for each map; a list stands as far left as the key that it belongs to. */
-static void push_block(Format *format, const yaml_token_t *token)
-{
-    gboolean list = token->type == YAML_BLOCK_SEQUENCE_START_TOKEN;
-    Block block = {.column = (guint)token->start_mark.column};
-
-    if (format->blocks->len > 0)
-        block.indent = block_indent(format) + (list && format->last != ATOM_DASH ? 0 : 2);
-    g_array_append_val(format->blocks, block);
-}
-
-/* Text that needs no quotes anywhere in block context and means the same to every reader without
- * them. */
-static gboolean is_plain(const char *text)
-{
-    gsize length = strlen(text);
-
-    if (print_is_ambiguous(text) || strchr("-?:,[]{}#&*!|>'\"%@` ", *text) != NULL ||
-        text[length - 1] == ' ' || text[length - 1] == ':' || strstr(text, ": ") != NULL ||
-        strstr(text, " #") != NULL)
-        return FALSE;
-    for (const char *c = text; *c != '\0'; c++)
-        if ((guchar)*c < 0x20 || (guchar)*c > 0x7e)
-            return FALSE;
-    return TRUE;
-}
-
-static void add_atom(Format *format, AtomKind kind, gsize start, gsize end, guint column)
-{
-    Atom atom = {.kind = kind, .start = start, .end = end, .column = column};
-    guint indent = block_indent(format);
-
-    atom.parent = block_column(format);
-    atom.parent_indent = indent;
-    atom.inner = indent + 2;
-    atom.indent =
-        kind == ATOM_DASH || format->key || format->blocks->len == 0 ? indent : indent + 2;
-    if (kind == ATOM_MARKER)
-        atom.indent = 0;
-    g_array_append_val(format->atoms, atom);
-    format->key = FALSE;
-    if (kind != ATOM_PROPERTY)
-        format->last = kind;
-}
-
-static void add_token(Format *format, AtomKind kind, const yaml_token_t *token)
-{
-    add_atom(format, kind, byte_of(format, token->start_mark), byte_of(format, token->end_mark),
-             (guint)token->start_mark.column);
-}
-
-static void add_scalar(Format *format, const yaml_token_t *token)
-{
-    Atom *atom;
-    yaml_scalar_style_t style = token->data.scalar.style;
-    const char *value = (const char *)token->data.scalar.value;
-
-    add_token(format, ATOM_SCALAR, token);
-    atom = &g_array_index(format->atoms, Atom, format->atoms->len - 1);
-    atom->style = style;
-    if ((style == YAML_SINGLE_QUOTED_SCALAR_STYLE || style == YAML_DOUBLE_QUOTED_SCALAR_STYLE) &&
-        strlen(value) == token->data.scalar.length && token->data.scalar.length > 0 &&
-        is_plain(value))
-        atom->plain = g_strdup(value);
-}
-
-/* A flow collection is one atom from its first bracket to its last. */
-static void add_flow(Format *format, const yaml_token_t *token)
-{
-    if (token->type == YAML_FLOW_MAPPING_START_TOKEN ||
-        token->type == YAML_FLOW_SEQUENCE_START_TOKEN) {
-        if (format->flow++ == 0) {
-            format->flow_start = byte_of(format, token->start_mark);
-            format->flow_column = (guint)token->start_mark.column;
-        }
-    } else if (--format->flow == 0) {
-        add_atom(format, ATOM_FLOW, format->flow_start, byte_of(format, token->end_mark),
-                 format->flow_column);
-    }
-}
-
-static void take_token(Format *format, const yaml_token_t *token)
-{
-    gboolean within_flow = format->flow > 0;
-
-    switch (token->type) {
-    case YAML_FLOW_MAPPING_START_TOKEN:
-    case YAML_FLOW_SEQUENCE_START_TOKEN:
-    case YAML_FLOW_MAPPING_END_TOKEN:
-    case YAML_FLOW_SEQUENCE_END_TOKEN:
-        add_flow(format, token);
-        return;
-    case YAML_BLOCK_MAPPING_START_TOKEN:
-    case YAML_BLOCK_SEQUENCE_START_TOKEN:
-        push_block(format, token);
-        return;
-    case YAML_BLOCK_END_TOKEN:
-        g_array_set_size(format->blocks, format->blocks->len - 1);
-        return;
-    default:
-        if (within_flow)
-            return;
-        break;
-    }
-    switch (token->type) {
-    case YAML_BLOCK_ENTRY_TOKEN:
-        add_token(format, ATOM_DASH, token);
-        break;
-    case YAML_KEY_TOKEN:
-        /* `? key` may hold anything. */
-        if (token->end_mark.index > token->start_mark.index)
-            format->unsure = TRUE;
-        format->key = TRUE;
-        break;
-    case YAML_VALUE_TOKEN:
-        add_token(format, ATOM_COLON, token);
-        break;
-    case YAML_SCALAR_TOKEN:
-        add_scalar(format, token);
-        break;
-    case YAML_ALIAS_TOKEN:
-        add_token(format, ATOM_ALIAS, token);
-        break;
-    case YAML_ANCHOR_TOKEN:
-    case YAML_TAG_TOKEN:
-        add_token(format, ATOM_PROPERTY, token);
-        break;
-    case YAML_DOCUMENT_START_TOKEN:
-    case YAML_DOCUMENT_END_TOKEN:
-        add_token(format, ATOM_MARKER, token);
-        break;
-    case YAML_STREAM_START_TOKEN:
-    case YAML_STREAM_END_TOKEN:
-        break;
-    default: /* directives */
-        format->unsure = TRUE;
-        break;
-    }
-}
-
-static gboolean scan(Format *format)
-{
-    yaml_parser_t parser;
-    gboolean more = TRUE, ok = TRUE;
-
-    if (yaml_parser_initialize(&parser) == 0)
-        g_error("no memory for a YAML parser");
-    yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&parser, (const guchar *)format->text, format->length);
-    while (ok && more) {
-        yaml_token_t token;
-
-        ok = yaml_parser_scan(&parser, &token) != 0;
-        if (!ok)
-            break;
-        more = token.type != YAML_STREAM_END_TOKEN;
-        take_token(format, &token);
-        yaml_token_delete(&token);
-    }
-    yaml_parser_delete(&parser);
-    return ok && !format->unsure;
-}
 
 static gboolean at_line_start(const Format *format)
 {
@@ -464,35 +241,17 @@ static void put_all(Format *format)
         g_string_append_c(format->out, '\n');
 }
 
-/* YAML 1.1 knows more line ends than the one that lines are cut at here. */
-static gboolean has_other_line_ends(const char *text)
-{
-    return strchr(text, '\r') != NULL || strstr(text, "\xc2\x85") != NULL ||
-           strstr(text, "\xe2\x80\xa8") != NULL || strstr(text, "\xe2\x80\xa9") != NULL;
-}
-
 /* NULL when it is not sure how to lay the text out. */
 static char *format_text(const char *text, gsize length)
 {
-    Format format = {.text = text, .length = length, .out = g_string_new(NULL)};
+    g_autoptr(GArray) atoms = format_scan(text, length);
+    g_autoptr(GArray) moved = g_array_new(FALSE, TRUE, sizeof(guint));
+    Format format = {.text = text, .length = length, .atoms = atoms, .moved = moved};
 
-    format.offsets = g_array_new(FALSE, FALSE, sizeof(gsize));
-    format.atoms = g_array_new(FALSE, FALSE, sizeof(Atom));
-    g_array_set_clear_func(format.atoms, atom_clear);
-    format.blocks = g_array_new(FALSE, FALSE, sizeof(Block));
-    format.moved = g_array_new(FALSE, TRUE, sizeof(guint));
-    for (const char *at = text; at < text + length; at = g_utf8_next_char(at)) {
-        gsize offset = (gsize)(at - text);
-
-        g_array_append_val(format.offsets, offset);
-    }
-    format.unsure = has_other_line_ends(text) || !scan(&format);
-    if (!format.unsure)
-        put_all(&format);
-    g_array_unref(format.offsets);
-    g_array_unref(format.atoms);
-    g_array_unref(format.blocks);
-    g_array_unref(format.moved);
+    if (atoms == NULL)
+        return NULL;
+    format.out = g_string_new(NULL);
+    put_all(&format);
     return g_string_free(format.out, format.unsure);
 }
 
