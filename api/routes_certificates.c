@@ -103,6 +103,12 @@ static gboolean show(Call *call, GError **error)
     return TRUE;
 }
 
+/* One that is empty or null is none. */
+static gboolean has_certificate(const json_t *body)
+{
+    return json_string_length(json_object_get(body, "certificate")) > 0;
+}
+
 /* ---- adding ---- */
 
 static const char *trust_password(const Call *call)
@@ -217,8 +223,6 @@ static gboolean add(Call *call, GError **error)
 {
     g_autoptr(json_t) body = call_body(call, error);
     g_autoptr(json_t) granted = NULL;
-    gboolean has_certificate = body != NULL && json_object_get(body, "certificate") != NULL &&
-                               *json_member_string(body, "certificate") != '\0';
 
     if (body == NULL)
         return FALSE;
@@ -232,17 +236,17 @@ static gboolean add(Call *call, GError **error)
     if (json_is_true(json_object_get(body, "token"))) {
         if (!call->caller->admin)
             return error_set(error, ERR_PERMISSION, "not authorized");
-        if (has_certificate)
+        if (has_certificate(body))
             return error_set(error, ERR_INVALID,
                              "Can't use certificate if token is requested: leave one out");
         return token_issue(call, body, error);
     }
     if (call->caller->admin)
-        return has_certificate ? store(call, body, error)
-                               : error_set(error, ERR_INVALID, "Client is already trusted");
+        return has_certificate(body) ? store(call, body, error)
+                                     : error_set(error, ERR_INVALID, "Client is already trusted");
     if (!admit(call, body, &granted, error))
         return FALSE;
-    if (granted != body && has_certificate)
+    if (granted != body && has_certificate(body))
         json_object_set(granted, "certificate", json_object_get(body, "certificate"));
     return store(call, granted, error);
 }

@@ -233,8 +233,12 @@ def test_bad_certificates(berth):
             answer = daemon.ask("POST", "/1.0/certificates", {"type": "client", "certificate": client.base64}).expect(status)
             tap.contains(answer.json["error"], word)
         for body in ({"certificate": "AAAA"}, {"certificate": "!"}, {"certificate": good.base64, "type": "server"},
-                     {"certificate": good.base64, "token": True}, {}):
+                     {"certificate": good.base64, "token": True}, {}, {"certificate": 5}, {"certificate": None},
+                     {"certificate": [good.base64]}):
             daemon.ask("POST", "/1.0/certificates", body).expect(400)
+        assert ask("POST", "/1.0/certificates", {"certificate": 5}).status in (400, 403)  # of a stranger
+        for value, status in ((5, 400), (["a"], 400), ("AAAA", 400), (None, 400), ("", 200)):
+            daemon.ask("PATCH", "/1.0/certificates/" + good.fingerprint, {"certificate": value}).expect(status)
         daemon.ask("GET", "/1.0/certificates/00").expect(404)
         # A state file may declare it, and still it opens nothing.
         berth.write("trust.yaml", "certificates:\n" + "".join(
