@@ -4,6 +4,7 @@
 
 #include "answer.h"
 #include "authenticate.h"
+#include "body_types.h"
 #include "cors.h"
 #include "error.h"
 
@@ -100,8 +101,11 @@ static gboolean read_query(Call *call, GError **error)
     if (call->everywhere && project != NULL)
         return error_set(error, ERR_INVALID,
                          "Cannot specify a project when requesting all projects");
-    call->recursion =
-        recursion != NULL ? (guint)CLAMP(g_ascii_strtoll(recursion, NULL, 10), 0, 2) : 0;
+    if (recursion != NULL) {
+        gint64 depth = g_ascii_strtoll(recursion, NULL, 10);
+
+        call->recursion = depth == 2 ? 2 : depth != 0; /* API-041 */
+    }
     /* API-078: the only member is called none. */
     if (target != NULL && *target != '\0' && strcmp(target, "none") != 0)
         return error_set(error, ERR_INVALID,
@@ -239,9 +243,11 @@ json_t *call_body(Call *call, GError **error)
         return NULL;
     }
     body = json_loadb(text, size, JSON_REJECT_DUPLICATES, &problem);
-    if (json_is_object(body))
+    if (json_is_object(body) && body_types_check(body, error))
         return body;
-    if (body != NULL)
+    if (json_is_object(body))
+        g_clear_pointer(&body, json_decref); /* told */
+    else if (body != NULL)
         error_set(error, ERR_INVALID, "the body of the request is not a JSON object");
     else
         error_set(error, ERR_INVALID, "the body of the request is no JSON: line %d, column %d: %s",

@@ -4,6 +4,7 @@
 
 #include "document.h"
 #include "edit_project.h"
+#include "edit_uses.h"
 #include "error.h"
 #include "notes.h"
 #include "refs.h"
@@ -228,16 +229,14 @@ static Object *renamed(const Edit *edit, const Object *stored, const Snapshot *m
     return wanted;
 }
 
-/* PJ-06, PF-09: project default and its profile default are always there. */
-static gboolean check_default(const Edit *edit, GError **error)
+gboolean edit_check_default(KindId kind, const char *name, EditMode mode, GError **error)
 {
-    gboolean fixed = strcmp(edit->name, "default") == 0 &&
-                     (edit->kind == KIND_PROJECT || edit->kind == KIND_PROFILE);
+    gboolean fixed = strcmp(name, "default") == 0 && (kind == KIND_PROJECT || kind == KIND_PROFILE);
 
-    if (!fixed || (edit->mode != EDIT_RENAME && edit->mode != EDIT_DELETE))
+    if (!fixed || (mode != EDIT_RENAME && mode != EDIT_DELETE))
         return TRUE;
-    return error_set(error, ERR_REFUSED, "The 'default' %s cannot be %s", KINDS[edit->kind]->title,
-                     edit->mode == EDIT_RENAME ? "renamed" : "deleted");
+    return error_set(error, ERR_REFUSED, "The 'default' %s cannot be %s", KINDS[kind]->title,
+                     mode == EDIT_RENAME ? "renamed" : "deleted");
 }
 
 /* Whether `user` keeps an object from being deleted. Images go from their pools by themselves, but
@@ -286,6 +285,25 @@ static const char *caller_of(const Edit *edit)
     return edit->call != NULL ? edit->call->caller->username : "";
 }
 
+/* Whether sources let `stored`, and what follows it, become the objects. */
+static gboolean check_sources(Engine *engine, const Edit *edit, const Object *stored,
+                              const GPtrArray *objects, json_t **notes, GError **error)
+{
+    const Snapshot *model = engine_stored(engine);
+    const Object *wanted = objects->len > 0 ? objects->pdata[0] : NULL;
+
+    if (!source_edit_check(engine, stored, wanted, caller_of(edit), notes, error))
+        return FALSE;
+    for (guint i = 1; i < objects->len; i++) {
+        const Object *other = objects->pdata[i];
+
+        if (!source_edit_check(engine, snapshot_get(model, other->key), other, caller_of(edit),
+                               notes, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 Plan *edit_plan(Engine *engine, void *data, GError **error)
 {
     const Edit *edit = data;
@@ -309,7 +327,8 @@ Plan *edit_plan(Engine *engine, void *data, GError **error)
             error_set(error, ERR_NOT_FOUND, "%s not found", KINDS[edit->kind]->title);
             return NULL;
         }
-        if (!check_default(edit, error) || !check_match(edit, stored, error))
+        if (!edit_check_default(edit->kind, edit->name, edit->mode, error) ||
+            !check_match(edit, stored, error))
             return NULL;
     }
     switch (edit->mode) {
@@ -333,8 +352,9 @@ Plan *edit_plan(Engine *engine, void *data, GError **error)
         return NULL;
     if (wanted != NULL)
         g_ptr_array_add(objects, wanted);
-    if (edit->mode != EDIT_CREATE &&
-        !source_edit_check(engine, stored, wanted, caller_of(edit), &notes, error))
+    if (edit->mode == EDIT_RENAME && edit->kind == KIND_PROFILE)
+        profile_rename_uses(model, stored, wanted->id.name, objects);
+    if (edit->mode != EDIT_CREATE && !check_sources(engine, edit, stored, objects, &notes, error))
         return NULL;
     if (edit->kind == KIND_PROJECT && edit->mode != EDIT_REPLACE && edit->mode != EDIT_MERGE)
         project_add_profile(model, stored, wanted, objects, keys);

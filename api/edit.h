@@ -18,6 +18,10 @@ typedef struct {
 /* A PlanFunction on an Edit. */
 Plan *edit_plan(Engine *engine, void *data, GError **error);
 
+/* Whether it is something that may be renamed or deleted: project default and its profile default
+ * are always there (PJ-06, PF-09). */
+gboolean edit_check_default(KindId kind, const char *name, EditMode mode, GError **error);
+
 /* Carries an edit of the call's project out, and waits for it. */
 gboolean edit_run(Call *call, EditMode mode, KindId kind, const char *name, const json_t *body,
                   GError **error);

@@ -69,15 +69,16 @@ const char *const *route_path(const char *const *segments, gboolean *ret_known)
 RouteResult route_find(const char *method, const char *const *segments, const Route **ret_route,
                        const char *ret_words[4])
 {
-    RouteResult result = ROUTE_NO_PATH;
+    const char *known = NULL; /* what is named has no other meaning below a '*' (API-007) */
 
     for (guint t = 0; t < G_N_ELEMENTS(TABLES); t++) {
         for (const Route *route = TABLES[t]; route->method != NULL; route++) {
             const char *words[4] = {NULL};
 
-            if (!fits(route->path, segments, words))
+            if (!fits(route->path, segments, words) ||
+                (known != NULL && strcmp(known, route->path) != 0))
                 continue;
-            result = ROUTE_NO_METHOD;
+            known = route->path;
             if (strcmp(route->method, method) != 0 &&
                 !(strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0))
                 continue;
@@ -86,5 +87,5 @@ RouteResult route_find(const char *method, const char *const *segments, const Ro
             return ROUTE_FOUND;
         }
     }
-    return result;
+    return known != NULL ? ROUTE_NO_METHOD : ROUTE_NO_PATH;
 }

@@ -58,8 +58,8 @@ static int spool(Daemon *daemon, int pipe, guint64 *ret_size, GError **error)
     return fd_steal(&file);
 }
 
-/* API-081 */
-static char **headers_of(const FileInfo *info, const char *path)
+/* API-081. `alone`: nothing follows that brings a type of its own. */
+static char **headers_of(const FileInfo *info, const char *path, gboolean alone)
 {
     g_autoptr(GStrvBuilder) list = g_strv_builder_new();
     g_autoptr(GDateTime) modified = g_date_time_new_from_unix_utc(info->modified);
@@ -81,6 +81,10 @@ static char **headers_of(const FileInfo *info, const char *path)
         g_auto(GStrv) own = g_strv_builder_end(list);
 
         return answer_file_headers(base, info->modified, (Headers)own);
+    }
+    if (alone) {
+        g_strv_builder_add(list, "Content-Type");
+        g_strv_builder_add(list, "application/json");
     }
     return g_strv_builder_end(list);
 }
@@ -127,7 +131,7 @@ static gboolean show(Call *call, GError **error)
                 : transfer_get(call->daemon->host, object, path, error);
     if (info == NULL)
         return FALSE;
-    headers = headers_of(info, path);
+    headers = headers_of(info, path, head);
     if (head) {
         request_answer(call->request, 200, (Headers)headers, NULL);
         return TRUE;

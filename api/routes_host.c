@@ -236,13 +236,35 @@ static gboolean metrics(Call *call, GError **error)
     return TRUE;
 }
 
-static gboolean no_members(Call *call, GError **error)
+/* API-125 */
+static gboolean not_clustered(Call *call, GError **error)
 {
-    return error_set(error, ERR_INVALID, "Server is not clustered");
+    return error_set(error, ERR_INVALID, "This server is not clustered");
+}
+
+static gboolean no_cluster(Call *call, GError **error)
+{
+    return error_set(error, ERR_NOT_IMPLEMENTED, "clusters are not in this build of berth");
 }
 
 const Route ROUTES_HOST[] = {
-    {"GET", "cluster/members", ACCESS_TRUSTED, ROUTE_QUICK, no_members},
+    {"GET", "cluster/members", ACCESS_TRUSTED, ROUTE_QUICK, not_clustered},
+    {"POST", "cluster/members", ACCESS_ADMIN, ROUTE_QUICK, not_clustered},
+    {"GET", "cluster/members/*", ACCESS_TRUSTED, ROUTE_QUICK, not_clustered},
+    {"PUT", "cluster/members/*", ACCESS_ADMIN, ROUTE_QUICK, not_clustered},
+    {"PATCH", "cluster/members/*", ACCESS_ADMIN, ROUTE_QUICK, not_clustered},
+    {"POST", "cluster/members/*", ACCESS_ADMIN, ROUTE_QUICK, not_clustered},
+    {"DELETE", "cluster/members/*", ACCESS_ADMIN, ROUTE_QUICK, not_clustered},
+    {"POST", "cluster/members/*/state", ACCESS_ADMIN, ROUTE_QUICK, not_clustered},
+    {"GET", "cluster/groups", ACCESS_TRUSTED, ROUTE_QUICK, not_clustered},
+    {"POST", "cluster/groups", ACCESS_ADMIN, ROUTE_QUICK, not_clustered},
+    {"GET", "cluster/groups/*", ACCESS_TRUSTED, ROUTE_QUICK, not_clustered},
+    {"PUT", "cluster/groups/*", ACCESS_ADMIN, ROUTE_QUICK, not_clustered},
+    {"PATCH", "cluster/groups/*", ACCESS_ADMIN, ROUTE_QUICK, not_clustered},
+    {"POST", "cluster/groups/*", ACCESS_ADMIN, ROUTE_QUICK, not_clustered},
+    {"DELETE", "cluster/groups/*", ACCESS_ADMIN, ROUTE_QUICK, not_clustered},
+    {"PUT", "cluster/certificate", ACCESS_ADMIN, ROUTE_QUICK, not_clustered},
+    {"PUT", "cluster", ACCESS_ADMIN, ROUTE_QUICK, no_cluster},
     {"GET", "resources", ACCESS_TRUSTED, 0, resources},
     {"GET", "storage-pools/*/resources", ACCESS_TRUSTED, 0, pool_resources},
     {"GET", "cluster", ACCESS_TRUSTED, ROUTE_QUICK, cluster},

@@ -214,6 +214,18 @@ static gboolean carry_out(Call *call, Change change, const char *verb, GError **
     return TRUE;
 }
 
+/* An alias names its target; elsewhere a target is an object. */
+static json_t *alias_body(Call *call, GError **error)
+{
+    g_autoptr(json_t) body = call_body(call, error);
+    const json_t *target = json_object_get(body, "target");
+
+    if (target == NULL || json_is_null(target) || json_is_string(target))
+        return g_steal_pointer(&body);
+    error_set(error, ERR_INVALID, "target: it has to be a text");
+    return NULL;
+}
+
 static const char *text_in(const json_t *body, const char *key)
 {
     const char *text = json_member_string(body, key);
@@ -223,7 +235,7 @@ static const char *text_in(const json_t *body, const char *key)
 
 static gboolean make(Call *call, GError **error)
 {
-    g_autoptr(json_t) body = call_body(call, error);
+    g_autoptr(json_t) body = alias_body(call, error);
     Change change = {.name = text_in(body, "name"),
                      .target = text_in(body, "target"),
                      .description = json_member_string(body, "description")};
@@ -237,7 +249,7 @@ static gboolean make(Call *call, GError **error)
 
 static gboolean replace(Call *call, GError **error)
 {
-    g_autoptr(json_t) body = call_body(call, error);
+    g_autoptr(json_t) body = alias_body(call, error);
     const char *description = json_member_string(body, "description");
     Change change = {.old = call->words[0],
                      .name = call->words[0],
@@ -253,7 +265,7 @@ static gboolean replace(Call *call, GError **error)
 
 static gboolean merge(Call *call, GError **error)
 {
-    g_autoptr(json_t) body = call_body(call, error);
+    g_autoptr(json_t) body = alias_body(call, error);
     Change change = {.old = call->words[0],
                      .name = call->words[0],
                      .target = text_in(body, "target"),
@@ -264,13 +276,16 @@ static gboolean merge(Call *call, GError **error)
 
 static gboolean rename_alias(Call *call, GError **error)
 {
-    g_autoptr(json_t) body = call_body(call, error);
+    g_autoptr(json_t) body = alias_body(call, error);
     Change change = {.old = call->words[0], .name = text_in(body, "name")};
 
     if (body == NULL)
         return FALSE;
     if (change.name == NULL)
         return error_set(error, ERR_INVALID, "No name provided");
+    if (strcmp(change.name, change.old) == 0 &&
+        image_by_alias(call->model, call_project_for(call, KIND_IMAGE), change.old) != NULL)
+        return error_set(error, ERR_EXISTS, "Alias \"%s\" already exists", change.name);
     return carry_out(call, change, "renamed", error);
 }
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "answer.h"
+#include "body_types.h"
 #include "call.h"
 #include "error.h"
 #include "instance_power.h"
@@ -39,6 +40,8 @@ static gboolean read_change(const json_t *state, PowerChange *ret, GError **erro
 {
     const json_t *timeout = json_object_get(state, "timeout");
 
+    if (!body_types_check(state, error))
+        return FALSE;
     if (json_is_true(json_object_get(state, "stateful")))
         return error_set(
             error, ERR_UNSUPPORTED,

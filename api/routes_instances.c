@@ -250,6 +250,23 @@ static Change *change_new(Call *call, EditMode mode, const char *name, json_t *b
     return change;
 }
 
+/* What a copy has instead of its source's. */
+static gboolean check_profiles(const Call *call, const json_t *asked, GError **error)
+{
+    const char *project = call_project_for(call, KIND_PROFILE);
+    const json_t *profiles = json_object_get(asked, "profiles");
+    const json_t *profile;
+    size_t i;
+
+    json_array_foreach (profiles, i, profile) {
+        const char *name = json_string_value(profile);
+
+        if (snapshot_find(call->model, KIND_PROFILE, project, name) == NULL)
+            return error_set(error, ERR_INVALID, "profiles: there is no profile %s", name);
+    }
+    return TRUE;
+}
+
 /* `lxc copy` on one server. */
 static gboolean copy(Call *call, const json_t *asked, GError **error)
 {
@@ -272,6 +289,8 @@ static gboolean copy(Call *call, const json_t *asked, GError **error)
     if (!caller_may_use(call->caller, project) ||
         snapshot_find(call->model, KIND_INSTANCE, project, name) == NULL)
         return error_set(error, ERR_NOT_FOUND, "Instance not found");
+    if (!check_profiles(call, asked, error))
+        return FALSE;
     taken = new_name_take(call, json_object_get(asked, "name"), error);
     if (taken == NULL)
         return FALSE;
@@ -283,14 +302,23 @@ static gboolean copy(Call *call, const json_t *asked, GError **error)
     return begin(call, "Creating instance", change, error);
 }
 
+/* API-150: other than JSON is a backup to import. */
+static gboolean is_backup(const Call *call)
+{
+    return g_strcmp0(request_header(call->request, "Content-Type"), "application/octet-stream") ==
+           0;
+}
+
 static gboolean make(Call *call, GError **error)
 {
-    g_autoptr(json_t) asked = call_body(call, error);
+    g_autoptr(json_t) asked = is_backup(call) ? NULL : call_body(call, error);
     const char *type = json_string_at(asked, "source/type");
     g_autoptr(json_t) body = NULL;
     NewName *taken;
     Change *change;
 
+    if (is_backup(call))
+        return error_set(error, ERR_NOT_IMPLEMENTED, "backups are not in this build of berth");
     if (g_strcmp0(type, "copy") == 0)
         return copy(call, asked, error);
     body = asked != NULL ? instance_new_body(call, asked, error) : NULL;
@@ -467,6 +495,8 @@ static gboolean list_none(Call *call, GError **error)
 
 static gboolean refuse(Call *call, GError **error)
 {
+    if (call_object(call, KIND_INSTANCE, call->words[0], error) == NULL)
+        return FALSE;
     return error_set(error, ERR_NOT_IMPLEMENTED, "%s are not in this build of berth",
                      strrchr(call->route->path, '/') + 1);
 }

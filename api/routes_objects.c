@@ -1,5 +1,5 @@
-/* What profiles, projects, networks, storage pools, sources and policies have in common: list, make, show, replace,
- * merge, rename, delete. */
+/* What profiles, projects, networks, storage pools, sources and policies have in common: list,
+ * make, show, replace, merge, rename, delete. */
 #include <string.h>
 
 #include "answer.h"
@@ -215,6 +215,8 @@ static gboolean rename_project(Call *call, GError **error)
         return FALSE;
     if (name == NULL || *name == '\0')
         return error_set(error, ERR_INVALID, "No name provided");
+    if (!edit_check_default(KIND_PROJECT, project->id.name, EDIT_RENAME, error))
+        return FALSE;
     if (snapshot_find(call->model, KIND_PROJECT, "", name) != NULL)
         return error_set(error, ERR_EXISTS, "A project named \"%s\" already exists", name);
     if (call_is_dry_run(call))
@@ -243,6 +245,8 @@ static gboolean project_state(Call *call, GError **error)
 /* Pools work; volumes that clients make themselves are refused by name. */
 static gboolean no_volumes(Call *call, GError **error)
 {
+    if (call_object(call, KIND_POOL, call->words[0], error) == NULL)
+        return FALSE;
     return error_set(error, ERR_NOT_IMPLEMENTED,
                      "storage volumes of their own are not in this build of berth");
 }

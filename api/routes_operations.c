@@ -42,11 +42,14 @@ static gboolean wait_for(Call *call, GError **error)
 {
     g_autoptr(Operation) operation = find(call, error);
     const char *timeout = request_query(call->request, "timeout");
+    gint64 seconds = -1;
 
     if (operation == NULL)
         return FALSE;
-    operation_wait(operation, call->request,
-                   timeout != NULL ? g_ascii_strtoll(timeout, NULL, 10) : -1);
+    if (timeout != NULL && *timeout != '\0' &&
+        !g_ascii_string_to_signed(timeout, 10, G_MININT32, G_MAXINT32, &seconds, NULL))
+        return error_set(error, ERR_INVALID, "timeout: \"%s\" is not a number of seconds", timeout);
+    operation_wait(operation, call->request, seconds);
     return TRUE;
 }
 

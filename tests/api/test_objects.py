@@ -64,6 +64,35 @@ def test_profile(berth):
         daemon.ask("DELETE", "/1.0/profiles/app").expect(404)
 
 
+def test_profile_in_use(berth):
+    """a profile that is renamed keeps its instances (API-241); one that is used is not deleted (PF-15)"""
+    with Daemon(berth) as daemon:
+        daemon.ask("POST", "/1.0/storage-pools", {"name": "p", "driver": "dir"}).expect(201)
+        daemon.ask("POST", "/1.0/profiles", {"name": "web", "devices": {"root": {"type": "disk", "path": "/", "pool": "p"}}}).expect(201)
+        daemon.done("POST", "/1.0/instances", {"name": "c", "source": {"type": "none"}, "profiles": ["default", "web"]})
+        daemon.ask("DELETE", "/1.0/profiles/web").expect(400)
+        daemon.ask("POST", "/1.0/profiles/web", {"name": "shop"}).expect(201)
+        tap.equal(daemon.ask("GET", "/1.0/instances/c").expect(200).metadata["profiles"], ["default", "shop"])
+        tap.equal(daemon.ask("GET", "/1.0/profiles/shop").expect(200).metadata["used_by"], ["/1.0/instances/c"])
+        daemon.ask("DELETE", "/1.0/profiles/shop").expect(400)
+        daemon.done("DELETE", "/1.0/instances/c")
+        daemon.ask("DELETE", "/1.0/profiles/shop").expect(200)
+
+
+def test_types(berth):
+    """members of another JSON type are refused, and nothing is changed (API, section 11: types are exact)"""
+    with Daemon(berth) as daemon:
+        before = daemon.ask("GET", "/1.0/profiles/default").expect(200)
+        for member, value in (("description", 5), ("devices", ["d"]), ("config", ["a"]), ("config", {"user.a": 5}), ("name", 5)):
+            answer = daemon.ask("PATCH", "/1.0/profiles/default", {member: value}).expect(400)
+            tap.contains(answer.json["error"], member)
+        daemon.ask("PATCH", "/1.0/profiles/default", {"description": None}).expect(200)
+        tap.equal(daemon.ask("GET", "/1.0/profiles/default").etag, before.etag)
+        daemon.ask("POST", "/1.0/profiles", {"name": "p", "description": 5}).expect(400)
+        daemon.ask("GET", "/1.0/profiles/p").expect(404)
+        daemon.ask("POST", "/1.0/projects/default", {"name": "other"}).expect(403)  # PJ-06: at once, and not in an operation
+
+
 def test_explain(berth):
     """a field that came over the API is explained by who sent it; the others stay where the file has them (EN-25)"""
     path = berth.write("berth.yaml", "profiles:\n- name: web\n  description: hello\n  config: {limits.memory: 64MiB}\n")

@@ -2,6 +2,7 @@
 
 `{c}` in a path or body is a name that no other test has, for what is not in a namespace (control groups). The body is JSON, or bytes as
 they are. A title is "METHOD path" and the start of the body; no two are equal, so that docs/differences.md can name each."""
+import requests_each as each
 
 IMAGE = {"type": "image", "alias": "small"}
 STALE = {"If-Match": "0000"}
@@ -350,6 +351,7 @@ RUNNING = [
     ("GET", "/1.0/instances/{c}/metadata/templates?note=one"),
     ("DELETE", "/1.0/instances/{c}/metadata/templates?path=t.tpl"),
     ("DELETE", "/1.0/instances/{c}/metadata/templates?path=nosuch.tpl"),
+    *each.AWAKE,
     ("PUT", "/1.0/instances/{c}/state", {"action": "freeze", "note": "running"}),
     ("GET", "/1.0/instances/{c}/state?note=frozen"),
     ("PUT", "/1.0/instances/{c}/state", {"action": "unfreeze"}),
@@ -383,9 +385,12 @@ CERTIFICATES = [
     ("PATCH", "/1.0/certificates/nosuch", {}),
     ("PUT", "/1.0/certificates/{fingerprint}", {"type": "client", "name": "put"}),
     ("POST", "/1.0/certificates/{fingerprint}", {}),
+    *each.TRUST,
     ("DELETE", "/1.0/certificates/nosuch"),
     ("DELETE", "/1.0/certificates/{fingerprint}"),
 ]
 
 GROUPS = {"server": SERVER, "projects": PROJECTS, "storage": STORAGE, "networks": NETWORKS, "profiles": PROFILES, "images": IMAGES,
-          "instances": INSTANCES, "running": RUNNING, "certificates": CERTIFICATES}
+          "instances": INSTANCES, "tags": each.TAGS, "methods": each.METHODS, "parameters": each.PARAMETERS, "shapes": each.SHAPES,
+          "copies": each.COPIES, "legacy": each.LEGACY, "operations": each.OPERATIONS, "cluster": each.CLUSTER, "below": each.BELOW,
+          "running": RUNNING, "certificates": CERTIFICATES}
