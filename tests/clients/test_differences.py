@@ -177,18 +177,38 @@ def main():
     if os.geteuid() != 0:
         print("1..0 # SKIP needs root")
         return
-    answers = {}
-    for name in SERVERS:
-        status, text = host.run_outside(os.path.abspath(__file__), name)
-        if status == host.SKIPPED:
-            print(f"1..0 # SKIP {text.strip()}")
-            return
-        if status != 0:
-            print(f"1..1\nnot ok 1 - {name} answers all requests")
-            tap.diagnose(text)
-            sys.exit(1)
-        answers[name] = json.loads(text.splitlines()[-1])
-    report(answers["berthd"], answers["lxd"], listed(), "-v" in sys.argv)
+    answers = {name: answers_of(name) for name in SERVERS}
+    known = listed()
+    ours, theirs = answers["berthd"], answers["lxd"]
+    # LXD tries again what its database was too busy for, and then finds what it has done itself: what only one of two runs shows is no
+    # difference. berthd is not asked again.
+    unlisted = [title for title in ours if any(not rows for _, rows in differences(title, ours, theirs, known))]
+    if unlisted:
+        again = answers_of("lxd")
+        theirs.update({title: again[title] for title in unlisted})
+    report(ours, theirs, known, "-v" in sys.argv)
+
+
+def answers_of(name):
+    """What a server answers, asked in a process with namespaces of its own. Ends this program when it cannot be asked."""
+    status, text = host.run_outside(os.path.abspath(__file__), name)
+    if status == host.SKIPPED:
+        print(f"1..0 # SKIP {text.strip()}")
+        sys.exit(0)
+    if status != 0:
+        print(f"1..1\nnot ok 1 - {name} answers all requests")
+        tap.diagnose(text)
+        sys.exit(1)
+    return json.loads(text.splitlines()[-1])
+
+
+def differences(title, ours, theirs, known):
+    """Of one request: (difference, the rows of the list that name it)."""
+    for difference in compare(ours[title], theirs[title]):
+        if title == HARDWARE[0] and fnmatch.fnmatchcase(difference, HARDWARE[1]):
+            continue
+        yield difference, [i for i, (request, what, _) in enumerate(known)
+                           if fnmatch.fnmatchcase(title, request) and fnmatch.fnmatchcase(difference, what)]
 
 
 def report(ours, theirs, known, verbose):
@@ -198,12 +218,8 @@ def report(ours, theirs, known, verbose):
     total = 0
     for number, title in enumerate(ours, 1):
         new = []
-        for difference in compare(ours[title], theirs[title]):
-            if title == HARDWARE[0] and fnmatch.fnmatchcase(difference, HARDWARE[1]):
-                continue
+        for difference, rows in differences(title, ours, theirs, known):
             total += 1
-            rows = [i for i, (request, what, _) in enumerate(known)
-                    if fnmatch.fnmatchcase(title, request) and fnmatch.fnmatchcase(difference, what)]
             used.update(rows)
             if not rows:
                 new.append(difference)
