@@ -231,8 +231,8 @@ json_t *call_body(Call *call, GError **error)
 {
     g_autoptr(GBytes) bytes = body_bytes(call->request, error);
     json_error_t problem;
+    g_autoptr(json_t) body = NULL;
     const char *text;
-    json_t *body;
     gsize size;
 
     if (bytes == NULL)
@@ -243,16 +243,13 @@ json_t *call_body(Call *call, GError **error)
         return NULL;
     }
     body = json_loadb(text, size, JSON_REJECT_DUPLICATES, &problem);
-    if (json_is_object(body) && body_types_check(body, error))
-        return body;
-    if (json_is_object(body))
-        g_clear_pointer(&body, json_decref); /* told */
-    else if (body != NULL)
-        error_set(error, ERR_INVALID, "the body of the request is not a JSON object");
-    else
+    if (body == NULL)
         error_set(error, ERR_INVALID, "the body of the request is no JSON: line %d, column %d: %s",
                   problem.line, problem.column, problem.text);
-    json_decref(body);
+    else if (!json_is_object(body))
+        error_set(error, ERR_INVALID, "the body of the request is not a JSON object");
+    else if (body_types_check(body, error))
+        return g_steal_pointer(&body);
     return NULL;
 }
 

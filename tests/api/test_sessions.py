@@ -73,7 +73,7 @@ class Running(Daemon):
 
     def settled(self, descriptors, programs=0):
         """Waits until nothing of a session is left: descriptors, helpers and commands inside."""
-        wait_for(lambda: self.descriptors() <= descriptors and helpers() <= programs,
+        host.wait_for(lambda: self.descriptors() <= descriptors and helpers() <= programs,
                  lambda: f"{self.links()} instead of {descriptors} descriptors, {helpers()} helpers")
 
     def links(self):
@@ -102,15 +102,6 @@ class Running(Daemon):
 
     def descriptors(self):
         return len(self.links())
-
-
-def wait_for(function, what, seconds=20):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if function():
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"not within {seconds} s: {what() if callable(what) else what}")
 
 
 def command_lines():
@@ -202,9 +193,9 @@ def test_terminal(berth):
         os.write(master, b"stty size\n")
         until(b"44 99")
         os.write(master, b"sleep 4711\n")
-        wait_for(lambda: helpers() == 1, "the command runs")
+        host.wait_for(lambda: helpers() == 1, "the command runs")
         os.write(master, b"\x03")
-        wait_for(lambda: helpers() == 0, "Ctrl-C ends it")
+        host.wait_for(lambda: helpers() == 0, "Ctrl-C ends it")
         os.write(master, b"exit 7\n")
         tap.equal(process.wait(timeout=20), 7)
         os.close(master)
@@ -245,9 +236,9 @@ def test_without_streams(berth):
             tap.contains(daemon.ask("POST", path, wrong).expect(400).json["error"], why)
         daemon.ask("POST", "/1.0/instances/nobody/exec", {"command": ["true"]}).expect(404)
         operation = daemon.ask("POST", path, {"command": ["sleep", "4711"]}).expect(202).metadata
-        wait_for(lambda: helpers() == 1, "the command runs")
+        host.wait_for(lambda: helpers() == 1, "the command runs")
         daemon.ask("DELETE", f"/1.0/operations/{operation['id']}").expect(200)
-        wait_for(lambda: helpers() == 0, "cancelling ends the command")
+        host.wait_for(lambda: helpers() == 0, "cancelling ends the command")
 
 
 def test_disconnects(berth):
@@ -257,14 +248,14 @@ def test_disconnects(berth):
         for arguments in (("-T",), ("-t",)):
             process = daemon.client("exec", NAME, *arguments, "--", "sleep", "4711", stdin=subprocess.DEVNULL,
                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            wait_for(lambda: helpers() == 1, "the command runs")
+            host.wait_for(lambda: helpers() == 1, "the command runs")
             process.kill()
             process.wait()
             daemon.settled(before)
         # Without a control stream, the output stands for the client.
         operation, connect = start_exec(daemon, "sleep", "4711")
         streams = [connect(name) for name in "012"]
-        wait_for(lambda: helpers() == 1, "the command runs")
+        host.wait_for(lambda: helpers() == 1, "the command runs")
         streams[1].close()
         tap.equal(final(daemon, operation)["metadata"]["return"], 137)
         for stream in streams:
@@ -299,9 +290,9 @@ def test_disconnects(berth):
         # The daemon itself.
         operation, connect = start_exec(daemon, "sleep", "4711")
         streams = [connect(name) for name in "012"]
-        wait_for(lambda: helpers() == 1, "the command runs")
+        host.wait_for(lambda: helpers() == 1, "the command runs")
         tap.equal(daemon.stop(signal.SIGINT), 0)
-        wait_for(lambda: helpers() == 0, "a daemon that stops at once ends its sessions")
+        host.wait_for(lambda: helpers() == 0, "a daemon that stops at once ends its sessions")
         for stream in streams:
             stream.close()
         daemon.start()
@@ -337,7 +328,7 @@ def test_hostile(berth):
         for garbage in (b"\x01\x02\x03", os.urandom(4096), b"\x81\x05hello", b"\xff" * 14):
             operation, connect = start_exec(daemon, "sleep", "4711")
             streams = {name: connect(name) for name in ("0", "1", "2", "control")}
-            wait_for(lambda: helpers() == 1, "the command runs")
+            host.wait_for(lambda: helpers() == 1, "the command runs")
             streams["control"].socket.sendall(garbage)
             streams["control"].close()
             tap.equal(final(daemon, operation)["metadata"]["return"], 137)
@@ -431,7 +422,7 @@ def test_monitor(berth):
             daemon.ask("GET", where + "/logs/lxc.conf").expect(200)
             return bool(select.select([process.stdout], [], [], 0.05)[0])
 
-        wait_for(is_heard, "lxc monitor listens")
+        host.wait_for(is_heard, "lxc monitor listens")
         stream = WebSocket(daemon, "/1.0/events?type=lifecycle")
         logs = WebSocket(daemon, "/1.0/events?type=logging")
         operations = WebSocket(daemon, "/1.0/events?type=operation")
@@ -447,7 +438,7 @@ def test_monitor(berth):
         while actions[-1:] != ["instance-metadata-template-created"]:
             opcode, text = stream.receive()
             event = json.loads(text)
-            tap.equal((opcode, event["type"], event["project"]), (1, "lifecycle", "default"))
+            tap.equal((opcode, event["type"], event.get("project")), (1, "lifecycle", "default"), text)
             actions.append(event["metadata"]["action"])
         tap.equal(actions, ["instance-exec", "instance-file-pushed", "instance-file-retrieved", "instance-file-deleted",
                             "instance-log-retrieved", "instance-console-retrieved", "instance-metadata-retrieved",
@@ -484,7 +475,7 @@ def test_slow_listener(berth):
         before = daemon.descriptors()
         peak = daemon.peak()
         slow = WebSocket(daemon, "/1.0/events")
-        wait_for(lambda: daemon.descriptors() > before, "it listens")
+        host.wait_for(lambda: daemon.descriptors() > before, "it listens")
         for _ in range(2000):
             daemon.ask("GET", f"/1.0/instances/{NAME}/logs/lxc.conf").expect(200)
         daemon.settled(before)

@@ -240,12 +240,13 @@ def same(before, after, ignore=()):
 
 
 def wait_for(function, what, seconds=20):
+    """`what` is a text, or a function that makes it when it is needed."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if function():
             return
         time.sleep(0.05)
-    raise AssertionError(f"{what}: not within {seconds} s")
+    raise AssertionError(f"{what() if callable(what) else what}: not within {seconds} s")
 
 
 def states(berth):
