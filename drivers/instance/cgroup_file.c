@@ -13,6 +13,18 @@
 #include "file.h"
 
 #define REMOVE_TRIES 400 /* of 5 ms */
+#define FREEZE_LIMIT (10 * G_USEC_PER_SEC)
+#define FREEZE_LET_GO 50 /* looks, of 2 ms */
+
+/* How the kernel is asked to freeze a group and tells that it is; [FALSE] is for letting go. */
+typedef struct {
+    const char *file, *answer;
+    const char *ask[2], *is[2];
+} Freezer;
+
+static const Freezer V1 = {
+    "freezer.state", "freezer.state", {"THAWED", "FROZEN"}, {"THAWED", "FROZEN"}};
+static const Freezer V2 = {"cgroup.freeze", "cgroup.events", {"0", "1"}, {"frozen 0", "frozen 1"}};
 
 gboolean cgroup_has(const char *group, const char *file)
 {
@@ -112,19 +124,33 @@ gboolean cgroup_tree_remove(const char *group, GError **error)
     return error_errno(error, errno, "remove the control group %s", group);
 }
 
-/* Freezing is done when the kernel says so, not when it was asked. */
-static gboolean wait_frozen(const char *group, const char *file, const char *word, GError **error)
+/* Freezing is done when the kernel says so, not when it was asked. Under v1 it can stay in between
+ * where programs start meanwhile (vfork), so it is asked again, and now and then let go for a
+ * moment; under v2 that changes nothing. What does not freeze is let go. */
+static gboolean freeze_to(const char *group, const Freezer *freezer, gboolean freeze,
+                          GError **error)
 {
-    for (int i = 0; i < REMOVE_TRIES; i++) {
-        g_autofree char *text = cgroup_read(group, file, error);
+    gint64 end = g_get_monotonic_time() + FREEZE_LIMIT;
 
+    for (int i = 1;; i++) {
+        g_autofree char *text = NULL;
+        gboolean late;
+
+        if (!cgroup_write(group, freezer->file, freezer->ask[freeze], error))
+            return FALSE;
+        text = cgroup_read(group, freezer->answer, error);
         if (text == NULL)
             return FALSE;
-        if (strstr(text, word) != NULL)
+        if (strstr(text, freezer->is[freeze]) != NULL)
             return TRUE;
+        late = g_get_monotonic_time() > end;
+        if (late || i % FREEZE_LET_GO == 0)
+            cgroup_write(group, freezer->file, freezer->ask[FALSE], NULL);
+        if (late)
+            return error_set(error, ERR_FAILED, "%s/%s does not become \"%s\"", group,
+                             freezer->answer, freezer->is[freeze]);
         g_usleep(2000);
     }
-    return error_set(error, ERR_FAILED, "%s/%s does not become \"%s\"", group, file, word);
 }
 
 gboolean groups_frozen(const Groups *groups, gboolean *ret_frozen, GError **error)
@@ -147,16 +173,11 @@ gboolean groups_frozen(const Groups *groups, gboolean *ret_frozen, GError **erro
 gboolean groups_freeze(const Groups *groups, gboolean freeze, GError **error)
 {
     const char *group = groups_path(groups, "freezer", NULL);
+    const Freezer *freezer = group != NULL ? &V1 : &V2;
 
-    if (group != NULL) {
-        const char *word = freeze ? "FROZEN" : "THAWED";
-
-        return cgroup_write(group, "freezer.state", word, error) &&
-               wait_frozen(group, "freezer.state", word, error);
-    }
-    group = groups_path(groups, "", NULL);
+    if (group == NULL)
+        group = groups_path(groups, "", NULL);
     if (group == NULL)
         return error_set(error, ERR_FAILED, "no cgroup freezer is mounted");
-    return cgroup_write(group, "cgroup.freeze", freeze ? "1" : "0", error) &&
-           wait_frozen(group, "cgroup.events", freeze ? "frozen 1" : "frozen 0", error);
+    return freeze_to(group, freezer, freeze, error);
 }
