@@ -59,8 +59,12 @@ def has_booted(berth, name):
 
 
 def init_of(berth, name):
-    with open(os.path.join(berth.state, "run", f"{name}.json"), encoding="utf-8") as file:
-        return json.load(file).get("init")
+    """its first process; None while none runs, as in the middle of a reboot"""
+    try:
+        with open(os.path.join(berth.state, "run", f"{name}.json"), encoding="utf-8") as file:
+            return json.load(file).get("init")
+    except FileNotFoundError:
+        return None
 
 
 def limit(name, *files):
