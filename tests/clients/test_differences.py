@@ -47,6 +47,12 @@ def shape(value, path="", found=None):
     return found
 
 
+def without_progress(operation):
+    """How far it is when it is answered is a matter of the moment; its end is compared whole."""
+    told = {name: value for name, value in (operation["metadata"] or {}).items() if not name.endswith("_progress")}
+    operation["metadata"] = told or None
+
+
 class Asker:
     def __init__(self, berth, server):
         self.server = server
@@ -92,6 +98,8 @@ class Asker:
         for name, value in answer.headers.items():
             if name.title() not in PLAIN_HEADERS:
                 seen["headers"][name.title()] = self.plain(value) if name in ("Location", "Content-Type") else ""
+        if answer.status == 202:
+            without_progress(answer.json["metadata"])
         if answer.json is not None:
             seen["body"] = shape(json.loads(self.plain(json.dumps(answer.json))))
             seen["error"] = answer.json.get("error", "")
