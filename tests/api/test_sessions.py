@@ -71,6 +71,19 @@ class Running(Daemon):
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as file:
             return next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
 
+    def at_rest(self):
+        """How many descriptors it has when nobody wants anything of it: the same ones for a while, for clients go, and looks end."""
+        seen, since = None, 0
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            now = self.links()
+            if now != seen:
+                seen, since = now, time.monotonic()
+            if time.monotonic() - since > 0.3:
+                return len(seen)
+            time.sleep(0.02)
+        raise AssertionError(f"it does not come to rest: {seen}")
+
     def settled(self, descriptors, programs=0):
         """Waits until nothing of a session is left: descriptors, helpers and commands inside."""
         host.wait_for(lambda: self.descriptors() <= descriptors and helpers() <= programs,
@@ -150,7 +163,7 @@ def test_exec(berth):
         tap.equal(daemon.exec("sh", "-c", "kill -9 $$").status, 137)
         result = daemon.exec("sh", "-c", "pwd; echo $A $HOME; id -u; id -g", options=("--cwd", "/etc", "--env", "A=b c", "--user", "5"))
         tap.equal(result.expect(0).out, "/etc\nb c\n5\n0\n")
-        before = daemon.descriptors()
+        before = daemon.at_rest()
         path = random_file(berth, "big")
         daemon.exec("true").expect(0)
         peak = daemon.peak()
@@ -167,7 +180,7 @@ def test_exec(berth):
 def test_terminal(berth):
     """lxc exec with a terminal: a pty inside, its size and changes of it, what is typed, signals"""
     with Running(berth) as daemon:
-        before = daemon.descriptors()
+        before = daemon.at_rest()
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 101, 0, 0))
         process = daemon.client("exec", NAME, "--", "sh", stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
@@ -244,7 +257,7 @@ def test_without_streams(berth):
 def test_disconnects(berth):
     """clients that leave in the middle leave no command, no helper and no descriptor (OPS-35, OPS-37)"""
     with Running(berth) as daemon:
-        before = daemon.descriptors()
+        before = daemon.at_rest()
         for arguments in (("-T",), ("-t",)):
             process = daemon.client("exec", NAME, *arguments, "--", "sleep", "4711", stdin=subprocess.DEVNULL,
                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -301,7 +314,7 @@ def test_disconnects(berth):
 def test_hostile(berth):
     """wrong secrets, used ones, garbage instead of frames and commands, floods: refused or dropped, and the daemon goes on"""
     with Running(berth) as daemon:
-        before = daemon.descriptors()
+        before = daemon.at_rest()
         operation, connect = start_exec(daemon, "cat")
         path = f"/1.0/operations/{operation['id']}/websocket"
         tap.equal(WebSocket(daemon, f"{path}?secret=wrong").status, 403)
@@ -340,7 +353,7 @@ def test_hostile(berth):
 def test_files(berth):
     """lxc file push, pull, edit, delete, -r, -p; links, appending, headers; 50 MB without growth (API-080..084)"""
     with Running(berth) as daemon:
-        before = daemon.descriptors()
+        before = daemon.at_rest()
         path = random_file(berth, "big")
         where = f"/1.0/instances/{NAME}/files?path="
         daemon.lxc("file", "push", "--mode", "0640", "--uid", "5", path, f"{NAME}/root/first").expect(0)
@@ -384,7 +397,7 @@ def test_console(berth):
     with Running(berth) as daemon:
         daemon.exec("sh", "-c", "echo what init says > /dev/console").expect(0)
         tap.contains(daemon.lxc("console", NAME, "--show-log").expect(0).out, "what init says")
-        before = daemon.descriptors()
+        before = daemon.at_rest()
         master, slave = pty.openpty()
         process = daemon.client("console", NAME, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
                                 preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
@@ -414,7 +427,7 @@ def test_console(berth):
 def test_monitor(berth):
     """lxc monitor shows what sessions do, operations in order, and what is logged; each filter holds (EV-01..08, EV-127..142)"""
     with Running(berth, "--debug", "--logfile", berth.path("daemon.log")) as daemon:
-        before = daemon.descriptors()
+        before = daemon.at_rest()
         where = f"/1.0/instances/{NAME}"
         process = daemon.client("monitor", "--format", "json", stdout=subprocess.PIPE, text=True)
 
@@ -472,7 +485,7 @@ def test_monitor(berth):
 def test_slow_listener(berth):
     """a listener that reads nothing is dropped, and nobody waits for it (EV-07)"""
     with Running(berth) as daemon:
-        before = daemon.descriptors()
+        before = daemon.at_rest()
         peak = daemon.peak()
         slow = WebSocket(daemon, "/1.0/events")
         host.wait_for(lambda: daemon.descriptors() > before, "it listens")
