@@ -6,6 +6,7 @@
 #include "authenticate.h"
 #include "body_types.h"
 #include "cors.h"
+#include "dry_run.h"
 #include "error.h"
 
 #define BODY_LIMIT (4u << 20)    /* JSON bodies, held in memory */
@@ -155,8 +156,7 @@ static gboolean check_phase(const Call *call, GError **error)
     gboolean reads = strcmp(call->route->method, "GET") == 0;
 
     if (!reads && call_is_dry_run(call) && (call->route->flags & ROUTE_DRY) == 0)
-        return error_set(error, ERR_NOT_IMPLEMENTED,
-                         "%s %s has no dry run, as no plan says what it does: leave ?dry-run out",
+        return error_set(error, ERR_NOT_IMPLEMENTED, "%s %s has no dry run: leave ?dry-run out",
                          call->route->method, request_path(call->request));
     if (g_atomic_int_get(&call->daemon->phase) == DAEMON_STOPPING && !reads &&
         (call->route->flags & ROUTE_LATE) == 0)
@@ -297,31 +297,13 @@ const Object *call_object(const Call *call, KindId kind, const char *name, GErro
     return object;
 }
 
-/* `?dry-run=1`: the plan is the answer; what the handler answers afterwards is dropped. */
-static gboolean dry_run(Call *call, PlanFunction make, void *data, GError **error)
-{
-    g_autoptr(Plan) plan = engine_look_ahead(call->daemon->engine, make, data, error);
-
-    if (plan == NULL)
-        return FALSE;
-    answer_plan(call->request, plan_shown(plan));
-    return TRUE;
-}
-
-gboolean call_is_dry_run(const Call *call)
-{
-    const char *wanted = request_query(call->request, "dry-run");
-
-    return wanted != NULL && (strcmp(wanted, "1") == 0 || strcmp(wanted, "true") == 0);
-}
-
 gboolean call_transact(Call *call, PlanFunction make, void *data, GError **error)
 {
     g_autofree char *cause =
         g_strdup_printf("api %s %s", request_method(call->request), request_path(call->request));
 
     if (call_is_dry_run(call))
-        return dry_run(call, make, data, error);
+        return dry_run_answer(call, engine_look_ahead(call->daemon->engine, make, data, error));
     return daemon_transact(call->daemon, call->caller, cause, NULL, make, data, error);
 }
 

@@ -10,12 +10,12 @@ struct Call {
     Request *request;
     const Route *route;
     Caller *caller;
-    Snapshot *model;      /* the committed model when the request came */
-    char *project;        /* that the request names (API-077) */
-    gboolean everywhere;  /* all-projects (API-079) */
-    guint recursion;      /* 0, 1 or 2 (API-040..042) */
+    Snapshot *model;        /* the committed model when the request came */
+    char *project;          /* that the request names (API-077) */
+    gboolean everywhere;    /* all-projects (API-079) */
+    guint recursion;        /* 0, 1 or 2 (API-040..042) */
     const char *collection; /* the first segment: "instances", or "containers" (API-009) */
-    const char *words[4]; /* what stands for the '*' of the route's path */
+    const char *words[4];   /* what stands for the '*' of the route's path */
 };
 
 /* The same call for an operation that goes on after the handler has returned. */
@@ -40,17 +40,14 @@ gboolean call_matches(const Call *call, const char *etag, GError **error);
 /* The project whose objects of `kind` are meant: default, when the project does not have the
  * feature (PJ-02). */
 const char *call_project_for(const Call *call, KindId kind);
-/* Whether the collection that is asked for has the object: containers and virtual-machines are parts
- * of instances (API-009). */
+/* Whether the collection that is asked for has the object: containers and virtual-machines are
+ * parts of instances (API-009). */
 gboolean call_shows(const Call *call, const Object *object);
 /* An object of the call's project by name; NULL with ERR_NOT_FOUND. Borrowed from call->model. */
 const Object *call_object(const Call *call, KindId kind, const char *name, GError **error);
 
-/* Whether only the plan is asked for (`?dry-run=1`). A handler that would start an operation calls
- * call_transact with its plan function instead. */
-gboolean call_is_dry_run(const Call *call);
-/* daemon_transact for this caller; the cause is method and path. With a dry run nothing is done,
- * and the plan is the answer. */
+/* daemon_transact for this caller; the cause is method and path. With a dry run (dry_run.h) nothing
+ * is done, and the plan is the answer. */
 gboolean call_transact(Call *call, PlanFunction make, void *data, GError **error);
 
 /* A new operation of this call's caller and project. */

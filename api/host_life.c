@@ -9,6 +9,7 @@
 #include "answer.h"
 #include "call.h"
 #include "context.h"
+#include "dry_run.h"
 #include "ended_watch.h"
 #include "error.h"
 #include "host_power.h"
@@ -197,6 +198,8 @@ void host_life_free(HostLife *life)
 /* `lxd shutdown` (OPS-92): answers when all is stopped; then the daemon ends. */
 static gboolean shut_down(Call *call, GError **error)
 {
+    if (call_is_dry_run(call))
+        return dry_run_would(call, error, "all instances would be stopped, and berthd would end");
     if (!begin_end(call->daemon))
         return error_set(error, ERR_UNAVAILABLE, "berthd is shutting down");
     host_power_down(call->daemon, g_strcmp0(request_query(call->request, "force"), "true") == 0 ||
@@ -207,6 +210,6 @@ static gboolean shut_down(Call *call, GError **error)
 }
 
 const Route ROUTES_HOST_LIFE[] = {
-    {"PUT", "internal/shutdown", ACCESS_ADMIN, 0, shut_down},
+    {"PUT", "internal/shutdown", ACCESS_ADMIN, ROUTE_DRY, shut_down},
     {0},
 };

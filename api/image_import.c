@@ -95,7 +95,7 @@ static json_t *make_spec(const Arrival *arrival, const Object *gone, GError **er
     g_autoptr(json_t) spec = json_pack("{s:{s:s}}", "source", "file", file);
     json_t *properties = json_copy(json_object_get(arrival->generated, "properties"));
 
-    if (import->rootfs >= 0)
+    if (import->split)
         json_object_set_new(json_object_get(spec, "source"), "rootfs",
                             json_sprintf("%s.rootfs", file));
     if (gone != NULL) {
@@ -185,18 +185,37 @@ static json_t *inspect(const ImageImport *import, GError **error)
     return g_steal_pointer(&generated);
 }
 
+/* FALSE when the files are not those that are expected, or none. */
+static gboolean arrive(Arrival *arrival, GError **error)
+{
+    const char *expected = arrival->import->expected;
+
+    if (arrival->generated == NULL)
+        return FALSE;
+    arrival->fingerprint = json_member_string(arrival->generated, "fingerprint");
+    return expected == NULL || strcmp(expected, arrival->fingerprint) == 0 ||
+           error_set(error, ERR_INVALID, "fingerprints don't match, got %s expected %s",
+                     arrival->fingerprint, expected);
+}
+
+Plan *image_import_plan(const ImageImport *import, const json_t *known, GError **error)
+{
+    g_autoptr(json_t) generated = known != NULL ? json_deep_copy(known) : inspect(import, error);
+    Arrival arrival = {import, generated, NULL};
+
+    return arrive(&arrival, error)
+               ? engine_look_ahead(import->daemon->engine, plan_arrival, &arrival, error)
+               : NULL;
+}
+
 gboolean image_import(const ImageImport *import, json_t **ret, GError **error)
 {
     g_autoptr(json_t) generated = inspect(import, error);
     g_autoptr(ImageOffer) offer = NULL;
     Arrival arrival = {import, generated, NULL};
 
-    if (generated == NULL)
+    if (!arrive(&arrival, error))
         return FALSE;
-    arrival.fingerprint = json_member_string(generated, "fingerprint");
-    if (import->expected != NULL && strcmp(import->expected, arrival.fingerprint) != 0)
-        return error_set(error, ERR_INVALID, "fingerprints don't match, got %s expected %s",
-                         arrival.fingerprint, import->expected);
     offer = image_offer_begin(arrival.fingerprint, import->file, import->rootfs);
     if (!daemon_transact(import->daemon, import->caller, import->cause, import->cancel,
                          plan_arrival, &arrival, error))

@@ -11,6 +11,7 @@ typedef struct {
     const char *cause;    /* for history */
     int file;             /* whole image, or its metadata; on the file system of the store or not */
     int rootfs;           /* of a split image; -1: none */
+    gboolean split;       /* the image has its root in a file of its own */
     const char *expected; /* fingerprint that it must have; NULL: any */
     const char *filename; /* IMG-008; NULL: none */
     const json_t *update; /* update_source (IMG-016); NULL: none */
@@ -20,6 +21,10 @@ typedef struct {
                              NULL: none (IMG-091) */
     volatile gint *cancel; /* may be NULL */
 } ImageImport;
+
+/* What taking it in would do, for a dry run. `known` is what is known of it without its files (they
+ * are -1): {"fingerprint", "properties"}; NULL: it is found out from them. */
+Plan *image_import_plan(const ImageImport *import, const json_t *known, GError **error);
 
 /* Takes it in. `ret` gets {"fingerprint", "size": bytes}. The errors are LXD's. Nothing is left
  * when it fails. */

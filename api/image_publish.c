@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "dry_run.h"
 #include "error.h"
 #include "expand.h"
 #include "file.h"
@@ -137,11 +138,26 @@ static int pack(const Publish *publish, GError **error)
     return fd >= 0 && check_stopped(publish, after, instance, error) ? fd_steal(&fd) : -1;
 }
 
+static ImageImport import_of(const Publish *publish, int file)
+{
+    return (ImageImport){
+        .daemon = publish->daemon,
+        .caller = publish->caller,
+        .project = publish->project,
+        .cause = publish->cause,
+        .file = file,
+        .rootfs = -1,
+        .filename = json_member_string(publish->body, "filename"),
+        .wanted = publish->body,
+    };
+}
+
 static gboolean run(Operation *operation, void *data, GError **error)
 {
     Publish *publish = data;
     g_auto(Fd) file = -1;
     json_t *result = NULL;
+    ImageImport import;
 
     operation_set_metadata(
         operation,
@@ -149,24 +165,25 @@ static gboolean run(Operation *operation, void *data, GError **error)
     file = pack(publish, error);
     if (file < 0)
         return FALSE;
-    {
-        ImageImport import = {
-            .daemon = publish->daemon,
-            .caller = publish->caller,
-            .project = publish->project,
-            .cause = publish->cause,
-            .file = file,
-            .rootfs = -1,
-            .filename = json_member_string(publish->body, "filename"),
-            .wanted = publish->body,
-            .cancel = operation_cancel_flag(operation),
-        };
-
-        if (!image_import(&import, &result, error))
-            return FALSE;
-    }
+    import = import_of(publish, file);
+    import.cancel = operation_cancel_flag(operation);
+    if (!image_import(&import, &result, error))
+        return FALSE;
     operation_set_metadata(operation, result);
     return TRUE;
+}
+
+/* Its files have to be packed for it: their digest is the image's name. */
+static Plan *plan(const Publish *publish, GError **error)
+{
+    g_auto(Fd) file = pack(publish, error);
+    ImageImport import = import_of(publish, file);
+    Plan *made = file >= 0 ? image_import_plan(&import, NULL, error) : NULL;
+
+    if (made != NULL)
+        g_ptr_array_add(made->warnings, g_strdup("the fingerprint is that of an image made now: it "
+                                                 "holds the time at which it is made"));
+    return made;
 }
 
 gboolean image_publish(Call *call, const json_t *body, GError **error)
@@ -196,6 +213,12 @@ gboolean image_publish(Call *call, const json_t *body, GError **error)
     if (!check_stopped(publish, instance, instance, error)) {
         publish_free(publish);
         return FALSE;
+    }
+    if (call_is_dry_run(call)) {
+        gboolean shown = dry_run_answer(call, plan(publish, error));
+
+        publish_free(publish);
+        return shown;
     }
     operation = call_operation(call, OPERATION_TASK, "Creating image from instance");
     call_start(call, operation, run, publish, publish_free);

@@ -4,6 +4,7 @@
 
 #include "answer.h"
 #include "download.h"
+#include "dry_run.h"
 #include "error.h"
 #include "file.h"
 #include "image/remote.h"
@@ -72,6 +73,26 @@ static void tell_refreshed(const Remote *remote)
                      remote->caller);
 }
 
+/* What was found as an import; `wanted` and `update` are the caller's. */
+static ImageImport import_of(const Remote *remote, const ImageFound *found, const json_t *wanted,
+                             const json_t *update)
+{
+    return (ImageImport){
+        .daemon = remote->daemon,
+        .caller = remote->caller,
+        .project = remote->project,
+        .cause = remote->cause,
+        .file = -1,
+        .rootfs = -1,
+        .split = found->paths[1] != NULL,
+        .expected = found->fingerprint,
+        .filename = found->filename,
+        .update = update,
+        .wanted = wanted,
+        .replaces = remote->replaces,
+    };
+}
+
 static gboolean run(Operation *operation, void *data, GError **error)
 {
     Remote *remote = data;
@@ -79,6 +100,7 @@ static gboolean run(Operation *operation, void *data, GError **error)
     g_auto(Fd) file = -1, rootfs = -1;
     g_autoptr(json_t) wanted = NULL;
     g_autoptr(json_t) update = image_remote_update(json_object_get(remote->body, "source"));
+    ImageImport import;
     FetchReport report = {download_tell, operation, operation_cancel_flag(operation)};
     json_t *result = NULL;
 
@@ -96,36 +118,45 @@ static gboolean run(Operation *operation, void *data, GError **error)
     if (!image_remote_fetch(remote->daemon->dir, &found, &report, &file, &rootfs, error))
         return FALSE;
     wanted = wanted_of(remote, &found);
-    {
-        ImageImport import = {
-            .daemon = remote->daemon,
-            .caller = remote->caller,
-            .project = remote->project,
-            .cause = remote->cause,
-            .file = file,
-            .rootfs = rootfs,
-            .expected = found.fingerprint,
-            .filename = found.filename,
-            .update = update,
-            .wanted = wanted,
-            .replaces = remote->replaces,
-            .cancel = operation_cancel_flag(operation),
-        };
-
-        if (!image_import(&import, &result, error))
-            return FALSE;
-    }
+    import = import_of(remote, &found, wanted, update);
+    import.file = file;
+    import.rootfs = rootfs;
+    import.cancel = operation_cancel_flag(operation);
+    if (!image_import(&import, &result, error))
+        return FALSE;
     operation_set_metadata(operation, result);
     tell_refreshed(remote);
     return TRUE;
 }
 
+/* By what its server says of it: nothing is fetched for a plan. */
+static Plan *plan(const Remote *remote, GError **error)
+{
+    g_auto(ImageFound) found = {0};
+    g_autoptr(json_t) wanted = NULL;
+    g_autoptr(json_t) known = NULL;
+    g_autoptr(json_t) update = image_remote_update(json_object_get(remote->body, "source"));
+    ImageImport import;
+
+    if (!find(remote, &found, error))
+        return NULL;
+    if (g_strcmp0(remote->replaces, found.fingerprint) == 0)
+        return engine_look_ahead(remote->daemon->engine, engine_plan_nothing, NULL, error);
+    wanted = wanted_of(remote, &found);
+    known = json_pack("{s:s, s:O}", "fingerprint", found.fingerprint, "properties",
+                      json_object_get(wanted, "properties"));
+    import = import_of(remote, &found, wanted, update);
+    return image_import_plan(&import, known, error);
+}
+
 /* ---- requests ---- */
 
-static void start(Call *call, const char *description, const json_t *body, const char *replaces)
+/* As an operation, or its plan for a dry run. */
+static gboolean begin(Call *call, const char *description, const json_t *body, const char *replaces,
+                      GError **error)
 {
     Remote *remote = g_new0(Remote, 1);
-    Operation *operation = call_operation(call, OPERATION_TASK, description);
+    Operation *operation;
 
     *remote = (Remote){
         .daemon = call->daemon,
@@ -136,23 +167,34 @@ static void start(Call *call, const char *description, const json_t *body, const
         .body = json_deep_copy(body),
         .replaces = g_strdup(replaces),
     };
+    if (call_is_dry_run(call)) {
+        gboolean shown = dry_run_answer(call, plan(remote, error));
+
+        remote_free(remote);
+        return shown;
+    }
+    operation = call_operation(call, OPERATION_TASK, description);
     operation_may_cancel(operation, NULL, NULL);
     call_start(call, operation, run, remote, remote_free);
+    return TRUE;
 }
 
 gboolean image_pull_make(Call *call, const json_t *body, GError **error)
 {
     /* A socket of this host is root's. */
-    if (!image_remote_check(json_object_get(body, "source"), call->caller->admin, error))
-        return FALSE;
-    start(call, "Downloading image", body, NULL);
-    return TRUE;
+    return image_remote_check(json_object_get(body, "source"), call->caller->admin, error) &&
+           begin(call, "Downloading image", body, NULL, error);
+}
+
+static gboolean no_server(GError **error)
+{
+    return error_set(error, ERR_INVALID, "The image has no update source");
 }
 
 /* IMG-028: without a server that it came from, the error is the operation's. */
 static gboolean run_without(Operation *operation, void *data, GError **error)
 {
-    return error_set(error, ERR_INVALID, "The image has no update source");
+    return no_server(error);
 }
 
 gboolean image_pull_refresh(Call *call, GError **error)
@@ -170,14 +212,15 @@ gboolean image_pull_refresh(Call *call, GError **error)
                          "image %s is declared by %s: apply that with `refresh: auto`, or after "
                          "`berth lock update`",
                          image->id.name, image->owner);
+    if (update == NULL && call_is_dry_run(call))
+        return no_server(error);
     if (update == NULL) {
         call_start(call, call_operation(call, OPERATION_TASK, "Refreshing image"), run_without,
                    NULL, NULL);
         return TRUE;
     }
     body = json_pack("{s:O}", "source", update);
-    start(call, "Refreshing image", body, image_fingerprint(image));
-    return TRUE;
+    return begin(call, "Refreshing image", body, image_fingerprint(image), error);
 }
 
 static gboolean run_by_clock(Operation *operation, void *data, GError **error)

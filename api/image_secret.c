@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "answer.h"
+#include "dry_run.h"
 #include "error.h"
 #include "image_list.h"
 #include "secret.h"
@@ -62,6 +63,9 @@ gboolean image_secret_make(Call *call, GError **error)
 
     if (image == NULL)
         return FALSE;
+    if (call_is_dry_run(call))
+        return dry_run_would(call, error, "a token to download image %.12s would be made",
+                             image_fingerprint(image));
     secret = secret_new();
     path = g_strdup_printf("images/%s", image_fingerprint(image));
     image_url = url_of(call, image_fingerprint(image));

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "dry_run.h"
 #include "error.h"
 #include "file.h"
 #include "image/parts.h"
@@ -104,16 +105,15 @@ static json_t *read_headers(const Request *request, GError **error)
 
 /* ---- the body ---- */
 
-static gboolean run(Operation *operation, void *data, GError **error)
+/* What came, as an import; its parts are in `ret_file` and `ret_rootfs`, which are the caller's. */
+static gboolean open_body(const Upload *upload, int *ret_file, int *ret_rootfs, char **ret_named,
+                          ImageImport *ret, GError **error)
 {
-    Upload *upload = data;
     const char *type = request_header(upload->request, "Content-Type");
-    g_auto(Fd) file = -1, rootfs = -1;
-    g_autofree char *named = NULL;
-    json_t *result = NULL;
     guint64 size = 0;
     int body = request_body_fd(upload->request, &size);
-    ImageImport import = {
+
+    *ret = (ImageImport){
         .daemon = upload->daemon,
         .caller = upload->caller,
         .project = upload->project,
@@ -122,22 +122,46 @@ static gboolean run(Operation *operation, void *data, GError **error)
         .rootfs = -1,
         .expected = request_header(upload->request, "X-LXD-fingerprint"),
         .wanted = upload->wanted,
-        .cancel = operation_cancel_flag(operation),
     };
-
     if (body < 0)
         return error_set(error, ERR_INVALID, "the body of the request is empty: no image is there");
     if (image_parts_are(type)) {
-        if (!image_parts_take(upload->daemon->dir, body, size, type, &file, &rootfs, &named, error))
+        if (!image_parts_take(upload->daemon->dir, body, size, type, ret_file, ret_rootfs,
+                              ret_named, error))
             return FALSE;
-        import.file = file;
-        import.rootfs = rootfs;
+        ret->file = *ret_file;
+        ret->rootfs = *ret_rootfs;
     }
-    import.filename = named != NULL ? named : upload->filename; /* IMG-008 */
+    ret->split = ret->rootfs >= 0;
+    ret->filename = *ret_named != NULL ? *ret_named : upload->filename; /* IMG-008 */
+    return TRUE;
+}
+
+static gboolean run(Operation *operation, void *data, GError **error)
+{
+    g_auto(Fd) file = -1, rootfs = -1;
+    g_autofree char *named = NULL;
+    json_t *result = NULL;
+    ImageImport import;
+
+    if (!open_body(data, &file, &rootfs, &named, &import, error))
+        return FALSE;
+    import.cancel = operation_cancel_flag(operation);
     if (!image_import(&import, &result, error))
         return FALSE;
     operation_set_metadata(operation, result);
     return TRUE;
+}
+
+static Plan *plan(const Upload *upload, GError **error)
+{
+    g_auto(Fd) file = -1, rootfs = -1;
+    g_autofree char *named = NULL;
+    ImageImport import;
+
+    return open_body(upload, &file, &rootfs, &named, &import, error)
+               ? image_import_plan(&import, NULL, error)
+               : NULL;
 }
 
 gboolean image_upload(Call *call, GError **error)
@@ -159,6 +183,12 @@ gboolean image_upload(Call *call, GError **error)
         .wanted = g_steal_pointer(&wanted),
         .filename = g_strdup(filename),
     };
+    if (call_is_dry_run(call)) {
+        gboolean shown = dry_run_answer(call, plan(upload, error));
+
+        upload_free(upload);
+        return shown;
+    }
     operation = call_operation(call, OPERATION_TASK, "Downloading image");
     operation_may_cancel(operation, NULL, NULL);
     call_start(call, operation, run, upload, upload_free);

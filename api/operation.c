@@ -212,15 +212,29 @@ void operation_may_cancel(Operation *operation, void (*cancel)(Operation *operat
     operation->cancel_data = data;
 }
 
+/* The mutex is held. */
+static gboolean check_cancel(const Operation *operation, GError **error)
+{
+    return (operation->may_cancel && !operation_is_final(operation) &&
+            operation->status != STATUS_CANCELLING) ||
+           error_set(error, ERR_INVALID, "This operation can't be cancelled");
+}
+
+gboolean operation_check_cancel(Operation *operation, GError **error)
+{
+    g_autoptr(GMutexLocker) held = g_mutex_locker_new(&operation->all->mutex);
+
+    return check_cancel(operation, error);
+}
+
 gboolean operation_cancel(Operation *operation, GError **error)
 {
     void (*on_cancel)(Operation * operation, void *data);
 
     g_mutex_lock(&operation->all->mutex);
-    if (!operation->may_cancel || operation_is_final(operation) ||
-        operation->status == STATUS_CANCELLING) {
+    if (!check_cancel(operation, error)) {
         g_mutex_unlock(&operation->all->mutex);
-        return error_set(error, ERR_INVALID, "This operation can't be cancelled");
+        return FALSE;
     }
     operation->status = STATUS_CANCELLING;
     changed(operation);

@@ -76,6 +76,8 @@ void operation_may_cancel(Operation *operation, void (*cancel)(Operation *operat
                           void *data);
 /* FALSE when it cannot be cancelled, or is final (API-065). */
 gboolean operation_cancel(Operation *operation, GError **error);
+/* Whether it can be now. */
+gboolean operation_check_cancel(Operation *operation, GError **error);
 
 /* Runs `run` in a worker thread; the operation is final when it returns: Success, or Failure with
  * the error's text. `destroy` is called on `data` afterwards. */

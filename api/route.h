@@ -20,9 +20,8 @@ typedef enum {
     ROUTE_QUICK_ALONE = 1 << 4,
     ROUTE_FILE = 1 << 1,  /* the body is of any size, and comes as a file */
     ROUTE_LARGE = 1 << 5, /* JSON of any number of objects: see call_body */
-    ROUTE_DRY =
-        1 << 3, /* `?dry-run=1` is understood: all that it writes goes through call_transact */
-    ROUTE_LATE = 1 << 2, /* allowed while the daemon stops (API-072); reads are anyway */
+    ROUTE_DRY = 1 << 3,   /* `?dry-run=1` is understood: see dry_run.h */
+    ROUTE_LATE = 1 << 2,  /* allowed while the daemon stops (API-072); reads are anyway */
 } RouteFlags;
 
 typedef struct {

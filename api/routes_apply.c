@@ -5,6 +5,7 @@
 #include "answer.h"
 #include "call.h"
 #include "download.h"
+#include "dry_run.h"
 #include "error.h"
 #include "wish.h"
 
@@ -189,7 +190,7 @@ static gboolean apply(Call *call, GError **error)
 }
 
 const Route ROUTES_APPLY[] = {
-    {"POST", "plan", ACCESS_ADMIN, ROUTE_LARGE, plan},
+    {"POST", "plan", ACCESS_ADMIN, ROUTE_LARGE | ROUTE_DRY, plan},
     {"POST", "apply", ACCESS_ADMIN, ROUTE_LARGE | ROUTE_DRY, apply},
     {0},
 };

@@ -4,6 +4,7 @@
 
 #include "answer.h"
 #include "call.h"
+#include "dry_run.h"
 #include "error.h"
 #include "fingerprint.h"
 #include "look.h"
@@ -173,12 +174,20 @@ static gboolean run_confirm(Engine *engine, void *data, GError **error)
     return engine_confirm(engine, *(const gint64 *)data, error);
 }
 
+static Plan *plan_confirm(Engine *engine, void *data, GError **error)
+{
+    return engine_plan_confirm(engine, *(const gint64 *)data, error);
+}
+
 static gboolean confirm(Call *call, GError **error)
 {
     gint64 number;
 
-    if (!read_number(call->words[0], &number, error) ||
-        !engine_alone(call->daemon->engine, run_confirm, &number, error))
+    if (!read_number(call->words[0], &number, error))
+        return FALSE;
+    if (call_is_dry_run(call))
+        return call_transact(call, plan_confirm, &number, error);
+    if (!engine_alone(call->daemon->engine, run_confirm, &number, error))
         return FALSE;
     daemon_follow_model(call->daemon);
     answer_sync(call->request, 200, NULL, NULL);
@@ -208,13 +217,24 @@ static gboolean run_purge(Engine *engine, void *data, GError **error)
     return engine_purge(engine, wish->key, wish->all, &wish->count, error);
 }
 
+static Plan *plan_purge(Engine *engine, void *data, GError **error)
+{
+    const Purge *wish = data;
+
+    return engine_plan_purge(engine, wish->key, wish->all, error);
+}
+
 /* {"key": of one object, or "all": true}; neither: what is past its time. */
 static gboolean purge(Call *call, GError **error)
 {
     g_autoptr(json_t) body = call_body(call, error);
     Purge wish = {json_member_string(body, "key"), json_is_true(json_object_get(body, "all")), 0};
 
-    if (body == NULL || !engine_alone(call->daemon->engine, run_purge, &wish, error))
+    if (body == NULL)
+        return FALSE;
+    if (call_is_dry_run(call))
+        return call_transact(call, plan_purge, &wish, error);
+    if (!engine_alone(call->daemon->engine, run_purge, &wish, error))
         return FALSE;
     return answer(call, json_pack("{s:i}", "count", (int)wish.count));
 }
@@ -233,6 +253,13 @@ static gboolean run_own(Engine *engine, void *data, GError **error)
     return engine_own(engine, wish->keys, wish->owner, error);
 }
 
+static Plan *plan_own(Engine *engine, void *data, GError **error)
+{
+    const Own *wish = data;
+
+    return engine_plan_own(engine, wish->keys, wish->owner, error);
+}
+
 /* {"keys", "owner": "file:NAME", or "api" to give them up} */
 static gboolean own(Call *call, GError **error)
 {
@@ -244,6 +271,8 @@ static gboolean own(Call *call, GError **error)
         return FALSE;
     if (wish.owner == NULL || *wish.owner == '\0')
         return error_set(error, ERR_INVALID, "\"owner\" is missing: file:NAME, or api");
+    if (call_is_dry_run(call))
+        return call_transact(call, plan_own, &wish, error);
     if (!engine_alone(call->daemon->engine, run_own, &wish, error))
         return FALSE;
     answer_sync(call->request, 200, NULL, NULL);
@@ -252,17 +281,17 @@ static gboolean own(Call *call, GError **error)
 
 const Route ROUTES_BERTH[] = {
     {"GET", "model", ACCESS_ADMIN, 0, model},
-    {"POST", "observe", ACCESS_ADMIN, ROUTE_LARGE, observe},
-    {"POST", "origin", ACCESS_ADMIN, 0, origin},
+    {"POST", "observe", ACCESS_ADMIN, ROUTE_LARGE | ROUTE_DRY, observe},
+    {"POST", "origin", ACCESS_ADMIN, ROUTE_DRY, origin},
     {"GET", "conditions", ACCESS_ADMIN, 0, conditions},
     {"GET", "fingerprint", ACCESS_ADMIN, 0, fingerprint},
     {"GET", "generations", ACCESS_ADMIN, 0, generations},
     {"GET", "generations/*", ACCESS_ADMIN, 0, generation},
     {"GET", "generations/*/diff/*", ACCESS_ADMIN, 0, difference},
-    {"POST", "generations/*/confirm", ACCESS_ADMIN, 0, confirm},
+    {"POST", "generations/*/confirm", ACCESS_ADMIN, ROUTE_DRY, confirm},
     {"GET", "unconfirmed", ACCESS_ADMIN, 0, unconfirmed},
     {"GET", "parked", ACCESS_ADMIN, 0, parked},
-    {"POST", "purge", ACCESS_ADMIN, 0, purge},
-    {"POST", "own", ACCESS_ADMIN, ROUTE_LARGE, own},
+    {"POST", "purge", ACCESS_ADMIN, ROUTE_DRY, purge},
+    {"POST", "own", ACCESS_ADMIN, ROUTE_LARGE | ROUTE_DRY, own},
     {0},
 };

@@ -4,6 +4,7 @@
 
 #include "answer.h"
 #include "call.h"
+#include "dry_run.h"
 #include "edit.h"
 #include "error.h"
 #include "http/certificate.h"
@@ -144,7 +145,7 @@ static gboolean admit(Call *call, json_t *body, json_t **ret_body, GError **erro
         return error_set(error, ERR_TOO_OFTEN,
                          "too many wrong passwords or tokens: try again in a minute");
     if (secret != NULL) {
-        *ret_body = token_redeem(call->daemon->operations, secret);
+        *ret_body = token_redeem(call->daemon->operations, secret, call_is_dry_run(call));
         return *ret_body != NULL ||
                refuse(call, who, "No matching certificate add operation found", error);
     }
@@ -228,11 +229,6 @@ static gboolean add(Call *call, GError **error)
         return FALSE;
     if (call->caller->trusted && !call->caller->admin)
         return error_set(error, ERR_PERMISSION, "not authorized");
-    /* Trying a token would use it up, and asking for one makes no object. */
-    if (call_is_dry_run(call) &&
-        (!call->caller->admin || json_is_true(json_object_get(body, "token"))))
-        return error_set(error, ERR_NOT_IMPLEMENTED,
-                         "tokens and trust passwords have no dry run: leave ?dry-run out");
     if (json_is_true(json_object_get(body, "token"))) {
         if (!call->caller->admin)
             return error_set(error, ERR_PERMISSION, "not authorized");

@@ -4,6 +4,7 @@
 #include "answer.h"
 #include "call.h"
 #include "console_session.h"
+#include "dry_run.h"
 #include "error.h"
 #include "instance/console.h"
 #include "session.h"
@@ -29,7 +30,12 @@ static gboolean clear_log(Call *call, GError **error)
 {
     const Object *object = call_object(call, KIND_INSTANCE, call->words[0], error);
 
-    if (object == NULL || !console_log_clear(call->daemon->host, object, error))
+    if (object == NULL)
+        return FALSE;
+    if (call_is_dry_run(call))
+        return dry_run_would(call, error, "the console log of instance %s would be emptied",
+                             object->id.name);
+    if (!console_log_clear(call->daemon->host, object, error))
         return FALSE;
     session_tell(call, object, "instance-console-reset", NULL, NULL);
     answer_sync(call->request, 200, NULL, NULL);
@@ -58,6 +64,9 @@ static gboolean attach(Call *call, GError **error)
         return error_set(error, ERR_INVALID, "Unknown console type \"%s\"", type);
     if (!session_running(call, object, error))
         return FALSE;
+    if (call_is_dry_run(call))
+        return dry_run_would(call, error, "the console of instance %s would be attached to",
+                             object->id.name);
     operation = session_operation(call, object, OPERATION_WEBSOCKET, "Showing console");
     console_session_new(call, operation, object, (guint)width, (guint)height);
     session_tell(call, object, "instance-console", NULL, json_pack("{s:s}", "type", "console"));
@@ -67,7 +76,7 @@ static gboolean attach(Call *call, GError **error)
 
 const Route ROUTES_CONSOLE[] = {
     {"GET", "instances/*/console", ACCESS_PROJECT, 0, show_log},
-    {"POST", "instances/*/console", ACCESS_PROJECT, 0, attach},
-    {"DELETE", "instances/*/console", ACCESS_PROJECT, 0, clear_log},
+    {"POST", "instances/*/console", ACCESS_PROJECT, ROUTE_DRY, attach},
+    {"DELETE", "instances/*/console", ACCESS_PROJECT, ROUTE_DRY, clear_log},
     {0},
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "answer.h"
+#include "dry_run.h"
 #include "error.h"
 #include "exec_session.h"
 #include "file.h"
@@ -214,6 +215,9 @@ static gboolean start(Call *call, GError **error)
 
     if (wish == NULL || !session_running(call, object, error))
         return FALSE;
+    if (call_is_dry_run(call))
+        return dry_run_would(call, error, "%s would be run in instance %s", wish->command[0],
+                             object->id.name);
     command = json_incref(json_object_get(body, "command"));
     environment = json_object_get(body, "environment");
     operation = session_operation(
@@ -232,6 +236,6 @@ static gboolean start(Call *call, GError **error)
 }
 
 const Route ROUTES_EXEC[] = {
-    {"POST", "instances/*/exec", ACCESS_PROJECT, 0, start},
+    {"POST", "instances/*/exec", ACCESS_PROJECT, ROUTE_DRY, start},
     {0},
 };

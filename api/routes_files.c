@@ -7,6 +7,7 @@
 
 #include "answer.h"
 #include "call.h"
+#include "dry_run.h"
 #include "error.h"
 #include "file.h"
 #include "instance/transfer.h"
@@ -235,8 +236,12 @@ static gboolean upload(Call *call, GError **error)
     const Object *object = find(call, &path, error);
     Upload wanted;
 
-    if (object == NULL || !read_upload(call, &wanted, error) ||
-        !put(call, object, path, &wanted, error))
+    if (object == NULL || !read_upload(call, &wanted, error))
+        return FALSE;
+    if (call_is_dry_run(call))
+        return dry_run_would(call, error, "%s of instance %s would be written", path,
+                             object->id.name);
+    if (!put(call, object, path, &wanted, error))
         return FALSE;
     tell(call, object, "instance-file-pushed", "file-destination", path);
     answer_sync(call->request, 200, NULL, NULL);
@@ -248,7 +253,15 @@ static gboolean delete (Call *call, GError **error)
     g_autofree char *path = NULL;
     const Object *object = find(call, &path, error);
 
-    if (object == NULL || !transfer_delete(call->daemon->host, object, path, error))
+    if (object == NULL)
+        return FALSE;
+    if (call_is_dry_run(call)) {
+        g_autoptr(FileInfo) there = transfer_head(call->daemon->host, object, path, error);
+
+        return there != NULL && dry_run_would(call, error, "%s of instance %s would be deleted",
+                                              path, object->id.name);
+    }
+    if (!transfer_delete(call->daemon->host, object, path, error))
         return FALSE;
     tell(call, object, "instance-file-deleted", "file", path);
     answer_sync(call->request, 200, NULL, NULL);
@@ -257,7 +270,7 @@ static gboolean delete (Call *call, GError **error)
 
 const Route ROUTES_FILES[] = {
     {"GET", "instances/*/files", ACCESS_PROJECT, 0, show},
-    {"POST", "instances/*/files", ACCESS_PROJECT, ROUTE_FILE, upload},
-    {"DELETE", "instances/*/files", ACCESS_PROJECT, 0, delete},
+    {"POST", "instances/*/files", ACCESS_PROJECT, ROUTE_FILE | ROUTE_DRY, upload},
+    {"DELETE", "instances/*/files", ACCESS_PROJECT, ROUTE_DRY, delete},
     {0},
 };

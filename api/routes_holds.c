@@ -4,6 +4,7 @@
 
 #include "answer.h"
 #include "call.h"
+#include "dry_run.h"
 #include "error.h"
 #include "source.h"
 #include "source_control.h"
@@ -50,6 +51,13 @@ static gboolean check_reason(const char *reason, GError **error)
     return TRUE;
 }
 
+/* For a dry run; else it is the engine that looks. */
+static gboolean check_object(const Call *call, const char *key, GError **error)
+{
+    return snapshot_get(call->model, key) != NULL ||
+           error_set(error, ERR_NOT_FOUND, "%s does not exist", key);
+}
+
 /* {"object", "path" ("" or none: all of it), "seconds", "reason"} */
 static gboolean hold(Call *call, GError **error)
 {
@@ -63,6 +71,10 @@ static gboolean hold(Call *call, GError **error)
         return FALSE;
     if (seconds <= 0 || seconds > G_MAXINT32)
         return error_set(error, ERR_INVALID, "\"seconds\" has to be a number above zero");
+    if (call_is_dry_run(call))
+        return check_object(call, key, error) &&
+               dry_run_would(call, error, "%s of %s would be held for %" JSON_INTEGER_FORMAT " s",
+                             path != NULL && *path != '\0' ? path : "all", key, seconds);
     if (!engine_hold(call->daemon->engine, key, path != NULL ? path : "", seconds, reason,
                      call->caller->username, error))
         return FALSE;
@@ -77,6 +89,9 @@ static gboolean unhold(Call *call, GError **error)
     g_autoptr(json_t) body = call_body(call, error);
     const char *key = object_of(body, error);
 
+    if (key != NULL && call_is_dry_run(call))
+        return check_object(call, key, error) &&
+               dry_run_would(call, error, "holds of %s would end", key);
     if (key == NULL ||
         !engine_unhold(call->daemon->engine, key, json_member_string(body, "path"), error))
         return FALSE;
@@ -87,7 +102,7 @@ static gboolean unhold(Call *call, GError **error)
 
 const Route ROUTES_HOLDS[] = {
     {"GET", "holds", ACCESS_ADMIN, 0, list},
-    {"POST", "holds", ACCESS_ADMIN, 0, hold},
-    {"DELETE", "holds", ACCESS_ADMIN, 0, unhold},
+    {"POST", "holds", ACCESS_ADMIN, ROUTE_DRY, hold},
+    {"DELETE", "holds", ACCESS_ADMIN, ROUTE_DRY, unhold},
     {0},
 };

@@ -5,6 +5,7 @@
 #include "answer.h"
 #include "call.h"
 #include "document.h"
+#include "dry_run.h"
 #include "error.h"
 #include "image_list.h"
 

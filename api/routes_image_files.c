@@ -2,6 +2,7 @@
  * out, named by their fingerprint, kept for a day. */
 #include "answer.h"
 #include "call.h"
+#include "dry_run.h"
 #include "error.h"
 #include "file.h"
 #include "image/arrival.h"
@@ -41,6 +42,9 @@ static gboolean take(Call *call, GError **error)
         return FALSE;
     if (body < 0)
         return error_set(error, ERR_INVALID, "the body of the request is empty: no image is there");
+    if (call_is_dry_run(call))
+        return dry_run_would(call, error, "files of image %.12s would be kept for a day",
+                             fingerprint);
     if (image_parts_are(type) &&
         !image_parts_take(call->daemon->dir, body, size, type, &file, &rootfs, &name, error))
         return FALSE;
@@ -53,6 +57,6 @@ static gboolean take(Call *call, GError **error)
 
 const Route ROUTES_IMAGE_FILES[] = {
     {"GET", "image-files/*", ACCESS_ADMIN, 0, has},
-    {"POST", "image-files/*", ACCESS_ADMIN, ROUTE_FILE, take},
+    {"POST", "image-files/*", ACCESS_ADMIN, ROUTE_FILE | ROUTE_DRY, take},
     {0},
 };

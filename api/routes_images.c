@@ -4,6 +4,7 @@
 
 #include "answer.h"
 #include "call.h"
+#include "dry_run.h"
 #include "error.h"
 #include "filter.h"
 #include "image_change.h"
@@ -303,14 +304,14 @@ static gboolean push(Call *call, GError **error)
 
 const Route ROUTES_IMAGES[] = {
     {"GET", "images", ACCESS_OPEN, 0, list},
-    {"POST", "images", ACCESS_PROJECT, ROUTE_FILE, make},
+    {"POST", "images", ACCESS_PROJECT, ROUTE_FILE | ROUTE_DRY, make},
     {"GET", "images/*", ACCESS_OPEN, 0, show},
     {"PUT", "images/*", ACCESS_PROJECT, ROUTE_DRY, replace},
     {"PATCH", "images/*", ACCESS_PROJECT, ROUTE_DRY, merge},
     {"DELETE", "images/*", ACCESS_PROJECT, ROUTE_DRY, delete},
     {"GET", "images/*/export", ACCESS_OPEN, 0, export_image},
-    {"POST", "images/*/export", ACCESS_PROJECT, 0, push},
-    {"POST", "images/*/refresh", ACCESS_PROJECT, 0, image_pull_refresh},
-    {"POST", "images/*/secret", ACCESS_PROJECT, 0, image_secret_make},
+    {"POST", "images/*/export", ACCESS_PROJECT, ROUTE_DRY, push},
+    {"POST", "images/*/refresh", ACCESS_PROJECT, ROUTE_DRY, image_pull_refresh},
+    {"POST", "images/*/secret", ACCESS_PROJECT, ROUTE_DRY, image_secret_make},
     {0},
 };

@@ -4,6 +4,7 @@
 #include "answer.h"
 #include "body_types.h"
 #include "call.h"
+#include "dry_run.h"
 #include "error.h"
 #include "instance_power.h"
 #include "wire.h"

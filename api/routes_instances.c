@@ -4,6 +4,7 @@
 #include "answer.h"
 #include "call.h"
 #include "download.h"
+#include "dry_run.h"
 #include "edit.h"
 #include "error.h"
 #include "filter.h"
@@ -503,9 +504,9 @@ static gboolean refuse(Call *call, GError **error)
 
 const Route ROUTES_INSTANCES[] = {
     {"GET", "instances/*/snapshots", ACCESS_PROJECT, ROUTE_QUICK, list_none},
-    {"POST", "instances/*/snapshots", ACCESS_PROJECT, 0, refuse},
+    {"POST", "instances/*/snapshots", ACCESS_PROJECT, ROUTE_DRY, refuse},
     {"GET", "instances/*/backups", ACCESS_PROJECT, ROUTE_QUICK, list_none},
-    {"POST", "instances/*/backups", ACCESS_PROJECT, 0, refuse},
+    {"POST", "instances/*/backups", ACCESS_PROJECT, ROUTE_DRY, refuse},
     {"GET", "instances", ACCESS_PROJECT, 0, list},
     {"POST", "instances", ACCESS_PROJECT, ROUTE_DRY, make},
     {"GET", "instances/*", ACCESS_PROJECT, ROUTE_QUICK_ALONE, show},

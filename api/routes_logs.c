@@ -3,6 +3,7 @@
 
 #include "answer.h"
 #include "call.h"
+#include "dry_run.h"
 #include "error.h"
 #include "file.h"
 #include "instance/logs.h"
@@ -55,7 +56,13 @@ static gboolean delete (Call *call, GError **error)
 {
     const Object *object = call_object(call, KIND_INSTANCE, call->words[0], error);
 
-    if (object == NULL || !logs_delete(call->daemon->host, object, call->words[1], error))
+    if (object == NULL)
+        return FALSE;
+    if (call_is_dry_run(call))
+        return logs_may_delete(call->daemon->host, object, call->words[1], error) &&
+               dry_run_would(call, error, "the log %s of instance %s would be deleted",
+                             call->words[1], object->id.name);
+    if (!logs_delete(call->daemon->host, object, call->words[1], error))
         return FALSE;
     tell(call, object, "instance-log-deleted");
     answer_sync(call->request, 200, NULL, NULL);
@@ -65,6 +72,6 @@ static gboolean delete (Call *call, GError **error)
 const Route ROUTES_LOGS[] = {
     {"GET", "instances/*/logs", ACCESS_PROJECT, 0, list},
     {"GET", "instances/*/logs/*", ACCESS_PROJECT, 0, show},
-    {"DELETE", "instances/*/logs/*", ACCESS_PROJECT, 0, delete},
+    {"DELETE", "instances/*/logs/*", ACCESS_PROJECT, ROUTE_DRY, delete},
     {0},
 };

@@ -3,6 +3,7 @@
 
 #include "answer.h"
 #include "call.h"
+#include "dry_run.h"
 #include "error.h"
 #include "file.h"
 #include "instance/metadata.h"
@@ -64,6 +65,9 @@ static gboolean change(Call *call, gboolean merge, GError **error)
         return FALSE;
     if (merge)
         add_stored(body, stored);
+    if (call_is_dry_run(call))
+        return dry_run_would(call, error, "the metadata of instance %s would be changed",
+                             object->id.name);
     if (!instance_metadata_put(call->daemon->host, object, body, error))
         return FALSE;
     session_tell(call, object, "instance-metadata-updated", "metadata", NULL);
@@ -141,8 +145,13 @@ static gboolean put_template(Call *call, GError **error)
     gsize length;
     const char *text = g_bytes_get_data(body, &length);
 
-    if (object == NULL || !instance_template_put(call->daemon->host, object, name,
-                                                 text != NULL ? text : "", length, error))
+    if (object == NULL)
+        return FALSE;
+    if (call_is_dry_run(call))
+        return dry_run_would(call, error, "the template %s of instance %s would be written", name,
+                             object->id.name);
+    if (!instance_template_put(call->daemon->host, object, name, text != NULL ? text : "", length,
+                               error))
         return FALSE;
     tell(call, object, "instance-metadata-template-created", name);
     answer_sync(call->request, 200, NULL, NULL);
@@ -154,7 +163,18 @@ static gboolean delete_template(Call *call, GError **error)
     const char *name;
     const Object *object = find_template(call, &name, error);
 
-    if (object == NULL || !instance_template_delete(call->daemon->host, object, name, error))
+    if (object == NULL)
+        return FALSE;
+    if (call_is_dry_run(call)) {
+        gsize length;
+        g_autofree char *there =
+            instance_template_get(call->daemon->host, object, name, &length, error);
+
+        return there != NULL &&
+               dry_run_would(call, error, "the template %s of instance %s would be deleted", name,
+                             object->id.name);
+    }
+    if (!instance_template_delete(call->daemon->host, object, name, error))
         return FALSE;
     tell(call, object, "instance-metadata-template-deleted", name);
     answer_sync(call->request, 200, NULL, NULL);
@@ -163,10 +183,10 @@ static gboolean delete_template(Call *call, GError **error)
 
 const Route ROUTES_METADATA[] = {
     {"GET", "instances/*/metadata", ACCESS_PROJECT, 0, show},
-    {"PUT", "instances/*/metadata", ACCESS_PROJECT, 0, replace},
-    {"PATCH", "instances/*/metadata", ACCESS_PROJECT, 0, merge},
+    {"PUT", "instances/*/metadata", ACCESS_PROJECT, ROUTE_DRY, replace},
+    {"PATCH", "instances/*/metadata", ACCESS_PROJECT, ROUTE_DRY, merge},
     {"GET", "instances/*/metadata/templates", ACCESS_PROJECT, 0, show_templates},
-    {"POST", "instances/*/metadata/templates", ACCESS_PROJECT, 0, put_template},
-    {"DELETE", "instances/*/metadata/templates", ACCESS_PROJECT, 0, delete_template},
+    {"POST", "instances/*/metadata/templates", ACCESS_PROJECT, ROUTE_DRY, put_template},
+    {"DELETE", "instances/*/metadata/templates", ACCESS_PROJECT, ROUTE_DRY, delete_template},
     {0},
 };

@@ -5,6 +5,7 @@
 #include "answer.h"
 #include "call.h"
 #include "document.h"
+#include "dry_run.h"
 #include "edit.h"
 #include "error.h"
 #include "host_network.h"
@@ -253,9 +254,9 @@ static gboolean no_volumes(Call *call, GError **error)
 
 const Route ROUTES_OBJECTS[] = {
     {"GET", "storage-pools/*/volumes", ACCESS_TRUSTED, ROUTE_QUICK, no_volumes},
-    {"POST", "storage-pools/*/volumes", ACCESS_TRUSTED, 0, no_volumes},
+    {"POST", "storage-pools/*/volumes", ACCESS_TRUSTED, ROUTE_DRY, no_volumes},
     {"GET", "storage-pools/*/volumes/*", ACCESS_TRUSTED, ROUTE_QUICK, no_volumes},
-    {"POST", "storage-pools/*/volumes/*", ACCESS_TRUSTED, 0, no_volumes},
+    {"POST", "storage-pools/*/volumes/*", ACCESS_TRUSTED, ROUTE_DRY, no_volumes},
     {"GET", "profiles", ACCESS_PROJECT, 0, list},
     {"POST", "profiles", ACCESS_PROJECT, ROUTE_DRY, make},
     {"GET", "profiles/*", ACCESS_PROJECT, 0, show},

@@ -3,6 +3,7 @@
 
 #include "answer.h"
 #include "call.h"
+#include "dry_run.h"
 #include "error.h"
 
 static gboolean list(Call *call, GError **error)
@@ -58,7 +59,13 @@ static gboolean cancel(Call *call, GError **error)
     g_autoptr(Operation) operation = find(call, error);
     g_autofree char *source = NULL;
 
-    if (operation == NULL || !operation_cancel(operation, error))
+    if (operation == NULL)
+        return FALSE;
+    if (call_is_dry_run(call))
+        return operation_check_cancel(operation, error) &&
+               dry_run_would(call, error, "operation %s would be cancelled",
+                             operation_id(operation));
+    if (!operation_cancel(operation, error))
         return FALSE;
     source = g_strdup_printf("operations/%s", operation_id(operation));
     events_lifecycle(call->daemon->events, "operation-cancelled", operation_project(operation),
@@ -70,7 +77,7 @@ static gboolean cancel(Call *call, GError **error)
 const Route ROUTES_OPERATIONS[] = {
     {"GET", "operations", ACCESS_TRUSTED, ROUTE_QUICK, list},
     {"GET", "operations/*", ACCESS_TRUSTED, ROUTE_QUICK, show},
-    {"DELETE", "operations/*", ACCESS_TRUSTED, ROUTE_LATE, cancel},
+    {"DELETE", "operations/*", ACCESS_TRUSTED, ROUTE_LATE | ROUTE_DRY, cancel},
     {"GET", "operations/*/wait", ACCESS_TRUSTED, ROUTE_QUICK, wait_for},
     {0},
 };

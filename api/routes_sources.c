@@ -4,6 +4,7 @@
 
 #include "answer.h"
 #include "call.h"
+#include "dry_run.h"
 #include "error.h"
 #include "file.h"
 #include "lifecycle.h"
@@ -79,15 +80,19 @@ static gboolean sync_now(Call *call, GError **error)
 {
     const Object *source = call_object(call, KIND_SOURCE, call->words[0], error);
     g_autoptr(json_t) body = source != NULL ? call_body(call, error) : NULL;
+    SyncOptions ahead = {.again = json_is_true(json_object_get(body, "force"))};
     Operation *operation;
     Wish *wish;
 
     if (body == NULL)
         return FALSE;
+    if (call_is_dry_run(call))
+        return dry_run_answer(call,
+                              source_plan(call->daemon->engine, source->id.name, &ahead, error));
     wish = g_new0(Wish, 1);
     wish->daemon = call->daemon;
     wish->name = g_strdup(source->id.name);
-    wish->again = json_is_true(json_object_get(body, "force"));
+    wish->again = ahead.again;
     operation = call_operation(call, OPERATION_TASK, "Synchronizing source");
     operation_may_cancel(operation, NULL, NULL);
     call_start(call, operation, run_sync, wish, wish_free);
@@ -151,6 +156,8 @@ static gboolean webhook(Call *call, GError **error)
         g_warning("webhook of source %s: %s", call->words[0], local->message);
     if (secret == NULL || !is_signed(call->request, secret))
         return refuse(call, who, now, error);
+    if (call_is_dry_run(call))
+        return dry_run_would(call, error, "source %s would be looked at", source->id.name);
     source_control_look(call->daemon->sources, source->id.name);
     answer_sync(call->request, 200, NULL, NULL);
     return TRUE;
@@ -158,7 +165,7 @@ static gboolean webhook(Call *call, GError **error)
 
 const Route ROUTES_SOURCES[] = {
     {"GET", "sources/*/state", ACCESS_ADMIN, 0, state},
-    {"POST", "sources/*/sync", ACCESS_ADMIN, 0, sync_now},
-    {"POST", "sources/*/webhook", ACCESS_OPEN, 0, webhook},
+    {"POST", "sources/*/sync", ACCESS_ADMIN, ROUTE_DRY, sync_now},
+    {"POST", "sources/*/webhook", ACCESS_OPEN, ROUTE_DRY, webhook},
     {0},
 };

@@ -3,6 +3,7 @@
 
 #include "answer.h"
 #include "call.h"
+#include "dry_run.h"
 #include "error.h"
 #include "warning.h"
 #include "warnings.h"
@@ -78,6 +79,19 @@ static gboolean show(Call *call, GError **error)
     return TRUE;
 }
 
+/* Of a dry run: the warning is there, and this would be done to it. */
+static gboolean would(Call *call, const char *what, GError **error)
+{
+    g_autoptr(json_t) rows =
+        warnings_list(engine_store(call->daemon->engine), call->words[0], error);
+
+    if (rows == NULL)
+        return FALSE;
+    if (json_array_size(rows) == 0)
+        return error_set(error, ERR_NOT_FOUND, "Warning not found");
+    return dry_run_would(call, error, "warning %s would be %s", call->words[0], what);
+}
+
 static void tell(Call *call, const char *action)
 {
     g_autofree char *source = g_strdup_printf("warnings/%s", call->words[0]);
@@ -97,6 +111,8 @@ static gboolean set_status(Call *call, GError **error)
     if (!again && g_strcmp0(status, "acknowledged") != 0)
         return error_set(error, ERR_INVALID,
                          "status: it can be set to \"new\" or \"acknowledged\"");
+    if (call_is_dry_run(call))
+        return would(call, again ? "new again" : "acknowledged", error);
     if (!warnings_set_status(engine_store(call->daemon->engine), call->words[0], status, error))
         return FALSE;
     tell(call, again ? "warning-reset" : "warning-acknowledged");
@@ -106,6 +122,8 @@ static gboolean set_status(Call *call, GError **error)
 
 static gboolean delete (Call *call, GError **error)
 {
+    if (call_is_dry_run(call))
+        return would(call, "deleted", error);
     if (!warnings_delete(engine_store(call->daemon->engine), call->words[0], error))
         return FALSE;
     tell(call, "warning-deleted");
@@ -116,8 +134,8 @@ static gboolean delete (Call *call, GError **error)
 const Route ROUTES_WARNINGS[] = {
     {"GET", "warnings", ACCESS_ADMIN, 0, list},
     {"GET", "warnings/*", ACCESS_ADMIN, 0, show},
-    {"PUT", "warnings/*", ACCESS_ADMIN, 0, set_status},
-    {"PATCH", "warnings/*", ACCESS_ADMIN, 0, set_status},
-    {"DELETE", "warnings/*", ACCESS_ADMIN, 0, delete},
+    {"PUT", "warnings/*", ACCESS_ADMIN, ROUTE_DRY, set_status},
+    {"PATCH", "warnings/*", ACCESS_ADMIN, ROUTE_DRY, set_status},
+    {"DELETE", "warnings/*", ACCESS_ADMIN, ROUTE_DRY, delete},
     {0},
 };

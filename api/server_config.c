@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "dry_run.h"
 #include "edit.h"
 #include "error.h"
 #include "password.h"

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "answer.h"
+#include "dry_run.h"
 #include "error.h"
 #include "listeners.h"
 #include "secret.h"
@@ -32,6 +33,8 @@ gboolean token_issue(Call *call, json_t *body, GError **error)
         return error_set(error, ERR_INVALID,
                          "Can't issue token when server isn't listening on network: set "
                          "core.https_address");
+    if (call_is_dry_run(call))
+        return dry_run_would(call, error, "a token that adds a certificate would be issued");
     json_object_del(body, "password");
     operation =
         operation_new(daemon->operations, OPERATION_TOKEN, "Executing token", NULL, call->caller);
@@ -66,7 +69,7 @@ char *token_secret(const char *text)
                : NULL;
 }
 
-json_t *token_redeem(Operations *operations, const char *secret)
+json_t *token_redeem(Operations *operations, const char *secret, gboolean look)
 {
     g_autoptr(json_t) all = operations_list(operations, NULL, NULL, TRUE);
     json_t *one;
@@ -81,7 +84,9 @@ json_t *token_redeem(Operations *operations, const char *secret)
             continue;
         /* Of several who come with it at once, one can cancel it. */
         operation = operations_find(operations, json_member_string(one, "id"));
-        return operation != NULL && operation_cancel(operation, NULL) ? json_incref(request) : NULL;
+        return operation != NULL && (look || operation_cancel(operation, NULL))
+                   ? json_incref(request)
+                   : NULL;
     }
     return NULL;
 }

@@ -11,6 +11,6 @@ gboolean token_issue(Call *call, json_t *body, GError **error);
  * allocated. */
 char *token_secret(const char *text);
 
-/* Uses a token up: the request that it was made for, to be stored; NULL when there is no such token
- * (any more). New reference. */
-json_t *token_redeem(Operations *operations, const char *secret);
+/* Uses a token up, or with `look` only looks at it: the request that it was made for, to be stored;
+ * NULL when there is no such token (any more). New reference. */
+json_t *token_redeem(Operations *operations, const char *secret, gboolean look);

@@ -223,9 +223,7 @@ gint64 parked_next(Store *store)
     return json_integer_value(json_array_get(first, 0));
 }
 
-/* What is due; all of one object; or everything. But what a transaction under way may bring back.
- */
-static json_t *parked_for_purge(Store *store, const char *key, gboolean all, GError **error)
+json_t *parked_for_purge(Store *store, const char *key, gboolean all, GError **error)
 {
     gint64 until = all ? G_MAXINT64 : g_get_real_time() / G_USEC_PER_SEC;
 

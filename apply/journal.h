@@ -41,6 +41,8 @@ gboolean parked_forget(Store *store, const char *tx, const char *key, GError **e
  * deleted stays queued; the first such failure is the error. */
 gboolean parked_purge(Store *store, Host *host, const char *key, gboolean all, guint *ret_count,
                       GError **error);
+/* What that deletes, as parked_list: but what a transaction under way may bring back. */
+json_t *parked_for_purge(Store *store, const char *key, gboolean all, GError **error);
 /* When something of the queue is due next (seconds since the epoch); 0: nothing ever. */
 gint64 parked_next(Store *store);
 /* The queue: [{key, path, tx, since, until, step, object}]. */

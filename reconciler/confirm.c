@@ -87,6 +87,16 @@ gboolean engine_confirm(Engine *engine, gint64 number, GError **error)
     return TRUE;
 }
 
+Plan *engine_plan_confirm(Engine *engine, gint64 number, GError **error)
+{
+    g_autofree char *warning =
+        g_strdup_printf("generation %" G_GINT64_FORMAT " would stand: it is not reverted any more, "
+                        "and what it parked is deleted when its time is over",
+                        number);
+
+    return must_wait(engine, number, error) ? engine_plan_nothing(engine, warning, error) : NULL;
+}
+
 /* ---- revert ---- */
 
 Plan *engine_plan_revert(Engine *engine, gint64 number, GError **error)

@@ -7,6 +7,7 @@
 #include "holds.h"
 #include "image_clock.h"
 #include "notes.h"
+#include "planner.h"
 #include "recover.h"
 #include "source_sync.h"
 #include "stage.h"
@@ -290,6 +291,18 @@ Plan *engine_plan_change(Engine *engine, const GPtrArray *objects, const GPtrArr
     return engine_plan_wanted(engine, wanted, NULL, options, error);
 }
 
+Plan *engine_plan_nothing(Engine *engine, void *warning, GError **error)
+{
+    PlanOptions options = {0};
+    Plan *plan = engine_plan_change(engine, NULL, NULL, &options, error);
+
+    if (plan == NULL || warning == NULL)
+        return plan;
+    g_ptr_array_add(plan->warnings, g_strdup(warning));
+    plan_seal(plan);
+    return plan;
+}
+
 /* What an instance is brought back to when the host comes up (OPS-83). */
 static void remember_power(Object *object, const char *state)
 {
@@ -400,43 +413,4 @@ json_t *engine_observe(Engine *engine, const Object *object, json_t **ret_expect
     if (ret_expected != NULL)
         *ret_expected = facts_without_arguments(expected);
     return g_steal_pointer(&observed);
-}
-
-gboolean engine_own(Engine *engine, const GPtrArray *keys, const char *owner, GError **error)
-{
-    g_autoptr(GRecMutexLocker) held = store_hold(engine->store);
-    g_autoptr(GPtrArray) put = g_ptr_array_new_with_free_func((GDestroyNotify)object_unref);
-    g_autoptr(GPtrArray) none = g_ptr_array_new();
-    Commit commit = {put,   none,   strcmp(owner, "api") == 0 ? "release" : "adopt",
-                     owner, "done", NULL};
-    gint64 generation;
-
-    for (guint i = 0; i < keys->len; i++) {
-        const Object *object = snapshot_get(engine->stored, keys->pdata[i]);
-        g_autofree char *label = object_key_label(keys->pdata[i]);
-        Object *owned;
-
-        if (object == NULL)
-            return error_set(error, ERR_NOT_FOUND, "%s does not exist", label);
-        if (strcmp(object->owner, owner) == 0)
-            continue;
-        owned = object_with(object, NULL, NULL);
-        g_free(owned->owner);
-        owned->owner = g_strdup(owner);
-        g_ptr_array_add(put, owned);
-    }
-    if (put->len == 0)
-        return TRUE;
-    if (!engine_check_unconfirmed(engine, put, none, 0, error) ||
-        !store_begin(engine->store, TRUE, error))
-        return FALSE;
-    if (!store_commit(engine->store, &commit, &generation, error)) {
-        store_end(engine->store, FALSE, NULL);
-        return FALSE;
-    }
-    if (!store_end(engine->store, TRUE, error))
-        return FALSE;
-    store_publish(engine->store, &commit);
-    engine_look(engine);
-    return TRUE;
 }

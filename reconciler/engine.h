@@ -136,6 +136,10 @@ typedef Plan *(*PlanFunction)(Engine *engine, void *data, GError **error);
 gboolean engine_transact(Engine *engine, PlanFunction make, void *data, const ApplyOptions *options,
                          Plan **ret_plan, ApplyResult *ret_result, GError **error);
 
+/* A PlanFunction: no change, for a dry run of what is none to the model (EN-27). `warning`, a
+ * char *, says what that is; NULL: nothing at all. */
+Plan *engine_plan_nothing(Engine *engine, void *warning, GError **error);
+
 /* Makes a plan like engine_transact does, and leaves it at that. Any thread. */
 Plan *engine_look_ahead(Engine *engine, PlanFunction make, void *data, GError **error);
 
@@ -158,6 +162,8 @@ gboolean engine_refresh(Engine *engine, gboolean *ret_changed, GError **error);
 json_t *engine_unconfirmed(Engine *engine, GError **error);
 /* The generation stands. ERR_NOT_FOUND when it does not wait. See engine_alone. */
 gboolean engine_confirm(Engine *engine, gint64 number, GError **error);
+/* What it would do: a plan that only shows it. */
+Plan *engine_plan_confirm(Engine *engine, gint64 number, GError **error);
 /* Plan that takes a waiting generation back; policies do not hold it up. */
 Plan *engine_plan_revert(Engine *engine, gint64 number, GError **error);
 /* The same as a PlanFunction on the number, a gint64. */
@@ -188,6 +194,8 @@ json_t *engine_notes(Engine *engine, const char *space, GError **error);
 
 /* Ownership without any change to the host (EN-50, EN-43). `owner` "api" releases. */
 gboolean engine_own(Engine *engine, const GPtrArray *keys, const char *owner, GError **error);
+/* What it would do: a plan that only shows it. */
+Plan *engine_plan_own(Engine *engine, const GPtrArray *keys, const char *owner, GError **error);
 
 /* Which image the source of `object` (an image or an instance) means: the applied one, or with
  * `fresh`, and when none is, the one that its server has now (EN-09): {"fingerprint",
@@ -242,6 +250,8 @@ json_t *engine_conditions(Engine *engine, const char *key, GError **error);
 json_t *engine_parked(Engine *engine, GError **error);
 gboolean engine_purge(Engine *engine, const char *key, gboolean all, guint *ret_count,
                       GError **error);
+/* What it would do: a plan that only shows it. */
+Plan *engine_plan_purge(Engine *engine, const char *key, gboolean all, GError **error);
 
 /* Deletes what is due, from any thread, while no other program writes. */
 gboolean engine_purge_due(Engine *engine, guint *ret_count, GError **error);

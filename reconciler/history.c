@@ -6,6 +6,7 @@
 #include "error.h"
 #include "fields.h"
 #include "origins.h"
+#include "planner.h"
 #include "source_private.h"
 
 static json_t *parse(const char *text)
@@ -383,6 +384,27 @@ gboolean engine_purge(Engine *engine, const char *key, gboolean all, guint *ret_
                       GError **error)
 {
     return parked_purge(engine->store, engine->host, key, all, ret_count, error);
+}
+
+Plan *engine_plan_purge(Engine *engine, const char *key, gboolean all, GError **error)
+{
+    g_autoptr(json_t) list = parked_for_purge(engine->store, key, all, error);
+    Plan *plan = list != NULL ? engine_plan_nothing(engine, NULL, error) : NULL;
+    json_t *item;
+    size_t i;
+
+    json_array_foreach (list, i, item) {
+        g_autofree char *label = NULL;
+
+        if (plan == NULL)
+            break;
+        label = object_key_label(json_member_string(item, "key"));
+        g_ptr_array_add(plan->irreversible, g_strdup_printf("%s: %s is deleted for good", label,
+                                                            json_member_string(item, "path")));
+    }
+    if (plan != NULL)
+        plan_seal(plan);
+    return plan;
 }
 
 gint64 engine_next_purge(Engine *engine)

@@ -261,7 +261,9 @@ char *plan_shown_text(const json_t *shown, gboolean colour)
             if (risk(object) == level)
                 print_object(&printer, object);
     }
-    if (plan_shown_is_empty(shown))
+    if (plan_shown_is_empty(shown) && examined == 0)
+        g_string_append(printer.text, "Nothing to do: no object is concerned.\n");
+    else if (plan_shown_is_empty(shown))
         g_string_append_printf(printer.text,
                                "%sNothing to do: %" JSON_INTEGER_FORMAT " %s as they should be.\n",
                                json_array_size(objects) > 0 ? "\n" : "", examined,

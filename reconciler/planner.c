@@ -36,6 +36,20 @@ static Plan *plan_new(const Snapshot *base, gint64 revision)
     return plan;
 }
 
+void plan_add_adopted(Plan *plan, const Object *owned)
+{
+    PlanObject *object = g_new0(PlanObject, 1);
+    const Object *stored = snapshot_get(plan->base, owned->key);
+
+    object->key = g_strdup(owned->key);
+    object->action = ACTION_ADOPT;
+    object->stored = object_ref(stored);
+    object->wanted = object_ref(owned);
+    object->fields = g_ptr_array_new();
+    g_ptr_array_add(plan->objects, object);
+    plan_seal(plan);
+}
+
 void planner_block(Plan *plan, ErrorCode code, char *text)
 {
     if (plan->blocked->len == 0)

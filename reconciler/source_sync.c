@@ -27,6 +27,7 @@ typedef struct {
     Input *input;
     json_t *view;       /* what of it is looked at, and how */
     gboolean unchanged; /* the revision is in force, seen in the same way */
+    gboolean dry;       /* nothing is remembered of it */
 } Round;
 
 static void round_clear(Round *round)
@@ -137,8 +138,8 @@ static gboolean look(Round *round, GError **error)
 
     if (!(is_git(round->source) ? fetch(round, error) : read_directory(round, error)))
         return FALSE;
-    if (g_strcmp0(json_string_at(round->status, "wanted/id"),
-                  json_member_string(round->revision, "id")) == 0)
+    if (round->dry || g_strcmp0(json_string_at(round->status, "wanted/id"),
+                                json_member_string(round->revision, "id")) == 0)
         return TRUE;
     changes = json_pack("{s:O}", "wanted", round->revision);
     return source_status_change(round->engine, round->name, changes, error);
@@ -319,7 +320,8 @@ static json_t *view_of(const Object *source)
     return view;
 }
 
-static gboolean put_in_force(Round *round, SyncResult *ret_result, GError **error)
+/* Whether the revision may come in force, and what its files say. */
+static gboolean prepare(Round *round, GError **error)
 {
     const char *id = json_member_string(round->revision, "id");
     const char *before = json_string_at(round->status, "in_force/id");
@@ -343,7 +345,12 @@ static gboolean put_in_force(Round *round, SyncResult *ret_result, GError **erro
         name_files(round);
     if (round->options->again)
         round->unchanged = FALSE;
-    if (!carry_out(round, ret_result, error))
+    return TRUE;
+}
+
+static gboolean put_in_force(Round *round, SyncResult *ret_result, GError **error)
+{
+    if (!prepare(round, error) || !carry_out(round, ret_result, error))
         return FALSE;
     ret_result->is_new = !round->unchanged;
     end_adopted(round);
@@ -407,6 +414,37 @@ static void remember_failure(Round *round, const GError *failure)
     source_status_condition(round->engine, round->name, "Stalled", final, reason, NULL);
 }
 
+/* Nobody else works on the source meanwhile. */
+static gboolean enter(Round *round, GError **error)
+{
+    if (round->source == NULL)
+        return FALSE;
+    if (source_flag(round->source, "suspend"))
+        return error_set(error, ERR_REFUSED,
+                         "source %s is suspended; `berth source resume %s` ends that", round->name,
+                         round->name);
+    round->folder = source_folder_open(round->engine->host->dir, round->name, "sync.lock", error);
+    return round->folder != NULL && start(round, error);
+}
+
+Plan *source_plan(Engine *engine, const char *name, const SyncOptions *options, GError **error)
+{
+    g_autoptr(Snapshot) model = engine_ref_stored(engine);
+    const Object *source = find_source(model, name, error);
+    g_auto(Round)
+        round = {.engine = engine, .source = source, .name = name, .options = options, .dry = TRUE};
+    Plan *plan;
+
+    if (!enter(&round, error))
+        return NULL;
+    plan = look(&round, error) && prepare(&round, error)
+               ? engine_look_ahead(engine, make_plan, &round, error)
+               : NULL;
+    if (plan == NULL)
+        g_prefix_error(error, "source %s: ", name);
+    return plan;
+}
+
 gboolean source_sync(Engine *engine, const char *name, const SyncOptions *options,
                      SyncResult *ret_result, GError **error)
 {
@@ -417,13 +455,7 @@ gboolean source_sync(Engine *engine, const char *name, const SyncOptions *option
     gboolean done;
 
     memset(ret_result, 0, sizeof *ret_result);
-    if (source == NULL)
-        return FALSE;
-    if (source_flag(source, "suspend"))
-        return error_set(error, ERR_REFUSED,
-                         "source %s is suspended; `berth source resume %s` ends that", name, name);
-    round.folder = source_folder_open(engine->host->dir, name, "sync.lock", error);
-    if (round.folder == NULL || !start(&round, error))
+    if (!enter(&round, error))
         return FALSE;
     source_status_condition(engine, name, "Reconciling", TRUE, "", NULL);
     done = look(&round, &failure) && put_in_force(&round, ret_result, &failure);

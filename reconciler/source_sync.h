@@ -42,6 +42,9 @@ json_t *sync_result_json(const SyncResult *result);
 gboolean source_sync(Engine *engine, const char *name, const SyncOptions *options,
                      SyncResult *ret_result, GError **error);
 
+/* What a round would do: looks, verifies, reads and plans, and remembers nothing. */
+Plan *source_plan(Engine *engine, const char *name, const SyncOptions *options, GError **error);
+
 /* Only the first part: fetches, and remembers what is wanted. TRUE in `ret_new` when that is
  * neither in force nor what failed or was rolled back last. */
 gboolean source_look(Engine *engine, const char *name, volatile gint *cancel, gboolean *ret_new,

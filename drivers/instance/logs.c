@@ -90,21 +90,25 @@ int logs_open(Host *host, const Object *object, const char *file, GError **error
     return fd;
 }
 
+gboolean logs_may_delete(Host *host, const Object *object, const char *file, GError **error)
+{
+    g_auto(Fd) fd = -1;
+
+    if (is_protected(file))
+        return error_set(error, ERR_INVALID, "%s stays as long as its instance", file);
+    fd = logs_open(host, object, file, error);
+    return fd >= 0;
+}
+
 gboolean logs_delete(Host *host, const Object *object, const char *file, GError **error)
 {
     g_autofree char *folder = folder_of(host, object);
     g_autofree char *path = NULL;
 
-    if (!check_name(file, error))
+    if (!logs_may_delete(host, object, file, error))
         return FALSE;
-    if (is_protected(file))
-        return error_set(error, ERR_INVALID, "%s stays as long as its instance", file);
     path = g_build_filename(folder, file, NULL);
-    if (unlink(path) == 0)
-        return TRUE;
-    if (errno == ENOENT)
-        return error_set(error, ERR_NOT_FOUND, "there is no log %s", file);
-    return error_errno(error, errno, "delete %s", path);
+    return unlink(path) == 0 || error_errno(error, errno, "delete %s", path);
 }
 
 int logs_create_output(Host *host, const Object *object, const char *id, const char *stream,

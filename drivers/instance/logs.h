@@ -13,7 +13,9 @@ GStrv logs_list(Host *host, const Object *object, GError **error);
 /* Opens one for reading. -1 with ERR_INVALID (no such log can be) or ERR_NOT_FOUND. */
 int logs_open(Host *host, const Object *object, const char *file, GError **error);
 
-/* lxc.log and lxc.conf are refused with ERR_INVALID. */
+/* lxc.log and lxc.conf are refused with ERR_INVALID; ERR_NOT_FOUND when there is no such log. The
+ * first only says so. */
+gboolean logs_may_delete(Host *host, const Object *object, const char *file, GError **error);
 gboolean logs_delete(Host *host, const Object *object, const char *file, GError **error);
 
 /* Makes the file for a command's output, empty, for writing: `stream` is "stdout" or "stderr",
