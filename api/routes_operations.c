@@ -5,6 +5,7 @@
 #include "call.h"
 #include "dry_run.h"
 #include "error.h"
+#include "secret.h"
 
 static gboolean list(Call *call, GError **error)
 {
@@ -39,9 +40,36 @@ static gboolean show(Call *call, GError **error)
     return TRUE;
 }
 
+/* The one that a secret is of. Who has it may wait, trusted or not; a wrong one is refused to
+ * everybody, and strangers do not learn which operations there are. */
+static Operation *find_by_secret(Call *call, const char *secret, GError **error)
+{
+    g_autoptr(Operation) operation = operations_find(call->daemon->operations, call->words[0]);
+    g_autoptr(json_t) shown = operation != NULL ? operation_json(operation) : NULL;
+    const char *own = json_string_at(shown, "metadata/secret");
+
+    if (own != NULL && secret_equal(secret, own))
+        return g_steal_pointer(&operation);
+    error_set(error, ERR_PERMISSION, "not authorized");
+    return NULL;
+}
+
+/* Open to strangers by the operation's secret (API-234). */
+static Operation *find_to_wait(Call *call, GError **error)
+{
+    const char *secret = request_query(call->request, "secret");
+
+    if (secret != NULL && *secret != '\0')
+        return find_by_secret(call, secret, error);
+    if (call->caller->trusted)
+        return find(call, error);
+    error_set(error, ERR_PERMISSION, "not authorized");
+    return NULL;
+}
+
 static gboolean wait_for(Call *call, GError **error)
 {
-    g_autoptr(Operation) operation = find(call, error);
+    g_autoptr(Operation) operation = find_to_wait(call, error);
     const char *timeout = request_query(call->request, "timeout");
     gint64 seconds = -1;
 
@@ -78,6 +106,6 @@ const Route ROUTES_OPERATIONS[] = {
     {"GET", "operations", ACCESS_TRUSTED, ROUTE_QUICK, list},
     {"GET", "operations/*", ACCESS_TRUSTED, ROUTE_QUICK, show},
     {"DELETE", "operations/*", ACCESS_TRUSTED, ROUTE_LATE | ROUTE_DRY, cancel},
-    {"GET", "operations/*/wait", ACCESS_TRUSTED, ROUTE_QUICK, wait_for},
+    {"GET", "operations/*/wait", ACCESS_OPEN, ROUTE_QUICK, wait_for},
     {0},
 };

@@ -279,6 +279,23 @@ def test_tokens(berth):
         reader.ask("POST", "/1.0/certificates", {"name": "n", "token": True}).expect(403)
 
 
+def test_wait_by_secret(berth):
+    """who has an operation's secret may wait for it, trusted or not; a wrong one is refused to all, and strangers learn no more (API-234)"""
+    with Daemon(berth) as daemon:
+        listen(daemon)
+        operation = daemon.ask("POST", "/1.0/certificates", {"name": "n", "token": True}).expect(202).json
+        url, secret = operation["operation"] + "/wait?timeout=0", operation["metadata"]["metadata"]["secret"]
+        stranger, elsewhere = Client(berth, "stranger"), url.replace(url.split("/")[3], "0" * 8 + "-0000-0000-0000-" + "0" * 12)
+        for client in (stranger, daemon):
+            tap.equal(client.ask("GET", f"{url}&secret={secret}").expect(200).metadata["status"], "Running")
+            for wrong in (f"{url}&secret={'0' * 64}", f"{url}&secret={secret[:-1]}", f"{elsewhere}&secret={secret}"):
+                client.ask("GET", wrong).expect(403)
+        for path in (url, url + "&secret=", elsewhere):
+            stranger.ask("GET", path).expect(403)
+        daemon.ask("GET", url).expect(200)
+        daemon.ask("GET", elsewhere).expect(404)
+
+
 def test_restricted(berth):
     """a restricted certificate stays in its projects, changes no server and no trust but its own certificate (AUTH-45..50)"""
     with Daemon(berth) as daemon:
