@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,6 +39,8 @@ static pid_t make(gboolean starts)
     char *const argv[] = {(char *)"/bin/true", NULL};
     pid_t pid = fork(), child;
 
+    if (pid == 0)
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that crashes leaves none */
     while (pid == 0)
         if (starts && posix_spawn(&child, argv[0], NULL, NULL, argv, NULL) == 0)
             waitpid(child, NULL, 0);
