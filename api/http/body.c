@@ -36,12 +36,13 @@ gboolean body_begin(Request *request, const BodyPolicy *policy)
     guint64 size;
 
     request->policy = *policy;
-    if (length != NULL && g_ascii_string_to_unsigned(length, 10, 0, G_MAXUINT64, &size, NULL) &&
-        size > limit_of(request)) {
-        refuse(request, 413, "the body of the request is too long\n");
-        return FALSE;
-    }
-    return TRUE;
+    if (length == NULL || !g_ascii_string_to_unsigned(length, 10, 0, G_MAXUINT64, &size, NULL) ||
+        size <= limit_of(request))
+        return TRUE;
+    request->body_problem = 413;
+    if (size <= PATIENCE && request_header(request, "Expect") == NULL)
+        return TRUE; /* it is being sent already: body_end refuses it */
+    return body_end(request);
 }
 
 static int open_spool(const char *folder)

@@ -92,12 +92,19 @@ int logs_open(Host *host, const Object *object, const char *file, GError **error
 
 gboolean logs_may_delete(Host *host, const Object *object, const char *file, GError **error)
 {
-    g_auto(Fd) fd = -1;
+    g_autofree char *folder = folder_of(host, object);
+    g_autofree char *path = NULL;
+    struct stat info;
 
+    if (!check_name(file, error))
+        return FALSE;
     if (is_protected(file))
         return error_set(error, ERR_INVALID, "%s stays as long as its instance", file);
-    fd = logs_open(host, object, file, error);
-    return fd >= 0;
+    path = g_build_filename(folder, file, NULL);
+    if (lstat(path, &info) == 0) /* a link is deleted, not what it means */
+        return TRUE;
+    return errno == ENOENT ? error_set(error, ERR_NOT_FOUND, "there is no log %s", file)
+                           : error_errno(error, errno, "look at %s", path);
 }
 
 gboolean logs_delete(Host *host, const Object *object, const char *file, GError **error)
