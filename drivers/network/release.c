@@ -142,6 +142,19 @@ static char *without(const char *text, const char *mac)
     return g_string_free(rest, FALSE);
 }
 
+/* What no server keeps is written by us: one at a time, for several instances of a network go side
+ * by side, and each writes the leases that are left. */
+static gboolean forget(const char *dir, const char *network, const char *mac, GError **error)
+{
+    static GMutex one;
+    g_autoptr(GMutexLocker) held = g_mutex_locker_new(&one);
+    g_autofree char *path = server_file(dir, network, "leases");
+    g_autofree char *text = read_leases(dir, network, error);
+    g_autofree char *rest = text != NULL ? without(text, mac) : NULL;
+
+    return text != NULL && (strcmp(rest, text) == 0 || folder_write(path, rest, NULL, error));
+}
+
 gboolean lease_release(const char *dir, const char *network, const char *mac, GError **error)
 {
     guint count = 0;
@@ -154,11 +167,8 @@ gboolean lease_release(const char *dir, const char *network, const char *mac, GE
             return FALSE;
         if (strcmp(rest, text) == 0)
             return TRUE;
-        if (!server_is_running(dir, network)) {
-            g_autofree char *path = server_file(dir, network, "leases");
-
-            return folder_write(path, rest, NULL, error);
-        }
+        if (!server_is_running(dir, network))
+            return forget(dir, network, mac, error);
         if (i == 0 && !release_all(network, text, mac, &count, error))
             return FALSE;
         if (count == 0)

@@ -12,6 +12,7 @@
 #include "network/lease.h"
 #include "network/link.h"
 #include "network/network.h"
+#include "network/release.h"
 #include "world.h"
 
 TestSuite(server, .init = world_enter, .fini = world_leave, .timeout = 60);
@@ -270,6 +271,40 @@ Test(server, dhcp_and_dns_answer)
     pid_again = server_pid("lan");
     cr_assert_str_eq(pid, pid_again, "a lease changes without a restart");
     unmake(network);
+}
+
+#define NICS 64
+
+static gpointer release_one(gpointer data)
+{
+    g_autofree char *mac = g_strdup_printf("00:16:3e:00:00:%02x", GPOINTER_TO_UINT(data));
+    g_autoptr(GError) error = NULL;
+
+    return lease_release(host->dir, "lan", mac, &error) ? NULL : g_strdup(error->message);
+}
+
+/* Instances of one network are deleted side by side, also when nothing serves it any more. */
+Test(server, leases_that_no_server_keeps_go_side_by_side)
+{
+    g_autofree char *path = g_build_filename(host->dir, "networks", "lan", "dnsmasq.leases", NULL);
+    g_autofree char *folder = g_path_get_dirname(path);
+    g_autoptr(GString) text = g_string_new("9999999999 00:16:3e:00:01:00 10.1.2.9 stays *\n");
+    g_autofree char *left = NULL;
+    GThread *threads[NICS];
+
+    cr_assert_eq(g_mkdir_with_parents(folder, 0755), 0);
+    for (guint i = 0; i < NICS; i++)
+        g_string_append_printf(text, "9999999999 00:16:3e:00:00:%02x 10.1.2.%u x *\n", i, i + 10);
+    MUST(file_write(path, text->str, -1, 0644, NULL, must));
+    for (guint i = 0; i < NICS; i++)
+        threads[i] = g_thread_new("release", release_one, GUINT_TO_POINTER(i));
+    for (guint i = 0; i < NICS; i++) {
+        g_autofree char *problem = g_thread_join(threads[i]);
+
+        cr_expect_null(problem, "%s", problem);
+    }
+    cr_assert(g_file_get_contents(path, &left, NULL, NULL));
+    cr_expect_str_eq(left, "9999999999 00:16:3e:00:01:00 10.1.2.9 stays *\n");
 }
 
 Test(server, leases_change_and_go_while_the_server_runs)
