@@ -200,7 +200,8 @@ static gboolean arrive(Arrival *arrival, GError **error)
 
 Plan *image_import_plan(const ImageImport *import, const json_t *known, GError **error)
 {
-    g_autoptr(json_t) generated = known != NULL ? json_deep_copy(known) : inspect(import, error);
+    g_autoptr(json_t) generated =
+        known != NULL ? json_incref((json_t *)known) : inspect(import, error);
     Arrival arrival = {import, generated, NULL};
 
     return arrive(&arrival, error)

@@ -51,13 +51,6 @@ static gboolean check_reason(const char *reason, GError **error)
     return TRUE;
 }
 
-/* For a dry run; else it is the engine that looks. */
-static gboolean check_object(const Call *call, const char *key, GError **error)
-{
-    return snapshot_get(call->model, key) != NULL ||
-           error_set(error, ERR_NOT_FOUND, "%s does not exist", key);
-}
-
 /* {"object", "path" ("" or none: all of it), "seconds", "reason"} */
 static gboolean hold(Call *call, GError **error)
 {
@@ -71,12 +64,14 @@ static gboolean hold(Call *call, GError **error)
         return FALSE;
     if (seconds <= 0 || seconds > G_MAXINT32)
         return error_set(error, ERR_INVALID, "\"seconds\" has to be a number above zero");
+    if (path == NULL)
+        path = "";
     if (call_is_dry_run(call))
-        return check_object(call, key, error) &&
+        return engine_may_hold(call->daemon->engine, key, path, error) &&
                dry_run_would(call, error, "%s of %s would be held for %" JSON_INTEGER_FORMAT " s",
-                             path != NULL && *path != '\0' ? path : "all", key, seconds);
-    if (!engine_hold(call->daemon->engine, key, path != NULL ? path : "", seconds, reason,
-                     call->caller->username, error))
+                             *path != '\0' ? path : "all", key, seconds);
+    if (!engine_hold(call->daemon->engine, key, path, seconds, reason, call->caller->username,
+                     error))
         return FALSE;
     tell(call, key);
     answer_sync(call->request, 201, NULL, NULL);
@@ -88,12 +83,14 @@ static gboolean unhold(Call *call, GError **error)
 {
     g_autoptr(json_t) body = call_body(call, error);
     const char *key = object_of(body, error);
+    const char *path = json_member_string(body, "path");
 
-    if (key != NULL && call_is_dry_run(call))
-        return check_object(call, key, error) &&
+    if (key == NULL)
+        return FALSE;
+    if (call_is_dry_run(call))
+        return engine_may_unhold(call->daemon->engine, key, path, error) &&
                dry_run_would(call, error, "holds of %s would end", key);
-    if (key == NULL ||
-        !engine_unhold(call->daemon->engine, key, json_member_string(body, "path"), error))
+    if (!engine_unhold(call->daemon->engine, key, path, error))
         return FALSE;
     tell(call, key);
     answer_sync(call->request, 200, NULL, NULL);

@@ -64,32 +64,38 @@ static gboolean list(Call *call, GError **error)
     return TRUE;
 }
 
-static gboolean show(Call *call, GError **error)
+/* [the one of the request]. New reference; NULL with an error. */
+static json_t *find(const Call *call, GError **error)
 {
     g_autoptr(json_t) rows =
         warnings_list(engine_store(call->daemon->engine), call->words[0], error);
-    const json_t *row = json_array_get(rows, 0);
-    const char *key = json_member_string(row, "entity");
 
-    if (rows == NULL)
-        return FALSE;
+    if (rows == NULL || json_array_size(rows) > 0)
+        return g_steal_pointer(&rows);
+    error_set(error, ERR_NOT_FOUND, "Warning not found");
+    return NULL;
+}
+
+static gboolean show(Call *call, GError **error)
+{
+    g_autoptr(json_t) rows = find(call, error);
+    const json_t *row = json_array_get(rows, 0);
+
     if (row == NULL)
-        return error_set(error, ERR_NOT_FOUND, "Warning not found");
-    answer_sync(call->request, 200, wire_warning(row, snapshot_get(call->model, key)), NULL);
+        return FALSE;
+    answer_sync(call->request, 200,
+                wire_warning(row, snapshot_get(call->model, json_member_string(row, "entity"))),
+                NULL);
     return TRUE;
 }
 
 /* Of a dry run: the warning is there, and this would be done to it. */
-static gboolean would(Call *call, const char *what, GError **error)
+static gboolean would(const Call *call, const char *what, GError **error)
 {
-    g_autoptr(json_t) rows =
-        warnings_list(engine_store(call->daemon->engine), call->words[0], error);
+    g_autoptr(json_t) rows = find(call, error);
 
-    if (rows == NULL)
-        return FALSE;
-    if (json_array_size(rows) == 0)
-        return error_set(error, ERR_NOT_FOUND, "Warning not found");
-    return dry_run_would(call, error, "warning %s would be %s", call->words[0], what);
+    return rows != NULL &&
+           dry_run_would(call, error, "warning %s would be %s", call->words[0], what);
 }
 
 static void tell(Call *call, const char *action)

@@ -188,6 +188,9 @@ gboolean engine_hold(Engine *engine, const char *key, const char *path, gint64 s
 /* Lets go of a hold, with path NULL of all holds of the object. ERR_NOT_FOUND when there is none.
  */
 gboolean engine_unhold(Engine *engine, const char *key, const char *path, GError **error);
+/* Only whether they would be refused, for a dry run. */
+gboolean engine_may_hold(Engine *engine, const char *key, const char *path, GError **error);
+gboolean engine_may_unhold(Engine *engine, const char *key, const char *path, GError **error);
 
 /* Notes of a space of notes.h, by key. New reference. */
 json_t *engine_notes(Engine *engine, const char *space, GError **error);

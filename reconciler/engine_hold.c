@@ -41,37 +41,44 @@ static void drop_ended(const json_t *notes, json_t **changes)
     }
 }
 
+gboolean engine_may_hold(Engine *engine, const char *key, const char *path, GError **error)
+{
+    g_autoptr(Snapshot) model = engine_ref_stored(engine);
+    const Object *object = snapshot_get(model, key);
+    g_autofree char *label = object_key_label(key);
+
+    if (object == NULL)
+        return error_set(error, ERR_NOT_FOUND, "%s does not exist", label);
+    return *path == '\0' || fields_row(object, path) != NULL ||
+           json_at(object->spec, path) != NULL ||
+           error_set(error, ERR_NOT_FOUND, "%s has no field %s", label, path);
+}
+
 gboolean engine_hold(Engine *engine, const char *key, const char *path, gint64 seconds,
                      const char *reason, const char *by, GError **error)
 {
-    g_autoptr(Snapshot) model = engine_ref_stored(engine);
     g_autoptr(json_t) notes = notes_all(engine->store, SPACE_HOLDS, error);
     g_autoptr(json_t) changes = NULL;
-    const Object *object = snapshot_get(model, key);
-    g_autofree char *label = object_key_label(key);
     gint64 until = seconds > 0 ? g_get_real_time() / G_USEC_PER_SEC + seconds : 0;
 
-    if (notes == NULL)
+    if (notes == NULL || !engine_may_hold(engine, key, path, error))
         return FALSE;
-    if (object == NULL)
-        return error_set(error, ERR_NOT_FOUND, "%s does not exist", label);
-    if (*path != '\0' && fields_row(object, path) == NULL && json_at(object->spec, path) == NULL)
-        return error_set(error, ERR_NOT_FOUND, "%s has no field %s", label, path);
     drop_ended(notes, &changes);
     holds_note(&changes, key, path, until, reason, by);
     return notes_save(engine->store, changes, error);
 }
 
-gboolean engine_unhold(Engine *engine, const char *key, const char *path, GError **error)
+/* The change that lets go; NULL with an error. */
+static json_t *letting_go(Engine *engine, const char *key, const char *path, GError **error)
 {
     g_autoptr(json_t) holds = engine_holds(engine, error);
-    g_autoptr(json_t) changes = NULL;
     g_autofree char *label = object_key_label(key);
+    json_t *changes = NULL;
     json_t *hold;
     size_t i;
 
     if (holds == NULL)
-        return FALSE;
+        return NULL;
     json_array_foreach (holds, i, hold) {
         const char *held = json_member_string(hold, "path");
 
@@ -80,7 +87,21 @@ gboolean engine_unhold(Engine *engine, const char *key, const char *path, GError
             holds_drop(&changes, key, held);
     }
     if (changes == NULL)
-        return error_set(error, ERR_NOT_FOUND, "nothing of %s%s%s is held", label,
-                         path != NULL && *path != '\0' ? ": " : "", path != NULL ? path : "");
-    return notes_save(engine->store, changes, error);
+        error_set(error, ERR_NOT_FOUND, "nothing of %s%s%s is held", label,
+                  path != NULL && *path != '\0' ? ": " : "", path != NULL ? path : "");
+    return changes;
+}
+
+gboolean engine_may_unhold(Engine *engine, const char *key, const char *path, GError **error)
+{
+    g_autoptr(json_t) changes = letting_go(engine, key, path, error);
+
+    return changes != NULL;
+}
+
+gboolean engine_unhold(Engine *engine, const char *key, const char *path, GError **error)
+{
+    g_autoptr(json_t) changes = letting_go(engine, key, path, error);
+
+    return changes != NULL && notes_save(engine->store, changes, error);
 }

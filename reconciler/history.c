@@ -393,17 +393,15 @@ Plan *engine_plan_purge(Engine *engine, const char *key, gboolean all, GError **
     json_t *item;
     size_t i;
 
+    if (plan == NULL)
+        return NULL;
     json_array_foreach (list, i, item) {
-        g_autofree char *label = NULL;
+        g_autofree char *label = object_key_label(json_member_string(item, "key"));
 
-        if (plan == NULL)
-            break;
-        label = object_key_label(json_member_string(item, "key"));
         g_ptr_array_add(plan->irreversible, g_strdup_printf("%s: %s is deleted for good", label,
                                                             json_member_string(item, "path")));
     }
-    if (plan != NULL)
-        plan_seal(plan);
+    plan_seal(plan);
     return plan;
 }
 

@@ -60,7 +60,10 @@ Plan *engine_plan_own(Engine *engine, const GPtrArray *keys, const char *owner, 
     g_autoptr(GPtrArray) owned = owned_by(engine, keys, owner, error);
     Plan *plan = owned != NULL ? engine_plan_nothing(engine, NULL, error) : NULL;
 
-    for (guint i = 0; plan != NULL && i < owned->len; i++)
+    if (plan == NULL)
+        return NULL;
+    for (guint i = 0; i < owned->len; i++)
         plan_add_adopted(plan, owned->pdata[i]);
+    plan_seal(plan);
     return plan;
 }

@@ -47,7 +47,6 @@ void plan_add_adopted(Plan *plan, const Object *owned)
     object->wanted = object_ref(owned);
     object->fields = g_ptr_array_new();
     g_ptr_array_add(plan->objects, object);
-    plan_seal(plan);
 }
 
 void planner_block(Plan *plan, ErrorCode code, char *text)

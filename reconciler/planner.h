@@ -27,7 +27,7 @@ typedef struct {
 Plan *planner_make(Host *host, const Snapshot *base, gint64 revision, Wanted *wanted,
                    const GPtrArray *examine, const PlanOptions *options, GError **error);
 
-/* Adds an object that is stored and only gets the owner of `owned`. */
+/* Adds an object that is stored and only gets the owner of `owned`. Seal the plan afterwards. */
 void plan_add_adopted(Plan *plan, const Object *owned);
 
 /* Adds a reason why the plan cannot be applied. Takes `text` over. */

@@ -73,6 +73,13 @@ GStrv logs_list(Host *host, const Object *object, GError **error)
     return (GStrv)g_ptr_array_free(names, FALSE);
 }
 
+/* By errno. */
+static gboolean refuse(const char *file, const char *what, const char *path, GError **error)
+{
+    return errno == ENOENT ? error_set(error, ERR_NOT_FOUND, "there is no log %s", file)
+                           : error_errno(error, errno, "%s %s", what, path);
+}
+
 int logs_open(Host *host, const Object *object, const char *file, GError **error)
 {
     g_autofree char *folder = folder_of(host, object);
@@ -83,39 +90,38 @@ int logs_open(Host *host, const Object *object, const char *file, GError **error
         return -1;
     path = g_build_filename(folder, file, NULL);
     fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT)
-        error_set(error, ERR_NOT_FOUND, "there is no log %s", file);
-    else if (fd < 0)
-        error_errno(error, errno, "open %s", path);
+    if (fd < 0)
+        refuse(file, "open", path, error);
     return fd;
+}
+
+/* The path of a log that is not its instance's as long as that is there; NULL with ERR_INVALID. */
+static char *deletable(Host *host, const Object *object, const char *file, GError **error)
+{
+    g_autofree char *folder = folder_of(host, object);
+
+    if (!check_name(file, error))
+        return NULL;
+    if (!is_protected(file))
+        return g_build_filename(folder, file, NULL);
+    error_set(error, ERR_INVALID, "%s stays as long as its instance", file);
+    return NULL;
 }
 
 gboolean logs_may_delete(Host *host, const Object *object, const char *file, GError **error)
 {
-    g_autofree char *folder = folder_of(host, object);
-    g_autofree char *path = NULL;
+    g_autofree char *path = deletable(host, object, file, error);
     struct stat info;
 
-    if (!check_name(file, error))
-        return FALSE;
-    if (is_protected(file))
-        return error_set(error, ERR_INVALID, "%s stays as long as its instance", file);
-    path = g_build_filename(folder, file, NULL);
-    if (lstat(path, &info) == 0) /* a link is deleted, not what it means */
-        return TRUE;
-    return errno == ENOENT ? error_set(error, ERR_NOT_FOUND, "there is no log %s", file)
-                           : error_errno(error, errno, "look at %s", path);
+    /* A link is deleted, not what it means. */
+    return path != NULL && (lstat(path, &info) == 0 || refuse(file, "look at", path, error));
 }
 
 gboolean logs_delete(Host *host, const Object *object, const char *file, GError **error)
 {
-    g_autofree char *folder = folder_of(host, object);
-    g_autofree char *path = NULL;
+    g_autofree char *path = deletable(host, object, file, error);
 
-    if (!logs_may_delete(host, object, file, error))
-        return FALSE;
-    path = g_build_filename(folder, file, NULL);
-    return unlink(path) == 0 || error_errno(error, errno, "delete %s", path);
+    return path != NULL && (unlink(path) == 0 || refuse(file, "delete", path, error));
 }
 
 int logs_create_output(Host *host, const Object *object, const char *id, const char *stream,

@@ -100,7 +100,9 @@ def rows(words):
         ("POST", "purge", {"all": True}, {}, "is deleted for good"),
         ("POST", "own", {"keys": [SMALL], "owner": "file:other"}, {}, "1 to adopt"),
         ("POST", "holds", {"object": SMALL, "path": "description", "seconds": 60, "reason": "r"}, {}, "would be held"),
+        ("POST", "holds", {"object": SMALL, "path": "nosuch/field", "seconds": 60, "reason": "r"}, {}, 404),
         ("DELETE", "holds", {"object": WEB}, {}, "would end"),
+        ("DELETE", "holds", {"object": SMALL}, {}, 404),
         ("POST", "certificates", {"type": "client", "certificate": words["certificate"]}, {}, "1 to create"),
         ("POST", "certificates", {"type": "client", "token": True}, {}, "would be issued"),
         ("PUT", f"certificates/{words['known']}", {"name": "new", "type": "client"}, {}, "new"),
@@ -169,9 +171,8 @@ def state(daemon, berth):
         "model", "holds", "generations", "unconfirmed", "parked", "sources/s/state", "warnings", "certificates", "images/aliases?recursion=1",
         "operations", f"{IN}/metadata", f"{IN}/metadata/templates", f"{IN}/logs", f"{IN}/files?path=/root", f"{IN}/files?path=/etc")}
     seen["console"] = daemon.ask("GET", f"/1.0/{IN}/console").bytes
-    seen["host"] = {part: value for part, value in host.fingerprint(berth.state, host.NAME).items() if part != "files"}
-    for part in ("processes",):  # who looks is one as well
-        seen["host"].pop(part)
+    # Files of the state are what the model says, and who looks is a process as well.
+    seen["host"] = {part: value for part, value in host.fingerprint(berth.state, host.NAME).items() if part not in ("files", "processes")}
     return seen
 
 
