@@ -10,6 +10,8 @@
 #include "error.h"
 #include "file.h"
 
+#define AHEAD_US 3000 /* the kernel stays ready for some milliseconds */
+
 /* What a v1 mount's options may name; "name=..." counts as well. */
 static const char *const V1_CONTROLLERS[] = {"blkio",   "cpu",     "cpuacct",  "cpuset",
                                              "devices", "freezer", "hugetlb",  "memory",
@@ -69,11 +71,17 @@ static char *line_path(const char *text, const char *controller)
     return NULL;
 }
 
+/* What /proc/PID/cgroup calls a hierarchy. */
+static const char *line_name(const Hierarchy *hierarchy)
+{
+    return hierarchy->v2 ? "" : hierarchy->controllers[0];
+}
+
 /* liblxc makes the groups of root's containers beside those of process 1, outside its init.scope.
  */
 static char *base_of(const char *init_text, const Hierarchy *hierarchy)
 {
-    char *path = line_path(init_text, hierarchy->v2 ? "" : hierarchy->controllers[0]);
+    char *path = line_path(init_text, line_name(hierarchy));
 
     if (path == NULL)
         return g_strdup("");
@@ -207,7 +215,7 @@ Groups *groups_of(pid_t pid, const char *name, GError **error)
     groups->paths = g_new0(char *, all->len + 1);
     for (guint i = 0; i < all->len; i++) {
         const Hierarchy *hierarchy = all->pdata[i];
-        g_autofree char *path = line_path(text, hierarchy->v2 ? "" : hierarchy->controllers[0]);
+        g_autofree char *path = line_path(text, line_name(hierarchy));
 
         if (path != NULL)
             cut_after(path, name);
@@ -236,6 +244,39 @@ const char *groups_path(const Groups *groups, const char *controller, gboolean *
         return groups->paths[i];
     }
     return NULL;
+}
+
+/* Moves this process to where it is, in the first hierarchy: nothing but the wait. */
+static gpointer move_nowhere(gpointer unused)
+{
+    const GPtrArray *all = cgroup_hierarchies(NULL);
+    const Hierarchy *first = all != NULL && all->len > 0 ? all->pdata[0] : NULL;
+    g_autofree char *text = NULL;
+    g_autofree char *path = NULL;
+    g_autofree char *group = NULL;
+
+    if (first == NULL || !file_read("/proc/self/cgroup", 1u << 20, &text, NULL, NULL))
+        return NULL;
+    path = line_path(text, line_name(first));
+    group = g_strconcat(first->mount, path, NULL);
+    if (path != NULL)
+        cgroup_write(group, "cgroup.procs", "0", NULL);
+    return NULL;
+}
+
+void cgroup_moves_ahead(void)
+{
+    static gint64 last; /* atomic */
+    gint64 now = g_get_monotonic_time();
+    gint64 before = __atomic_load_n(&last, __ATOMIC_RELAXED);
+    GThread *thread;
+
+    if (now - before < AHEAD_US || !__atomic_compare_exchange_n(&last, &before, now, FALSE,
+                                                                __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        return;
+    thread = g_thread_try_new("cgroup", move_nowhere, NULL, NULL);
+    if (thread != NULL)
+        g_thread_unref(thread);
 }
 
 char *cgroup_name(const char *dir, const char *disk_name, const char *part)

@@ -39,6 +39,11 @@ const char *groups_path(const Groups *groups, const char *controller, gboolean *
 gboolean groups_frozen(const Groups *groups, gboolean *ret_frozen, GError **error);
 gboolean groups_freeze(const Groups *groups, gboolean freeze, GError **error);
 
+/* Says that a process is about to be moved into a group. The first such move for a while makes the
+ * kernel wait for all CPUs (a grace period of RCU: 5 to 20 ms); here that wait passes in a thread.
+ * Returns at once; failures do not matter. */
+void cgroup_moves_ahead(void);
+
 /* Name of the groups of an instance (or of what else `disk_name` says): no two state directories
  * share one. Of both empty: what all of a state directory begin with. `part` is
  * "", ".monitor" or ".pivot". Newly allocated. */

@@ -181,6 +181,7 @@ Exec *exec_start(Host *host, const Object *object, const char *const *argv,
 
     if (!check_runs(host, name, record, error) || !check_text(argv, options, error))
         return NULL;
+    cgroup_moves_ahead();
     request = make_request(host, name, record, argv, options, error);
     if (!lxc_call_begin(&call, request, streams, options->terminal ? 0 : 3, -1, error))
         return NULL;

@@ -2,9 +2,9 @@
 
 #include "ensure.h"
 #include "facts.h"
-#include "lxc.h"
 #include "network/lease.h"
 #include "observe.h"
+#include "run.h"
 #include "storage/volume.h"
 #include "watched.h"
 
@@ -82,7 +82,7 @@ static const FactRow rows[] = {
      .split = TRUE,
      .ensure = running_ensure,
      .irreversible = "processes in it, their memory and connections end when it stops",
-     .ahead = lxc_ahead,
+     .ahead = run_ahead,
      .summary = "start the container"},
     {.path = "running/state",
      .name = "instance.state",

@@ -265,6 +265,13 @@ static gboolean note_lost(const Run *run, const json_t *record, GError **error)
     return ended_note_lost(&(Ended){run->dir, run->name, run->key}, record, error);
 }
 
+void run_ahead(gboolean on)
+{
+    lxc_ahead(on);
+    if (on)
+        cgroup_moves_ahead();
+}
+
 gboolean run_start(const Run *run, const json_t *facts, GError **error)
 {
     g_autoptr(json_t) old = record_read(run->dir, run->name, NULL);
@@ -272,6 +279,7 @@ gboolean run_start(const Run *run, const json_t *facts, GError **error)
     g_autoptr(json_t) before = NULL;
     g_autoptr(GError) failure = NULL;
 
+    cgroup_moves_ahead();
     if (!note_lost(run, old, error) || !run_sweep(run, old, error) ||
         !nics_check(run, json_object_get(facts, "nics"), error) || !prepare_logs(run, error) ||
         !record_write(run->dir, run->name, record, error))

@@ -13,6 +13,10 @@ typedef struct {
     int lock;         /* held */
 } Run;
 
+/* Says that a container is about to be started, or is not after all: what takes its time is got
+ * ready meanwhile. */
+void run_ahead(gboolean on);
+
 /* Starts a container from the facts of `running`; it must not run. Returns when init runs, with
  * NICs, disks and limits in place. When it fails, nothing is left: no process, link, control group
  * or mount. */
