@@ -90,9 +90,8 @@ static json_t *os_release(const char *name)
     return json_string(text != NULL ? text : "");
 }
 
-static json_t *storage_drivers(const json_t *host)
+static json_t *storage_drivers(const json_t *drivers)
 {
-    const json_t *drivers = json_object_get(host, "storage_drivers");
     json_t *list = json_array();
     size_t i;
     json_t *name;
@@ -124,20 +123,21 @@ static json_t *used_storage(const Snapshot *model)
 json_t *environment_shown(Call *call, GError **error)
 {
     Daemon *daemon = call->daemon;
-    g_autoptr(json_t) host = host_facts(daemon->host, error);
+    g_autoptr(json_t) architectures = host_look(daemon->host, "architectures", error);
+    g_autoptr(json_t) drivers =
+        architectures != NULL ? host_look(daemon->host, "storage_drivers", error) : NULL;
     struct utsname kernel;
     json_t *found;
 
-    if (host == NULL)
+    if (drivers == NULL)
         return NULL;
     uname(&kernel);
     found = json_pack("{s:o, s:O, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "addresses",
-                      addresses(daemon), "architectures", json_object_get(host, "architectures"),
-                      "certificate", listeners_certificate(daemon->listeners),
-                      "certificate_fingerprint", listeners_fingerprint(daemon->listeners), "driver",
-                      "lxc", "driver_version", "5.0.2", "firewall", "nftables", "kernel",
-                      kernel.sysname, "kernel_architecture", kernel.machine, "kernel_version",
-                      kernel.release);
+                      addresses(daemon), "architectures", architectures, "certificate",
+                      listeners_certificate(daemon->listeners), "certificate_fingerprint",
+                      listeners_fingerprint(daemon->listeners), "driver", "lxc", "driver_version",
+                      "5.0.2", "firewall", "nftables", "kernel", kernel.sysname,
+                      "kernel_architecture", kernel.machine, "kernel_version", kernel.release);
     json_object_update_new(
         found,
         json_pack("{s:o, s:o, s:o, s:o, s:s, s:s, s:b, s:s, s:s, s:i, s:s, s:o, s:s, s:o}",
@@ -147,6 +147,6 @@ json_t *environment_shown(Call *call, GError **error)
                   "server_clustered", FALSE, "server_event_mode", "full-mesh", "server_name",
                   kernel.nodename, "server_pid", (int)getpid(), "server_version", BERTH_VERSION,
                   "storage", used_storage(call->model), "storage_version", "1",
-                  "storage_supported_drivers", storage_drivers(host)));
+                  "storage_supported_drivers", storage_drivers(drivers)));
     return found;
 }

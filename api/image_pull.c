@@ -48,10 +48,10 @@ static json_t *wanted_of(const Remote *remote, const ImageFound *found)
 
 static gboolean find(const Remote *remote, ImageFound *ret, GError **error)
 {
-    g_autoptr(json_t) host = host_facts(remote->daemon->host, error);
+    g_autoptr(json_t) architectures = host_look(remote->daemon->host, "architectures", error);
 
-    return host != NULL && image_remote_find(json_object_get(remote->body, "source"),
-                                             json_object_get(host, "architectures"), ret, error);
+    return architectures != NULL &&
+           image_remote_find(json_object_get(remote->body, "source"), architectures, ret, error);
 }
 
 static gboolean exists(const Remote *remote, const char *fingerprint)

@@ -22,9 +22,8 @@
  * its Step and the host, never the model. */
 #pragma once
 
+#include "host_facts.h"
 #include "snapshot.h"
-
-typedef struct Host Host;
 
 /* When a step runs. Additive steps of all objects come before disruptive ones (DESIGN 4, EN-23). */
 typedef enum {
@@ -92,8 +91,8 @@ typedef struct {
     const char *summary; /* "create the bridge": one line for progress and docs */
     gboolean data;       /* people's data are gone with it: drift never makes it anew by itself */
     /* Read-only: whether what `ensure` made has gone again by itself, as it was meant to: what runs
-     * once is done. Then it is no failure of a transaction that it is not there (EN-30, EN-35). NULL:
-     * nothing goes by itself. */
+     * once is done. Then it is no failure of a transaction that it is not there (EN-30, EN-35).
+     * NULL: nothing goes by itself. */
     gboolean (*has_ended)(Host *host, const char *key);
     /* Pure: whether a change takes the data along to another place, so that it is no rebuild but a
      * move of what must not be in use. NULL: none does. */
@@ -109,9 +108,9 @@ typedef struct {
 /* What pure functions may look at. */
 typedef struct {
     const Snapshot *next; /* the model as planned, with generated values */
-    const json_t *host;   /* host-wide facts, see host_facts() */
-    const char *dir;      /* state directory, absolute */
-    const char *seed;     /* for drawing: equal on each run of one state directory on one machine */
+    HostFacts *host;
+    const char *dir;  /* state directory, absolute */
+    const char *seed; /* for drawing: equal on each run of one state directory on one machine */
     const json_t *actions; /* KEY -> {"state": "running", "stopped" or "frozen", "timeout": seconds,
                               "force": bool}: a power state that is asked for now, whatever the spec
                               says; may be NULL */
@@ -159,8 +158,8 @@ typedef struct {
     /* After the commit of an object that was fetched. */
     void (*fetched)(Host *host, const Object *object);
 
-    /* Adds this driver's host-wide facts to `facts`. NULL when it has none. */
-    gboolean (*host_facts)(Host *host, json_t *facts, GError **error);
+    /* What it can tell of the host as a whole; a name of NULL ends them. NULL when it has none. */
+    const HostFact *host_facts;
 
     /* What of the host the object stands on, so that a change there means 'look again at it'
      * (EN-40): see watch_on(). Pure; new reference. */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,16 +23,17 @@ static char *make_seed(const char *dir)
     return g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
 }
 
-static json_t *real_facts(Host *host, GError **error)
+static json_t *real_look(Host *host, const char *name, GError **error)
 {
-    g_autoptr(json_t) facts = json_object();
-
     for (int kind = 0; kind < KIND_MAX; kind++) {
-        if (DRIVERS[kind] != NULL && DRIVERS[kind]->host_facts != NULL &&
-            !DRIVERS[kind]->host_facts(host, facts, error))
-            return NULL;
+        const HostFact *fact = DRIVERS[kind] != NULL ? DRIVERS[kind]->host_facts : NULL;
+
+        for (; fact != NULL && fact->name != NULL; fact++) {
+            if (strcmp(fact->name, name) == 0)
+                return fact->look(error);
+        }
     }
-    return g_steal_pointer(&facts);
+    return NULL;
 }
 
 static gboolean real_resolve(Host *host, const Context *context, const Object *object,
@@ -157,7 +159,7 @@ static void real_free(Host *host)
 
 static const HostOps real_ops = {
     .observes_slowly = TRUE,
-    .facts = real_facts,
+    .look = real_look,
     .resolve = real_resolve,
     .observe = real_observe,
     .ensure = real_ensure,
@@ -199,9 +201,9 @@ void host_free(Host *host)
     host->ops->free(host);
 }
 
-json_t *host_facts(Host *host, GError **error)
+json_t *host_look(Host *host, const char *name, GError **error)
 {
-    return host->ops->facts(host, error);
+    return host->ops->look(host, name, error);
 }
 
 gboolean host_resolve(Host *host, const Context *context, const Object *object, json_t *generated,

@@ -7,7 +7,7 @@
 
 typedef struct {
     gboolean observes_slowly; /* worth threads: a look waits for the kernel */
-    json_t *(*facts)(Host *host, GError **error);
+    json_t *(*look)(Host *host, const char *name, GError **error);
     gboolean (*resolve)(Host *host, const Context *context, const Object *object, json_t *generated,
                         GError **error);
     json_t *(*observe)(Host *host, const Context *context, const Object *object, GError **error);
@@ -71,12 +71,9 @@ void host_fake_lose_kernel(Host *host);
 void host_free(Host *host);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Host, host_free)
 
-/* Host-wide facts that pure code may use:
- *   boot_id, machine_id, cpus [n...], memory (bytes), architectures [..], storage_drivers [..],
- *   interfaces {NAME: {"addresses": [cidr...], "master": NAME?, "ours": bool}}, routes [cidr...]
- * (not default, not ours), ids {"uid": [base, size], "gid": [base, size]}, cgroup {CONTROLLER:
- * "v1"|"v2"}, apparmor (bool: the kernel confines by it) */
-json_t *host_facts(Host *host, GError **error);
+/* Looks at a fact of the host as a whole, see host_fact(); for pure code there are HostFacts. New
+ * reference; NULL with an error, or without one when the host has no such fact. */
+json_t *host_look(Host *host, const char *name, GError **error);
 
 gboolean host_resolve(Host *host, const Context *context, const Object *object, json_t *generated,
                       GError **error);

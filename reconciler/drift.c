@@ -17,7 +17,7 @@ typedef struct {
     const Snapshot *stored;
     Snapshot *desired;  /* `stored` with what sources declare of their objects */
     GHashTable *edited; /* key -> GPtrArray of PlanField *: stored -> desired */
-    json_t *host_facts;
+    HostFacts *host_facts;
     json_t *conditions;
 } Drift;
 
@@ -353,8 +353,8 @@ json_t *drift_list(Engine *engine, const Plan *plan, const GPtrArray *keys, json
     g_autoptr(GHashTable) edited =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
     g_autoptr(GPtrArray) declared = g_ptr_array_new_with_free_func((GDestroyNotify)object_unref);
-    g_autoptr(json_t) facts = host_facts(engine_host(engine), error);
-    g_autoptr(json_t) conditions = facts != NULL ? engine_conditions(engine, NULL, error) : NULL;
+    g_autoptr(HostFacts) facts = host_facts_new(engine_host(engine));
+    g_autoptr(json_t) conditions = engine_conditions(engine, NULL, error);
     g_autoptr(GHashTable) planned = planned_objects(plan);
     g_autoptr(Snapshot) desired = NULL;
     Drift drift = {.engine = engine,

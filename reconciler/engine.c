@@ -390,25 +390,21 @@ json_t *engine_observe(Engine *engine, const Object *object, json_t **ret_expect
 {
     const Driver *driver = DRIVERS[object->id.kind];
     g_autoptr(Snapshot) stored = store_ref_snapshot(engine->store);
-    g_autoptr(json_t) facts = NULL;
+    g_autoptr(HostFacts) facts = host_facts_new(engine->host);
+    const Context context = {stored, facts, engine->host->dir, engine->host->seed, NULL, FALSE};
     g_autoptr(json_t) observed = NULL;
     g_autoptr(json_t) expected = NULL;
-    Context context;
 
     if (driver == NULL) {
         if (ret_expected != NULL)
             *ret_expected = json_object();
         return json_object();
     }
-    facts = host_facts(engine->host, error);
-    if (facts == NULL)
-        return NULL;
-    context = (Context){stored, facts, engine->host->dir, engine->host->seed, NULL, FALSE};
     observed = host_observe(engine->host, &context, object, error);
     if (observed == NULL)
         return NULL;
     expected = driver->expect(&context, object, observed, error);
-    if (expected == NULL)
+    if (expected == NULL || !host_facts_hold(facts, error))
         return NULL;
     if (ret_expected != NULL)
         *ret_expected = facts_without_arguments(expected);

@@ -51,8 +51,7 @@ void engine_follow_proxy(const Snapshot *stored)
 
 char *engine_architecture(Engine *engine, GError **error)
 {
-    g_autoptr(json_t) facts = host_facts(engine->host, error);
-    const json_t *list = json_object_get(facts, "architectures");
+    g_autoptr(json_t) list = host_look(engine->host, "architectures", error);
 
-    return facts != NULL ? g_strdup(json_string_value(json_array_get(list, 0))) : NULL;
+    return g_strdup(json_string_value(json_array_get(list, 0)));
 }

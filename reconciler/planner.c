@@ -416,16 +416,33 @@ static void take_messages(Planner *planner)
     planner->plan->blocked_code = wanted->blocked_code;
 }
 
+/* Fills the plan. */
+static gboolean fill(Planner *planner, const GPtrArray *examine, GError **error)
+{
+    const Wanted *wanted = planner->wanted;
+    g_autoptr(GPtrArray) put = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GHashTable) subjects =
+        g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)subject_free);
+    g_autoptr(GPtrArray) keys = NULL;
+
+    if (!planner_complete_model(planner, put, error)) {
+        if (wanted->blocked->len > 0) { /* the reason for what does not fit together */
+            g_clear_error(error);
+            error_set(error, wanted->blocked_code, "%s", (const char *)wanted->blocked->pdata[0]);
+        }
+        return FALSE;
+    }
+    keys = keys_to_examine(planner, put, examine);
+    return examine_host(planner, keys, subjects, error) && order_and_step(planner, subjects, error);
+}
+
 Plan *planner_make(Host *host, const Snapshot *base, gint64 revision, Wanted *wanted,
                    const GPtrArray *examine, const PlanOptions *options, GError **error)
 {
     g_autoptr(Plan) plan = plan_new(base, revision);
-    g_autoptr(json_t) facts = host_facts(host, error);
-    g_autoptr(GPtrArray) put = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(HostFacts) facts = host_facts_new(host);
     g_autoptr(GHashTable) touched = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    g_autoptr(GHashTable) subjects =
-        g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)subject_free);
-    g_autoptr(GPtrArray) keys = NULL;
+    g_autoptr(GError) failure = NULL;
     Planner planner = {.host = host,
                        .base = base,
                        .options = options,
@@ -433,24 +450,20 @@ Plan *planner_make(Host *host, const Snapshot *base, gint64 revision, Wanted *wa
                        .host_facts = facts,
                        .touched = touched,
                        .plan = plan};
+    gboolean filled;
 
-    if (facts == NULL)
-        return NULL;
     planner.before = (Context){base, facts, host->dir, host->seed, options->actions, TRUE};
     plan->source = g_strdup(options->set);
     wanted_keep_needed(wanted, base);
     take_messages(&planner);
-    if (!planner_complete_model(&planner, put, error)) {
-        if (wanted->blocked->len > 0) { /* the reason for what does not fit together */
-            g_clear_error(error);
-            error_set(error, wanted->blocked_code, "%s", (const char *)wanted->blocked->pdata[0]);
-        }
+    filled = fill(&planner, examine, &failure);
+    /* What is not known of the host is the reason for whatever else went wrong. */
+    if (!host_facts_hold(facts, error))
+        return NULL;
+    if (!filled) {
+        g_propagate_error(error, g_steal_pointer(&failure));
         return NULL;
     }
-    keys = keys_to_examine(&planner, put, examine);
-    if (!examine_host(&planner, keys, subjects, error) ||
-        !order_and_step(&planner, subjects, error))
-        return NULL;
     check_fixed(plan, planner.options->fixed_pools);
     if (!options->reverting)
         policy_check(plan, options->policies);

@@ -13,7 +13,7 @@ typedef struct {
     const Snapshot *base;
     const PlanOptions *options;
     Wanted *wanted;
-    json_t *host_facts;
+    HostFacts *host_facts;
     Context before;      /* of base */
     Context after;       /* of plan->next */
     GHashTable *touched; /* set of keys of what changes in the model, and of what refers to it:

@@ -40,10 +40,10 @@ static const char *locked_print(const Planner *planner, const json_t *source)
 
     if (origin == NULL)
         return NULL;
-    return json_member_string(
-        image_lock_best(json_object_get(planner->options->images, "locks"), origin,
-                        json_object_get(planner->host_facts, "architectures")),
-        "fingerprint");
+    return json_member_string(image_lock_best(json_object_get(planner->options->images, "locks"),
+                                              origin,
+                                              host_fact(planner->host_facts, "architectures")),
+                              "fingerprint");
 }
 
 /* An image that follows its server serves though the server may have a newer one: nobody waits for

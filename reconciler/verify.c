@@ -91,7 +91,7 @@ static GHashTable *observe_stepped(Verification *verification, gboolean old, GHa
 {
     const Plan *plan = verification->plan;
     Host *host = verification->host;
-    g_autoptr(json_t) facts = host_facts(host, error);
+    g_autoptr(HostFacts) facts = host_facts_new(host);
     g_autoptr(GPtrArray) keys = g_ptr_array_new();
     g_autoptr(GArray) sights = g_array_new(FALSE, FALSE, sizeof(Sight));
     g_autoptr(GPtrArray) observed = NULL;
@@ -101,8 +101,6 @@ static GHashTable *observe_stepped(Verification *verification, gboolean old, GHa
     GHashTableIter iter;
     gpointer key, value;
 
-    if (facts == NULL)
-        return NULL;
     g_hash_table_iter_init(&iter, verification->stepped);
     while (g_hash_table_iter_next(&iter, &key, &value)) {
         const PlanObject *object = ((const Stepped *)value)->object;
@@ -123,7 +121,7 @@ static GHashTable *observe_stepped(Verification *verification, gboolean old, GHa
         g_array_append_val(sights, *(as_stored ? &stored : &wanted));
     }
     observed = planner_observe(host, sights, error);
-    if (observed == NULL)
+    if (observed == NULL || !host_facts_hold(facts, error))
         return NULL;
     by_key = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)json_decref);
     for (guint i = 0; i < keys->len; i++)

@@ -40,22 +40,22 @@ static json_t *strip_arguments(const json_t *value)
     return copy;
 }
 
-static json_t *fake_facts(Host *host, GError **error)
+static json_t *fake_look(Host *host, const char *name, GError **error)
 {
     static const char *const controllers[] = {"blkio",   "cpu",     "cpuset", "devices",
                                               "freezer", "hugetlb", "memory", "pids"};
     json_t *cgroup = json_object();
+    g_autoptr(json_t) facts = NULL;
 
     for (guint i = 0; i < G_N_ELEMENTS(controllers); i++)
         json_object_set_new(cgroup, controllers[i], json_string("v1"));
-    return json_pack(
-        "{s:s, s:s, s:[i,i,i,i], s:I, s:[s,s], s:[s,s], s:{s:{s:[s]}, s:{s:[]}}, s:[s], "
-        "s:{s:[i,i], s:[i,i]}, s:o}",
-        "boot_id", "fake-boot", "machine_id", "fake-machine", "cpus", 0, 1, 2, 3, "memory",
-        (json_int_t)8 << 30, "architectures", "x86_64", "i686", "storage_drivers", "dir", "btrfs",
-        "interfaces", "eth0", "addresses", "192.0.2.2/24", "ext0", "addresses", "routes",
-        "192.0.2.0/24", "ids", "uid", 1000000, 1000000000, "gid", 1000000, 1000000000, "cgroup",
-        cgroup);
+    facts = json_pack("{s:[i,i,i,i], s:I, s:[s,s], s:[s,s], s:{s:{s:[s]}, s:{s:[]}}, s:[s], "
+                      "s:{s:[i,i], s:[i,i]}, s:o}",
+                      "cpus", 0, 1, 2, 3, "memory", (json_int_t)8 << 30, "architectures", "x86_64",
+                      "i686", "storage_drivers", "dir", "btrfs", "interfaces", "eth0", "addresses",
+                      "192.0.2.2/24", "ext0", "addresses", "routes", "192.0.2.0/24", "ids", "uid",
+                      1000000, 1000000000, "gid", 1000000, 1000000000, "cgroup", cgroup);
+    return json_incref(json_object_get(facts, name));
 }
 
 /* ---- image servers ---- */
@@ -271,7 +271,7 @@ static void fake_free(Host *host)
 }
 
 static const HostOps fake_ops = {
-    .facts = fake_facts,
+    .look = fake_look,
     .resolve = fake_resolve,
     .observe = fake_observe,
     .ensure = fake_ensure,
@@ -303,9 +303,9 @@ Host *host_fake_new(const char *dir)
 
 /* ---- a copy of another host ---- */
 
-static json_t *over_facts(Host *host, GError **error)
+static json_t *over_look(Host *host, const char *name, GError **error)
 {
-    return host_facts(fake_of(host)->below, error);
+    return host_look(fake_of(host)->below, name, error);
 }
 
 static gboolean over_resolve(Host *host, const Context *context, const Object *object,
@@ -325,7 +325,7 @@ static json_t *over_observe(Host *host, const Context *context, const Object *ob
 }
 
 static const HostOps over_ops = {
-    .facts = over_facts,
+    .look = over_look,
     .resolve = over_resolve,
     .observe = over_observe,
     .ensure = fake_ensure,

@@ -97,10 +97,10 @@ static void ask_server(Host *host, const char *question, const json_t *source)
 {
     g_autoptr(GError) failure = NULL;
     g_auto(ImageFound) found = {0};
-    g_autoptr(json_t) facts = host_facts(host, &failure);
+    g_autoptr(json_t) architectures = host_look(host, "architectures", &failure);
 
-    if (facts != NULL)
-        image_remote_find(source, json_object_get(facts, "architectures"), &found, &failure);
+    if (architectures != NULL)
+        image_remote_find(source, architectures, &found, &failure);
     remember(question, &found, failure);
 }
 
@@ -198,7 +198,7 @@ static void take_found(json_t *generated, const ImageFound *found, const json_t 
 static const json_t *locked(const Context *context, const char *origin)
 {
     return image_lock_best(json_object_get(context->images, "locks"), origin,
-                           json_object_get(context->host, "architectures"));
+                           host_fact(context->host, "architectures"));
 }
 
 /* Tells of a newer image; that a server does not answer is no news. */

@@ -33,7 +33,7 @@ static guint32 id_at(const json_t *ids, const char *sort, size_t index)
 /* The id map (RT-70..88). NULL with an error, also when the host has no usable ranges. */
 static json_t *config_idmap_items(const Context *context, const json_t *config, GError **error)
 {
-    const json_t *ids = json_object_get(context->host, "ids");
+    const json_t *ids = host_fact(context->host, "ids");
     const char *failure = json_member_string(ids, "error");
     const char *raw = json_member_string(config, "raw.idmap");
     g_autoptr(IdMap) map = NULL;

@@ -68,14 +68,15 @@ char *cpus_format(const GArray *cpus)
     return g_string_free(text, FALSE);
 }
 
-GArray *cpus_of_host(const json_t *host)
+GArray *cpus_of_host(HostFacts *host)
 {
     GArray *cpus = g_array_new(FALSE, FALSE, sizeof(guint));
+    const json_t *list = host_fact(host, "cpus");
     const json_t *cpu;
     size_t i;
     guint number = 0;
 
-    json_array_foreach (json_object_get(host, "cpus"), i, cpu) {
+    json_array_foreach (list, i, cpu) {
         number = (guint)json_integer_value(cpu);
         g_array_append_val(cpus, number);
     }

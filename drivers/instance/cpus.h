@@ -1,7 +1,7 @@
 /* Sets of CPUs as cpuset files write them ("0-1,3"). Pure. */
 #pragma once
 
-#include "json.h"
+#include "host_facts.h"
 
 /* The highest number that a CPU may have. */
 #define CPU_MAX 8191u
@@ -14,7 +14,7 @@ GArray *cpus_parse(const char *text, GError **error);
 char *cpus_format(const GArray *cpus);
 
 /* From host facts: the CPUs that containers may use, sorted. Never empty. */
-GArray *cpus_of_host(const json_t *host);
+GArray *cpus_of_host(HostFacts *host);
 
 /* Members of `cpus` that are in `allowed` as well. */
 GArray *cpus_within(const GArray *cpus, const GArray *allowed);

@@ -270,7 +270,7 @@ static gboolean check_apparmor(json_t *facts, const Context *context, const Expa
 {
     if (json_member_string(expanded->config, "raw.apparmor") == NULL)
         return TRUE;
-    if (json_is_true(json_object_get(context->host, "apparmor")))
+    if (json_is_true(host_fact(context->host, "apparmor")))
         return error_set(error, ERR_UNSUPPORTED,
                          "config.raw.apparmor is not supported by this build on a host with "
                          "AppArmor: containers have no profiles of their own yet");

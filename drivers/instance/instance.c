@@ -2,6 +2,7 @@
 
 #include "ensure.h"
 #include "facts.h"
+#include "host_look.h"
 #include "network/lease.h"
 #include "observe.h"
 #include "run.h"
@@ -132,6 +133,6 @@ const Driver INSTANCE_DRIVER = {
     .prepare = instance_prepare,
     .expect = instance_expect,
     .observe = instance_observe,
-    .host_facts = instance_host_facts,
+    .host_facts = INSTANCE_HOST_FACTS,
     .watch = instance_watch,
 };

@@ -10,9 +10,9 @@
 #include "type.h"
 #include "units.h"
 
-static const char *layout_of(const json_t *host, const char *controller)
+static const char *layout_of(HostFacts *host, const char *controller)
 {
-    return json_member_string(json_object_get(host, "cgroup"), controller);
+    return json_member_string(host_fact(host, "cgroup"), controller);
 }
 
 static void set_number(json_t *limits, const char *key, gint64 value)
@@ -23,8 +23,7 @@ static void set_number(json_t *limits, const char *key, gint64 value)
 }
 
 /* I-301, I-302: a set is itself, a count stays one (balance.h). All CPUs are no limit. */
-static gboolean expect_cpuset(json_t *limits, const json_t *config, const json_t *host,
-                              GError **error)
+static gboolean expect_cpuset(json_t *limits, const json_t *config, HostFacts *host, GError **error)
 {
     const char *text = json_member_string(config, "limits.cpu");
     g_autoptr(GArray) online = cpus_of_host(host);
@@ -54,7 +53,7 @@ static gboolean expect_cpuset(json_t *limits, const json_t *config, const json_t
 }
 
 /* I-310..313 */
-static gboolean expect_cpu(json_t *limits, const json_t *config, const json_t *host, GError **error)
+static gboolean expect_cpu(json_t *limits, const json_t *config, HostFacts *host, GError **error)
 {
     const char *allowance = json_member_string(config, "limits.cpu.allowance");
     const char *priority = json_member_string(config, "limits.cpu.priority");
@@ -84,13 +83,13 @@ static gboolean expect_cpu(json_t *limits, const json_t *config, const json_t *h
     return TRUE;
 }
 
-static gboolean memory_bytes(const char *text, const json_t *host, gint64 *ret, GError **error)
+static gboolean memory_bytes(const char *text, HostFacts *host, gint64 *ret, GError **error)
 {
     guint percent;
     char sign, end;
 
     if (sscanf(text, "%u%c%c", &percent, &sign, &end) == 2 && sign == '%') {
-        *ret = json_integer_value(json_object_get(host, "memory")) / 100 * percent; /* I-320 */
+        *ret = json_integer_value(host_fact(host, "memory")) / 100 * percent; /* I-320 */
         return TRUE;
     }
     if (units_parse_bytes(text, ret, error))
@@ -100,8 +99,7 @@ static gboolean memory_bytes(const char *text, const json_t *host, gint64 *ret, 
 }
 
 /* I-320..326 */
-static gboolean expect_memory(json_t *limits, const json_t *config, const json_t *host,
-                              GError **error)
+static gboolean expect_memory(json_t *limits, const json_t *config, HostFacts *host, GError **error)
 {
     const char *text = json_member_string(config, "limits.memory");
     const char *swap = json_member_string(config, "limits.memory.swap");
@@ -131,7 +129,7 @@ static gboolean expect_memory(json_t *limits, const json_t *config, const json_t
     return TRUE;
 }
 
-static gboolean expect_hugepages(json_t *limits, const json_t *config, const json_t *host,
+static gboolean expect_hugepages(json_t *limits, const json_t *config, HostFacts *host,
                                  GError **error)
 {
     static const struct {
@@ -156,7 +154,7 @@ static gboolean expect_hugepages(json_t *limits, const json_t *config, const jso
     return TRUE;
 }
 
-json_t *limits_expect(const json_t *config, const json_t *host, GError **error)
+json_t *limits_expect(const json_t *config, HostFacts *host, GError **error)
 {
     g_autoptr(json_t) limits = json_object();
     const char *processes = json_member_string(config, "limits.processes");

@@ -8,10 +8,11 @@
 #pragma once
 
 #include "cgroup.h"
+#include "host_facts.h"
 
 /* `config` is the effective config, `host` the host's facts. New reference, or NULL with an error
  * that names the key. */
-json_t *limits_expect(const json_t *config, const json_t *host, GError **error);
+json_t *limits_expect(const json_t *config, HostFacts *host, GError **error);
 
 /* The same as liblxc's items, which set them before init runs. `layout` is cgroup_layout(). */
 void limits_add_items(const json_t *limits, const json_t *layout, json_t *items);

@@ -249,7 +249,6 @@ static void draw_host_name(Draw *draw, const char *device)
     g_autofree char *key = g_strdup_printf("volatile.%s.host_name", device);
     g_autofree char *label = g_strdup_printf("%s %s", draw->object->key, key);
     const char *mac = device_value(&draw->expanded, device, "hwaddr");
-    const json_t *links = json_object_get(draw->context->host, "interfaces");
 
     if (mac != NULL && names_by_mac(draw)) {
         g_auto(GStrv) parts = g_strsplit(mac, ":", -1);
@@ -269,7 +268,8 @@ static void draw_host_name(Draw *draw, const char *device)
         draw_bytes(draw->context, label, attempt, b, sizeof b);
         name = g_strdup_printf("veth%02x%02x%02x%02x", b[0], b[1], b[2], b[3]);
         word = mention_of_link(name);
-        if (json_object_get(links, name) == NULL && is_free(draw, ".host_name", name, word))
+        if (json_object_get(host_fact(draw->context->host, "interfaces"), name) == NULL &&
+            is_free(draw, ".host_name", name, word))
             keep(draw, key, name);
     }
 }
@@ -383,7 +383,7 @@ static gboolean draw_isolated(Draw *draw, GError **error)
     const char *size_text = json_member_string(config, "security.idmap.size");
     guint32 size =
         size_text != NULL ? (guint32)g_ascii_strtoull(size_text, NULL, 10) : IDMAP_MIN_SIZE;
-    const json_t *ids = json_object_get(draw->context->host, "ids");
+    const json_t *ids = host_fact(draw->context->host, "ids");
     g_autoptr(GArray) taken = g_array_new(FALSE, FALSE, sizeof(IdSpan));
     g_autofree char *count = g_strdup_printf("%u", size);
     g_autofree char *text = NULL;

@@ -66,7 +66,7 @@ static json_t *expect_link(const Object *network)
 /* NET-BR-63; nothing where the kernel has no IPv6 at all. */
 static json_t *expect_sysctl(const Context *context, const Family *six)
 {
-    if (g_strcmp0(json_member_string(context->host, "ipv6"), "none") == 0)
+    if (g_strcmp0(json_string_value(host_fact(context->host, "ipv6")), "none") == 0)
         return NULL;
     return json_pack("{s:s, s:s, s:s}", "ipv6.accept_dad", "0", "ipv6.autoconf", "0",
                      "ipv6.disable_ipv6", six->present ? "0" : "1");
@@ -151,7 +151,7 @@ static gboolean expect_ports(const Context *context, const Object *network, json
     g_autoptr(json_t) down = json_array();
 
     for (char **item = items; *item != NULL; item++) {
-        json_t *interface = json_object_get(json_object_get(context->host, "interfaces"), *item);
+        json_t *interface = json_object_get(host_fact(context->host, "interfaces"), *item);
 
         if (interface == NULL) {
             driver_remark(facts,
@@ -197,7 +197,8 @@ json_t *network_expect(const Context *context, const Object *object, const json_
     }
     settings_family(object, 4, &four);
     settings_family(object, 6, &six);
-    if (six.present && g_strcmp0(json_member_string(context->host, "ipv6"), "none") == 0) {
+    if (six.present &&
+        g_strcmp0(json_string_value(host_fact(context->host, "ipv6")), "none") == 0) {
         error_set(error, ERR_REFUSED,
                   "network %s: config.ipv6.address: the kernel has no IPv6: set it to \"none\"",
                   object->id.name);

@@ -8,7 +8,7 @@
 #include "firewall/nft.h"
 #include "folder.h"
 #include "forwarding.h"
-#include "host_facts.h"
+#include "host_look.h"
 #include "observe.h"
 #include "prepare.h"
 #include "server.h"
@@ -270,6 +270,6 @@ const Driver NETWORK_DRIVER = {
     .prepare = network_prepare,
     .expect = network_expect,
     .observe = network_observe,
-    .host_facts = network_host_facts,
+    .host_facts = NETWORK_HOST_FACTS,
     .watch = network_watch,
 };

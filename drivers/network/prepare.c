@@ -46,17 +46,19 @@ static void add_other_networks(const Context *context, const Object *object, GAr
 static GArray *used_subnets(const Context *context, const Object *object)
 {
     GArray *used = g_array_new(FALSE, FALSE, sizeof(Subnet));
+    json_t *interfaces = (json_t *)host_fact(context->host, "interfaces");
+    const json_t *routes = host_fact(context->host, "routes");
     const char *name;
     json_t *interface, *item;
     size_t at;
 
-    json_object_foreach (json_object_get(context->host, "interfaces"), name, interface) {
+    json_object_foreach (interfaces, name, interface) {
         if (strcmp(name, object->id.name) == 0)
             continue;
         json_array_foreach (json_object_get(interface, "addresses"), at, item)
             add_subnet(used, json_string_value(item));
     }
-    json_array_foreach (json_object_get(context->host, "routes"), at, item)
+    json_array_foreach (routes, at, item)
         add_subnet(used, json_string_value(item));
     add_other_networks(context, object, used);
     add_list(used, object_config(object, "ipv4.routes"));
@@ -158,13 +160,16 @@ static gboolean wants_subnet(const Context *context, const Object *object, int v
 {
     g_autofree char *key = g_strdup_printf("ipv%d.address", version);
     const char *own = json_member_string(json_object_get(object->spec, "config"), key);
-    const char *ipv6 = json_member_string(context->host, "ipv6");
+    const char *ipv6;
 
     if (json_object_get(generated, key) != NULL)
         return FALSE;
     if (own != NULL && *own != '\0')
         return strcmp(own, "auto") == 0;
-    return created && (version == 4 || ipv6 == NULL || strcmp(ipv6, "on") == 0);
+    if (!created || version == 4)
+        return created;
+    ipv6 = json_string_value(host_fact(context->host, "ipv6"));
+    return ipv6 == NULL || strcmp(ipv6, "on") == 0;
 }
 
 gboolean network_prepare(const Context *context, const Object *object, json_t *generated,

@@ -29,7 +29,7 @@ static void add_general(json_t *arguments, const Context *context, const char *n
     g_autofree char *raw = server_file(context->dir, name, "raw");
     g_autofree char *started = server_file(context->dir, name, "started");
     g_autofree char *log = server_file(context->dir, name, "log");
-    const char *user = json_member_string(context->host, "dnsmasq_user");
+    const char *user = json_string_value(host_fact(context->host, "dnsmasq_user"));
 
     add(arguments, "--strict-order");
     add(arguments, "--bind-interfaces");

@@ -26,7 +26,7 @@ extern const Driver POOL_DRIVER;
 static gboolean driver_is_usable(const Context *context, const Object *pool, GError **error)
 {
     const char *driver = json_member_string(pool->spec, "driver");
-    const json_t *usable = json_object_get(context->host, "storage_drivers");
+    const json_t *usable = host_fact(context->host, "storage_drivers");
     json_t *name;
     gsize i;
 
@@ -270,18 +270,19 @@ static gboolean kernel_has_btrfs(void)
     return has_btrfs_module(modules);
 }
 
-static gboolean pool_host_facts(Host *host, json_t *facts, GError **error)
+static json_t *look_drivers(GError **error)
 {
-    g_autoptr(json_t) drivers = json_array();
+    json_t *drivers = json_array();
     g_autofree char *mkfs = g_find_program_in_path("mkfs.btrfs");
 
     if (kernel_has_btrfs() && (mkfs != NULL || access("/usr/sbin/mkfs.btrfs", X_OK) == 0 ||
                                access("/sbin/mkfs.btrfs", X_OK) == 0))
         json_array_append_new(drivers, json_string("btrfs"));
     json_array_append_new(drivers, json_string("dir"));
-    json_object_set(facts, "storage_drivers", drivers);
-    return TRUE;
+    return drivers;
 }
+
+static const HostFact POOL_HOST_FACTS[] = {{"storage_drivers", look_drivers}, {NULL, NULL}};
 
 static json_t *pool_watch(const Context *context, const Object *pool)
 {
@@ -346,6 +347,6 @@ const Driver POOL_DRIVER = {
     .prepare = pool_prepare,
     .expect = pool_expect,
     .observe = pool_observe,
-    .host_facts = pool_host_facts,
+    .host_facts = POOL_HOST_FACTS,
     .watch = pool_watch,
 };

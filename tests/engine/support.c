@@ -28,6 +28,7 @@ typedef struct {
     gint observations;
     gint barriers;
     gboolean fail_barrier;
+    const char *hidden; /* fact of the host */
     GMutex mutex;
 } FaultHost;
 
@@ -82,9 +83,15 @@ static void after_operation(FaultHost *fault)
     g_mutex_unlock(&fault->mutex);
 }
 
-static json_t *fault_facts(Host *host, GError **error)
+static json_t *fault_look(Host *host, const char *name, GError **error)
 {
-    return fault_of(host)->inner->ops->facts(fault_of(host)->inner, error);
+    const FaultHost *fault = fault_of(host);
+
+    if (g_strcmp0(fault->hidden, name) == 0) {
+        error_set(error, ERR_FAILED, "%s: hidden by the test", name);
+        return NULL;
+    }
+    return fault->inner->ops->look(fault->inner, name, error);
 }
 
 static gboolean fault_resolve(Host *host, const Context *context, const Object *object,
@@ -241,7 +248,7 @@ static void fault_free(Host *host)
 }
 
 static const HostOps fault_ops = {
-    .facts = fault_facts,
+    .look = fault_look,
     .resolve = fault_resolve,
     .observe = fault_observe,
     .ensure = watched_ensure,
@@ -441,6 +448,11 @@ guint world_take_barriers(World *world, gboolean fail)
 
     fault->fail_barrier = fail;
     return (guint)g_atomic_int_exchange(&fault->barriers, 0);
+}
+
+void world_hide(World *world, const char *fact)
+{
+    fault_of(world->host)->hidden = fact;
 }
 
 guint world_take_observations(World *world)

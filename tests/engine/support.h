@@ -56,6 +56,8 @@ void world_set_fault(World *world, Fault fault, guint n);
 guint world_operations(World *world);
 /* How often disks were synced before a commit since the last call; from now on it fails or not. */
 guint world_take_barriers(World *world, gboolean fail);
+/* From now on looking at this fact of the host (host_fact) fails; NULL: none does. Borrowed. */
+void world_hide(World *world, const char *fact);
 /* How often objects were looked at since the last call. */
 guint world_take_observations(World *world);
 /* Each disk step is lost with this chance in percent: what a power cut does to unsynced writes. */

@@ -110,6 +110,30 @@ Test(scale, an_edit_of_an_instance_looks_at_it_alone)
                  2);
 }
 
+/* The host has a link for each container that runs. */
+Test(scale, links_are_listed_for_who_needs_them)
+{
+    g_autoptr(World) world = world_with(3);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Plan) plan = NULL;
+    g_autoptr(Plan) blind = NULL;
+
+    world_hide(world, "interfaces");
+    must_change(world, edited(world, "instance/default//web1", "config", "limits.memory",
+                              json_string("64MiB")));
+    must_change(world, edited(world, LAN, "config", "ipv4.dhcp.expiry", json_string("2h")));
+    /* A subnet is drawn clear of theirs. */
+    blind =
+        plan_of(world, edited(world, LAN, "config", "ipv6.address", json_string("auto")), &error);
+    cr_assert_null(blind);
+    cr_expect_str_eq(error->message, "interfaces: hidden by the test");
+    g_clear_error(&error);
+    world_hide(world, NULL);
+    plan =
+        plan_of(world, edited(world, LAN, "config", "ipv6.address", json_string("auto")), &error);
+    cr_assert_not_null(plan, "%s", error != NULL ? error->message : "");
+}
+
 Test(scale, an_edit_of_a_profile_looks_at_its_instances)
 {
     guint few = looks_of_change(10, "profile/default//few", "config", "limits.memory", "64MiB");

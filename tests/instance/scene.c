@@ -111,14 +111,12 @@ static void step_free(gpointer data)
 
 static void make_pool(Scene *scene, const Object *pool)
 {
-    g_autoptr(json_t) host = json_object();
+    g_autoptr(HostFacts) host = host_facts_new(scene->host);
     Context context = {scene->model, host, scene->host->dir, scene->host->seed};
     g_autoptr(GError) error = NULL;
     g_autoptr(json_t) facts = NULL;
     g_autoptr(GPtrArray) changes = NULL;
 
-    cr_assert(DRIVERS[KIND_POOL]->host_facts == NULL ||
-              DRIVERS[KIND_POOL]->host_facts(scene->host, host, NULL));
     cr_assert(DRIVERS[KIND_POOL]->prepare(&context, pool, pool->generated, &error));
     facts = DRIVERS[KIND_POOL]->expect(&context, pool, NULL, &error);
     cr_assert(facts != NULL, "%s", error->message);
@@ -254,23 +252,14 @@ const Object *scene_get(Scene *scene, const char *name)
 
 /* ---- the engine's way ---- */
 
-static Context context_of(Scene *scene, json_t *facts)
+static Context context_of(Scene *scene, HostFacts *facts)
 {
     return (Context){scene->model, facts, scene->host->dir, scene->host->seed};
 }
 
-static json_t *facts_of(Scene *scene)
-{
-    json_t *facts = json_object();
-
-    cr_assert(INSTANCE_DRIVER.host_facts(scene->host, facts, NULL));
-    json_object_set_new(facts, "interfaces", json_object());
-    return facts;
-}
-
 json_t *scene_observe(Scene *scene, const Object *object)
 {
-    g_autoptr(json_t) facts = facts_of(scene);
+    g_autoptr(HostFacts) facts = host_facts_new(scene->host);
     Context context = context_of(scene, facts);
     g_autoptr(GError) error = NULL;
     json_t *observed = INSTANCE_DRIVER.observe(scene->host, &context, object, &error);
@@ -281,7 +270,7 @@ json_t *scene_observe(Scene *scene, const Object *object)
 
 json_t *scene_expect(Scene *scene, const Object *object, const json_t *observed)
 {
-    g_autoptr(json_t) facts = facts_of(scene);
+    g_autoptr(HostFacts) facts = host_facts_new(scene->host);
     Context context = context_of(scene, facts);
     g_autoptr(GError) error = NULL;
     json_t *expected;

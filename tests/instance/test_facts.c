@@ -196,7 +196,7 @@ Test(cpus, sets)
 
 static void limits_are(const char *host_text, const char *config_text_, const char *should)
 {
-    g_autoptr(json_t) host = parse(host_text);
+    g_autoptr(HostFacts) host = host_facts_of(parse(host_text));
     g_autoptr(json_t) config = parse(config_text_);
     g_autoptr(json_t) expected = parse(should);
     g_autoptr(GError) error = NULL;
@@ -302,7 +302,7 @@ static Object *instance(const char *name, const char *config, const char *device
     return object_new(KIND_INSTANCE, "default", "", name, parse(text), NULL);
 }
 
-static void must_prepare(Snapshot *snapshot, const json_t *host, Object *object)
+static void must_prepare(Snapshot *snapshot, HostFacts *host, Object *object)
 {
     Context context = {snapshot, host, "/state", "seed"};
     g_autoptr(GError) error = NULL;
@@ -318,7 +318,7 @@ static void must_prepare(Snapshot *snapshot, const json_t *host, Object *object)
 /* Twice gives the same, another instance gets other values, what goes is given up. */
 Test(prepare, draws)
 {
-    g_autoptr(json_t) host = parse(V1);
+    g_autoptr(HostFacts) host = host_facts_of(parse(V1));
     Object *a = instance("a", "{'security.idmap.isolated': 'true', 'limits.cpu': '2'}", NIC);
     Object *b = instance("b", "{'security.idmap.isolated': 'true', 'limits.cpu': '2'}", NIC);
     Snapshot *snapshot = put(put(model(), a), b);
@@ -357,7 +357,7 @@ Test(prepare, draws)
 /* SV-37 */
 Test(prepare, host_name_by_mac)
 {
-    g_autoptr(json_t) host = parse(V1);
+    g_autoptr(HostFacts) host = host_facts_of(parse(V1));
     Object *a = instance("a", "{}",
                          ", 'n': {'type': 'nic', 'nictype': 'p2p', 'hwaddr': '00:16:3E:AA:BB:CC'}");
     Snapshot *snapshot = put(model(), a);
@@ -373,7 +373,7 @@ Test(prepare, host_name_by_mac)
 /* SEC-38: no room is an error that names the key. */
 Test(prepare, no_ids_left)
 {
-    g_autoptr(json_t) host = parse(V1);
+    g_autoptr(HostFacts) host = host_facts_of(parse(V1));
     Object *a = instance(
         "a", "{'security.idmap.isolated': 'true', 'security.idmap.size': '2000000000'}", "");
     Snapshot *snapshot = put(model(), a);
@@ -393,13 +393,14 @@ Test(facts, raw_apparmor)
     Snapshot *snapshot = put(model(), a);
 
     for (int there = 0; there <= 1; there++) {
-        g_autoptr(json_t) host = parse(V1);
+        json_t *values = parse(V1);
+        g_autoptr(HostFacts) host = host_facts_of(values);
         Context context = {snapshot, host, "/state", "seed"};
         g_autoptr(GError) error = NULL;
         g_autoptr(json_t) facts = NULL;
         g_autoptr(json_t) remarks = NULL;
 
-        json_object_set_new(host, "apparmor", json_boolean(there));
+        json_object_set_new(values, "apparmor", json_boolean(there));
         must_prepare(snapshot, host, a);
         facts = instance_expect(&context, a, NULL, &error);
         if (there) {
@@ -417,7 +418,7 @@ Test(facts, raw_apparmor)
 
 static void golden(const char *name, const char *host_text, const char *config, const char *devices)
 {
-    g_autoptr(json_t) host = parse(host_text);
+    g_autoptr(HostFacts) host = host_facts_of(parse(host_text));
     Object *a = instance("web", config, devices);
     Snapshot *snapshot = put(model(), a);
     Context context = {snapshot, host, "/state", "seed"};
@@ -440,7 +441,7 @@ static void golden(const char *name, const char *host_text, const char *config, 
                                &(ConfigStart){.dir = "/state",
                                               .name = "web",
                                               .hook = "'/usr/libexec/berth/berth-hook' post-stop",
-                                              .layout = json_object_get(host, "cgroup"),
+                                              .layout = host_fact(host, "cgroup"),
                                               .sources = sources,
                                               .seccomp = json_object_get(facts, "$seccomp") != NULL
                                                              ? "/state/security/seccomp/web"
@@ -504,7 +505,7 @@ Test(config, keys)
 /* A value cannot bring in another line of config. */
 Test(config, no_injection)
 {
-    g_autoptr(json_t) host = parse(V1);
+    g_autoptr(HostFacts) host = host_facts_of(parse(V1));
     Object *a = instance("web", "{'linux.sysctl.net.x': '1\\nlxc.hook.pre-start = /bin/evil'}", "");
     Snapshot *snapshot = put(model(), a);
     Context context = {snapshot, host, "/state", "seed"};

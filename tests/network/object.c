@@ -25,7 +25,7 @@ Object *make_network(const Context *context, const char *name, const char *confi
 Context make_context(const char *dir, json_t *host)
 {
     return (Context){.next = snapshot_new(),
-                     .host = host != NULL ? host : json_object(),
+                     .host = host_facts_of(host != NULL ? host : json_object()),
                      .dir = dir,
                      .seed = "seed"};
 }
@@ -43,5 +43,5 @@ void context_add(Context *context, const Object *object)
 void context_clear(Context *context)
 {
     snapshot_unref((Snapshot *)context->next);
-    json_decref((json_t *)context->host);
+    host_facts_free(context->host);
 }

@@ -16,8 +16,8 @@ void world_enter(void)
 {
     namespace_enter();
     host = host_real_new(namespace_dir());
-    context = make_context(host->dir, host_facts(host, NULL));
-    cr_assert_not_null(context.host);
+    context = make_context(host->dir, NULL);
+    world_refresh();
 }
 
 void world_leave(void)
@@ -31,8 +31,8 @@ void world_leave(void)
 
 void world_refresh(void)
 {
-    json_decref((json_t *)context.host);
-    context.host = host_facts(host, NULL);
+    host_facts_free(context.host);
+    context.host = host_facts_new(host);
 }
 
 static json_t *without_arguments(const json_t *value)

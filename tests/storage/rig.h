@@ -9,7 +9,7 @@ typedef struct {
     char *top; /* a fresh temporary folder; also for sources */
     Host *host;
     Snapshot *model;
-    json_t *facts; /* of the host */
+    HostFacts *facts;
     Context context;
 } Rig;
 

@@ -360,7 +360,7 @@ Test(pool, grown_image_is_no_drift)
 
 Test(pool, storage_drivers_are_told)
 {
-    g_autofree char *text = json_text(json_object_get(rig.facts, "storage_drivers"));
+    g_autofree char *text = json_text(host_fact(rig.facts, "storage_drivers"));
 
     cr_assert_str_eq(text, "[\"btrfs\",\"dir\"]");
 }

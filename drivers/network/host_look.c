@@ -1,4 +1,4 @@
-#include "host_facts.h"
+#include "host_look.h"
 
 #include <pwd.h>
 #include <string.h>
@@ -57,48 +57,64 @@ static json_t *foreign_routes(GPtrArray *routes, GHashTable *ours)
     return list;
 }
 
-static const char *ipv6_state(void)
+static json_t *look_ipv6(GError **error)
 {
     g_autofree char *disabled = net_sysctl("ipv6/conf/default/disable_ipv6", NULL);
 
     if (disabled == NULL)
-        return "none";
-    return strcmp(disabled, "0") == 0 ? "on" : "off";
+        return json_string("none");
+    return json_string(strcmp(disabled, "0") == 0 ? "on" : "off");
 }
 
-static const char *server_user(void)
+static json_t *look_server_user(GError **error)
 {
     struct passwd entry, *found = NULL;
     char buffer[4096];
 
-    return getpwnam_r("dnsmasq", &entry, buffer, sizeof(buffer), &found) == 0 && found != NULL
-               ? "dnsmasq"
-               : "nobody";
+    return json_string(getpwnam_r("dnsmasq", &entry, buffer, sizeof(buffer), &found) == 0 &&
+                               found != NULL
+                           ? "dnsmasq"
+                           : "nobody");
 }
 
-gboolean network_host_facts(Host *host, json_t *facts, GError **error)
+static json_t *look_interfaces(GError **error)
 {
     g_autoptr(GPtrArray) links = link_list(error);
     g_autoptr(GPtrArray) addresses = links != NULL ? link_all_addresses(error) : NULL;
-    g_autoptr(GPtrArray) routes = addresses != NULL ? link_all_routes(error) : NULL;
-    g_autoptr(GHashTable) ours = g_hash_table_new(NULL, NULL);
     json_t *interfaces;
 
-    if (routes == NULL)
-        return FALSE;
+    if (addresses == NULL)
+        return NULL;
     interfaces = json_object();
+    for (guint i = 0; i < links->len; i++) {
+        const Link *link = g_ptr_array_index(links, i);
+
+        if (strcmp(link->name, "lo") != 0 &&
+            (link->alias == NULL || !g_str_has_prefix(link->alias, INSTANCE_MARK)))
+            json_object_set_new(interfaces, link->name, describe(link, addresses));
+    }
+    return interfaces;
+}
+
+static json_t *look_routes(GError **error)
+{
+    g_autoptr(GPtrArray) links = link_list(error);
+    g_autoptr(GPtrArray) routes = links != NULL ? link_all_routes(error) : NULL;
+    g_autoptr(GHashTable) ours = g_hash_table_new(NULL, NULL);
+
+    if (routes == NULL)
+        return NULL;
     for (guint i = 0; i < links->len; i++) {
         const Link *link = g_ptr_array_index(links, i);
 
         if (is_ours(link))
             g_hash_table_add(ours, GINT_TO_POINTER(link->index));
-        if (strcmp(link->name, "lo") != 0 &&
-            (link->alias == NULL || !g_str_has_prefix(link->alias, INSTANCE_MARK)))
-            json_object_set_new(interfaces, link->name, describe(link, addresses));
     }
-    json_object_set_new(facts, "interfaces", interfaces);
-    json_object_set_new(facts, "routes", foreign_routes(routes, ours));
-    json_object_set_new(facts, "ipv6", json_string(ipv6_state()));
-    json_object_set_new(facts, "dnsmasq_user", json_string(server_user()));
-    return TRUE;
+    return foreign_routes(routes, ours);
 }
+
+const HostFact NETWORK_HOST_FACTS[] = {{"interfaces", look_interfaces},
+                                       {"routes", look_routes},
+                                       {"ipv6", look_ipv6},
+                                       {"dnsmasq_user", look_server_user},
+                                       {NULL, NULL}};

@@ -5,11 +5,8 @@
 #include "cgroup.h"
 #include "cpus.h"
 #include "ensure.h"
-#include "error.h"
-#include "file.h"
+#include "host_look.h"
 #include "idmap.h"
-#include "observe.h"
-#include "record.h"
 
 static GArray *read_cpus(const char *path)
 {
@@ -46,19 +43,30 @@ char *host_cpus(void)
     return cpus_format(usable);
 }
 
-static json_int_t memory_bytes(void)
+static json_t *look_cpus(GError **error)
+{
+    g_autoptr(GArray) usable = usable_cpus();
+    json_t *cpus = json_array();
+
+    for (guint i = 0; i < usable->len; i++)
+        json_array_append_new(cpus, json_integer(g_array_index(usable, guint, i)));
+    return cpus;
+}
+
+static json_t *look_memory(GError **error)
 {
     g_autofree char *text = NULL;
     const char *line;
 
     if (!g_file_get_contents("/proc/meminfo", &text, NULL, NULL))
-        return 0;
+        return json_integer(0);
     line = strstr(text, "MemTotal:");
-    return line != NULL ? g_ascii_strtoll(line + strlen("MemTotal:"), NULL, 10) * 1024 : 0;
+    return json_integer(line != NULL ? g_ascii_strtoll(line + strlen("MemTotal:"), NULL, 10) * 1024
+                                     : 0);
 }
 
 /* Its own architecture first, then what its kernel runs as well (I-009). */
-static json_t *architectures(void)
+static json_t *look_architectures(GError **error)
 {
     struct utsname name;
     json_t *list = json_array();
@@ -73,28 +81,21 @@ static json_t *architectures(void)
     return list;
 }
 
-gboolean instance_host_facts(Host *host, json_t *facts, GError **error)
+/* Without ids only unprivileged containers are refused, not the whole plan. */
+static json_t *look_ids(GError **error)
 {
-    g_autoptr(json_t) layout = cgroup_layout(error);
-    g_autoptr(GArray) usable = usable_cpus();
     g_autoptr(GError) failure = NULL;
-    json_t *cpus, *ids;
+    json_t *ids = idmap_host_ids("/etc/subuid", "/etc/subgid", &failure);
 
-    if (layout == NULL)
-        return FALSE;
-    cpus = json_array();
-    for (guint i = 0; i < usable->len; i++)
-        json_array_append_new(cpus, json_integer(g_array_index(usable, guint, i)));
-    /* Without ids only unprivileged containers are refused, not the whole plan. */
-    ids = idmap_host_ids("/etc/subuid", "/etc/subgid", &failure);
-    if (ids == NULL)
-        ids = json_pack("{ss}", "error", failure->message);
-    json_object_set_new(facts, "boot_id", json_string(boot_id()));
-    json_object_set_new(facts, "cpus", cpus);
-    json_object_set_new(facts, "memory", json_integer(memory_bytes()));
-    json_object_set_new(facts, "architectures", architectures());
-    json_object_set_new(facts, "ids", ids);
-    json_object_set(facts, "cgroup", layout);
-    json_object_set_new(facts, "apparmor", json_boolean(apparmor_is_in_force()));
-    return TRUE;
+    return ids != NULL ? ids : json_pack("{ss}", "error", failure->message);
 }
+
+static json_t *look_apparmor(GError **error)
+{
+    return json_boolean(apparmor_is_in_force());
+}
+
+const HostFact INSTANCE_HOST_FACTS[] = {
+    {"cpus", look_cpus}, {"memory", look_memory},   {"architectures", look_architectures},
+    {"ids", look_ids},   {"cgroup", cgroup_layout}, {"apparmor", look_apparmor},
+    {NULL, NULL}};
