@@ -6,6 +6,8 @@
 #include "http/certificate.h"
 #include "object.h"
 
+#define TRIES 10 /* SV-28 */
+
 /* What the daemon listens for, and where when it is not said. */
 static const struct {
     const char *key;
@@ -117,10 +119,10 @@ const char *listeners_key(ListenPurpose purpose)
 }
 
 static HttpListener *listen_at(Listeners *listeners, ListenPurpose purpose, const char *address,
-                               GError **error)
+                               guint tries, GError **error)
 {
-    return http_server_add_tcp(listeners->http, address, PURPOSES[purpose].port, listeners->tls,
-                               purpose, error);
+    return http_server_add_tcp(listeners->http, address, PURPOSES[purpose].port, tries,
+                               listeners->tls, purpose, error);
 }
 
 static void drop(Listeners *listeners, Slot *slot)
@@ -131,21 +133,24 @@ static void drop(Listeners *listeners, Slot *slot)
 }
 
 /* Where the old socket is in the way of the new one (":8443" after "192.0.2.1:8443"), it goes first
- * and comes back on failure. */
+ * and comes back on failure. Where there is none, as at the start, that of a daemon that was killed
+ * may be there for a moment still. */
 static gboolean move(Listeners *listeners, ListenPurpose purpose, const char *address,
                      GError **error)
 {
     Slot *slot = &listeners->slots[purpose];
-    HttpListener *fresh = listen_at(listeners, purpose, address, NULL);
+    guint tries = slot->listener == NULL ? TRIES : 1;
+    HttpListener *fresh =
+        slot->listener != NULL ? listen_at(listeners, purpose, address, 1, NULL) : NULL;
 
     drop(listeners, slot);
-    slot->listener = fresh != NULL ? fresh : listen_at(listeners, purpose, address, error);
+    slot->listener = fresh != NULL ? fresh : listen_at(listeners, purpose, address, tries, error);
     if (slot->listener != NULL)
         return TRUE;
     if (slot->address != NULL) {
         g_autoptr(GError) lost = NULL;
 
-        slot->listener = listen_at(listeners, purpose, slot->address, &lost);
+        slot->listener = listen_at(listeners, purpose, slot->address, TRIES, &lost);
         if (slot->listener == NULL)
             g_warning("%s cannot be put back: %s", PURPOSES[purpose].key, lost->message);
     }

@@ -364,7 +364,7 @@ json_t *drift_list(Engine *engine, const Plan *plan, const GPtrArray *keys, json
                    .host_facts = facts,
                    .conditions = conditions};
     Reading reading = {&drift, declared, warnings};
-    json_t *list;
+    g_autoptr(json_t) list = NULL;
 
     if (conditions == NULL ||
         !for_sources(engine, plan->base, keys, read_source, &reading, error) ||
@@ -379,7 +379,7 @@ json_t *drift_list(Engine *engine, const Plan *plan, const GPtrArray *keys, json
         if (object != NULL || g_hash_table_contains(edited, key))
             add_entry(&drift, key, object, list);
     }
-    return list;
+    return host_facts_hold(facts, error) ? g_steal_pointer(&list) : NULL;
 }
 
 gboolean drift_is_any(const json_t *list, gboolean edited)

@@ -4,16 +4,20 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "error.h"
 #include "file.h"
 
 #define BACKLOG 1024
+#define TRY_US (100 * 1000) /* between two tries (SV-28) */
 
 static gboolean unix_address(const char *path, struct sockaddr_un *ret, GError **error)
 {
@@ -26,12 +30,33 @@ static gboolean unix_address(const char *path, struct sockaddr_un *ret, GError *
     return TRUE;
 }
 
-/* A socket file outlives its server; one that nobody accepts on is stale. */
+/* Whether the process at the other end, which is who listened, is there. */
+static gboolean peer_lives(int fd)
+{
+    struct ucred peer = {0};
+    socklen_t length = sizeof peer;
+    struct pollfd ended = {.events = POLLIN};
+    g_auto(Fd) process = -1;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0 || peer.pid <= 0)
+        return TRUE; /* of another PID namespace */
+    process = (int)syscall(SYS_pidfd_open, peer.pid, 0);
+    if (process < 0)
+        return errno != ESRCH;
+    ended.fd = process;
+    return poll(&ended, 1, 0) == 0;
+}
+
+/* A socket file outlives its server; one that nobody accepts on is stale. That of a server that was
+ * killed while it started a program takes connections until the program is loaded: nobody answers
+ * there either. */
 static gboolean is_answered(const struct sockaddr_un *address)
 {
     g_auto(Fd) fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-    return connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 || errno == EAGAIN;
+    if (connect(fd, (const struct sockaddr *)address, sizeof *address) < 0)
+        return errno == EAGAIN;
+    return peer_lives(fd);
 }
 
 /* Bound under another name and renamed once its owner and mode are right, so that there is no
@@ -117,7 +142,7 @@ static int listen_on(const struct addrinfo *info)
     return fd_steal(&fd);
 }
 
-int listen_tcp(const char *address, guint default_port, GError **error)
+int listen_tcp(const char *address, guint default_port, guint tries, GError **error)
 {
     struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
                              .ai_family = AF_UNSPEC,
@@ -137,15 +162,19 @@ int listen_tcp(const char *address, guint default_port, GError **error)
         error_set(error, ERR_INVALID, "%s: %s", address, gai_strerror(status));
         return -1;
     }
-    for (const struct addrinfo *at = found; at != NULL && fd < 0; at = at->ai_next) {
-        fd = listen_on(at);
-        reason = errno;
+    for (guint i = 0; i < tries && fd < 0 && (i == 0 || reason == EADDRINUSE); i++) {
+        if (i > 0)
+            g_usleep(TRY_US);
+        for (const struct addrinfo *at = found; at != NULL && fd < 0; at = at->ai_next) {
+            fd = listen_on(at);
+            reason = errno;
+        }
     }
     freeaddrinfo(found);
     if (fd < 0 && host[0] == '\0' && (reason == EAFNOSUPPORT || reason == EADDRNOTAVAIL)) {
         g_autofree char *any = g_strconcat("0.0.0.0:", port, NULL);
 
-        return listen_tcp(any, default_port, error);
+        return listen_tcp(any, default_port, tries, error);
     }
     if (fd < 0)
         error_errno(error, reason, "listen on %s", address);

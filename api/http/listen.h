@@ -9,7 +9,7 @@
 int listen_unix(const char *path, gid_t gid, GError **error);
 
 /* See http_server_add_tcp(). */
-int listen_tcp(const char *address, guint default_port, GError **error);
+int listen_tcp(const char *address, guint default_port, guint tries, GError **error);
 
 /* "[::1]:8443" of the near (or far) end of a socket, "@" or "@path" of a unix one. Newly allocated.
  */

@@ -155,9 +155,9 @@ HttpListener *http_server_add_unix(HttpServer *server, const char *path, gid_t g
 }
 
 HttpListener *http_server_add_tcp(HttpServer *server, const char *address, guint default_port,
-                                  Tls *tls, guint realm, GError **error)
+                                  guint tries, Tls *tls, guint realm, GError **error)
 {
-    int fd = listen_tcp(address, default_port, error);
+    int fd = listen_tcp(address, default_port, tries, error);
 
     return fd >= 0 ? add(server, fd, tls, realm, NULL, error) : NULL;
 }

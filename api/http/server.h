@@ -49,9 +49,10 @@ HttpListener *http_server_add_unix(HttpServer *server, const char *path, gid_t g
 HttpListener *http_server_add_fd(HttpServer *server, int fd, Tls *tls, GError **error);
 
 /* Listens on "HOST:PORT", HOST, ":PORT", "[IPv6]:PORT"; at `default_port` when there is none. HTTPS
- * only (API-001). `realm` is what its requests say of where they came in; 0 for other listeners. */
+ * only (API-001). `realm` is what its requests say of where they came in; 0 for other listeners. An
+ * address that is in use is tried again every 100 ms, `tries` times in all. */
 HttpListener *http_server_add_tcp(HttpServer *server, const char *address, guint default_port,
-                                  Tls *tls, guint realm, GError **error);
+                                  guint tries, Tls *tls, guint realm, GError **error);
 
 /* Where a listener of add_tcp or add_fd listens, "[::]:8443"; the path of a unix socket. */
 const char *http_listener_address(const HttpListener *listener);

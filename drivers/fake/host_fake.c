@@ -14,6 +14,7 @@ typedef struct {
     json_t *parked;    /* "TX KEY PATH" -> value */
     json_t *staged;    /* the same, for stage */
     json_t *servers;   /* see host_fake_servers; NULL */
+    json_t *facts;     /* see host_look; NULL with `below` */
     Host *below;       /* borrowed; see host_fake_over; NULL */
     GHashTable *known; /* with `below`: keys whose facts are in memory, though there may be none */
 } FakeHost;
@@ -40,22 +41,26 @@ static json_t *strip_arguments(const json_t *value)
     return copy;
 }
 
-static json_t *fake_look(Host *host, const char *name, GError **error)
+/* What it tells of itself as a whole. */
+static json_t *make_facts(void)
 {
     static const char *const controllers[] = {"blkio",   "cpu",     "cpuset", "devices",
                                               "freezer", "hugetlb", "memory", "pids"};
     json_t *cgroup = json_object();
-    g_autoptr(json_t) facts = NULL;
 
     for (guint i = 0; i < G_N_ELEMENTS(controllers); i++)
         json_object_set_new(cgroup, controllers[i], json_string("v1"));
-    facts = json_pack("{s:[i,i,i,i], s:I, s:[s,s], s:[s,s], s:{s:{s:[s]}, s:{s:[]}}, s:[s], "
-                      "s:{s:[i,i], s:[i,i]}, s:o}",
-                      "cpus", 0, 1, 2, 3, "memory", (json_int_t)8 << 30, "architectures", "x86_64",
-                      "i686", "storage_drivers", "dir", "btrfs", "interfaces", "eth0", "addresses",
-                      "192.0.2.2/24", "ext0", "addresses", "routes", "192.0.2.0/24", "ids", "uid",
-                      1000000, 1000000000, "gid", 1000000, 1000000000, "cgroup", cgroup);
-    return json_incref(json_object_get(facts, name));
+    return json_pack("{s:[i,i,i,i], s:I, s:[s,s], s:[s,s], s:{s:{s:[s]}, s:{s:[]}}, s:[s], "
+                     "s:{s:[i,i], s:[i,i]}, s:o}",
+                     "cpus", 0, 1, 2, 3, "memory", (json_int_t)8 << 30, "architectures", "x86_64",
+                     "i686", "storage_drivers", "dir", "btrfs", "interfaces", "eth0", "addresses",
+                     "192.0.2.2/24", "ext0", "addresses", "routes", "192.0.2.0/24", "ids", "uid",
+                     1000000, 1000000000, "gid", 1000000, 1000000000, "cgroup", cgroup);
+}
+
+static json_t *fake_look(Host *host, const char *name, GError **error)
+{
+    return json_incref(json_object_get(fake_of(host)->facts, name));
 }
 
 /* ---- image servers ---- */
@@ -265,6 +270,7 @@ static void fake_free(Host *host)
     json_decref(fake->parked);
     json_decref(fake->staged);
     json_decref(fake->servers);
+    json_decref(fake->facts);
     g_clear_pointer(&fake->known, g_hash_table_unref);
     g_mutex_clear(&fake->mutex);
     g_free(fake);
@@ -298,7 +304,10 @@ static FakeHost *fake_new(const HostOps *ops, const char *dir)
 
 Host *host_fake_new(const char *dir)
 {
-    return &fake_new(&fake_ops, dir)->host;
+    FakeHost *fake = fake_new(&fake_ops, dir);
+
+    fake->facts = make_facts();
+    return &fake->host;
 }
 
 /* ---- a copy of another host ---- */

@@ -148,7 +148,8 @@ static gboolean control(gpointer data)
     g_autoptr(GError) error = NULL;
     HttpListener *listener = NULL;
 
-    if (add != NULL && (listener = http_server_add_tcp(server, add, 8443, tls, 0, &error)) != NULL)
+    if (add != NULL &&
+        (listener = http_server_add_tcp(server, add, 8443, 1, tls, 0, &error)) != NULL)
         g_hash_table_insert(listeners, g_strdup(http_listener_address(listener)), listener);
     if (drop != NULL && (listener = g_hash_table_lookup(listeners, drop)) != NULL) {
         http_server_remove(server, listener);
@@ -252,7 +253,7 @@ static HttpListener *add_listener(const char *text, GError **error)
         return http_server_add_unix(server, rest, (gid_t)-1, error);
     if (g_str_has_prefix(text, "fd:"))
         return http_server_add_fd(server, atoi(rest), tls, error);
-    return http_server_add_tcp(server, rest, 8443, tls, 0, error);
+    return http_server_add_tcp(server, rest, 8443, 10, tls, 0, error);
 }
 
 int main(int argc, char **argv)

@@ -88,6 +88,36 @@ def test_unix_socket_mode_and_stale_file():
     subprocess.run(["rm", "-rf", folder], check=True)
 
 
+HELD = """
+import os, socket, sys, time
+sockets = [socket.socket(socket.AF_UNIX), socket.socket()]
+for one, address in zip(sockets, (sys.argv[1], ("127.0.0.1", 0))):
+    one.bind(address)
+    one.listen()
+if os.fork() == 0:
+    time.sleep(0.5)
+    os._exit(0)
+print(sockets[1].getsockname()[1], flush=True)
+time.sleep(30)
+"""
+
+
+def test_sockets_of_a_server_that_was_killed_while_it_started_a_program():
+    """The process that was to become the program still holds them."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "socket")
+        dead = subprocess.Popen([sys.executable, "-c", HELD, path], stdout=subprocess.PIPE, text=True)
+        port = int(dead.stdout.readline())
+        dead.kill()
+        dead.wait()
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)
+        with Peer(listeners=[f"unix:{path}", f"tls:127.0.0.1:{port}"]) as peer:
+            tap.equal(peer.addresses, [path, f"127.0.0.1:{port}"])
+            peer.path = path
+            tap.equal(peer.json("/small"), {"type": "sync"})
+
+
 def test_inherited_socket():
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as sock:
         path = os.path.join(folder, "s")
