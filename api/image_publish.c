@@ -55,18 +55,17 @@ static json_t *metadata_of(const Publish *publish, const Object *instance, GErro
     g_autoptr(json_t) metadata = instance_metadata_get(publish->daemon->host, instance, &failure);
     const json_t *properties = json_object_get(publish->body, "properties");
     const char *architecture = json_member_string(instance->spec, "architecture");
-    g_autoptr(json_t) architectures = NULL;
+    g_autofree char *native = NULL;
 
     if (metadata == NULL && !g_error_matches(failure, BERTH_ERROR, ERR_NOT_FOUND)) {
         g_propagate_error(error, g_steal_pointer(&failure));
         return NULL;
     }
     if (metadata == NULL) {
-        architectures = host_look(publish->daemon->host, "architectures", error);
-        if (architectures == NULL)
-            return NULL;
         if (architecture == NULL)
-            architecture = json_string_value(json_array_get(architectures, 0));
+            architecture = native = engine_architecture(publish->daemon->engine, error);
+        if (architecture == NULL)
+            return NULL;
         metadata = json_pack("{s:s, s:{}}", "architecture", architecture, "properties");
     }
     json_object_set_new(metadata, "creation_date",

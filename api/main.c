@@ -16,6 +16,7 @@
 #include "housekeeping.h"
 #include "json.h"
 #include "keeper.h"
+#include "leaks.h"
 #include "log.h"
 #include "service.h"
 #include "source_control.h"
@@ -32,22 +33,9 @@ typedef struct {
 
 #define SCAN_SECONDS 600
 
-#ifdef __SANITIZE_ADDRESS__
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_options(void);
-
 /* A thread's servers of names. glibc frees them when the thread ends, a moment after LeakSanitizer
  * looks at that thread no more: a daemon that stops in that moment would be called leaking. */
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:__res_context_send\n";
-}
-
-const char *__lsan_default_options(void)
-{
-    return "print_suppressions=0";
-}
-#endif
+OVERLOOK_LEAKS("leak:__res_context_send\n")
 
 static void options_clear(Options *options)
 {

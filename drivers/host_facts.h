@@ -23,11 +23,18 @@ void host_facts_free(HostFacts *facts);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(HostFacts, host_facts_free)
 
 /* A fact, borrowed:
- *   cpus [n...] (that containers may use), memory (bytes), architectures [..],
- *   storage_drivers [..], interfaces {NAME: {"addresses": [cidr...], "master": NAME?, "ours": bool,
- *   "up": bool}} (neither lo nor of instances), routes [cidr...] (not default, not ours), ipv6
- * "on", "off" or "none", dnsmasq_user, ids {"uid": [base, size], "gid": [base, size]} or
- *   {"error": why}, cgroup {CONTROLLER: "v1"|"v2"}, apparmor (bool: the kernel confines by it)
+ *   cpus             [n...] that containers may use
+ *   memory           bytes
+ *   architectures    [name...], its own first
+ *   storage_drivers  [name...]
+ *   interfaces       {NAME: {"addresses": [cidr...], "master": NAME?, "ours": bool, "up": bool}},
+ *                    neither lo nor of instances
+ *   routes           [cidr...], neither default routes nor ours
+ *   ipv6             "on", "off" (by default, on new interfaces) or "none" (the kernel has none)
+ *   dnsmasq_user     whom DHCP servers run as
+ *   ids              {"uid": [base, size], "gid": [base, size]} or {"error": why}
+ *   cgroup           {CONTROLLER: "v1"|"v2"}
+ *   apparmor         bool: the kernel confines by it
  * NULL when it cannot be looked at, of which host_facts_hold tells, when the host has no such fact,
  * or of no facts (NULL). */
 const json_t *host_fact(HostFacts *facts, const char *name);

@@ -9,22 +9,10 @@
 
 #include "error.h"
 #include "git/git.h"
-
-#ifdef __SANITIZE_ADDRESS__
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_options(void);
+#include "leaks.h"
 
 /* What Debian's libgit2 keeps until the end. */
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:libpcre2\nleak:libssh2\nleak:libgit2\n";
-}
-
-const char *__lsan_default_options(void)
-{
-    return "print_suppressions=0";
-}
-#endif
+OVERLOOK_LEAKS("leak:libpcre2\nleak:libssh2\nleak:libgit2\n")
 
 gboolean git_failed(GError **error, const char *format, ...)
 {

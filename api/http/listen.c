@@ -4,17 +4,15 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include "error.h"
 #include "file.h"
+#include "process.h"
 
 #define BACKLOG 1024
 #define TRY_US (100 * 1000) /* between two tries (SV-28) */
@@ -35,16 +33,10 @@ static gboolean peer_lives(int fd)
 {
     struct ucred peer = {0};
     socklen_t length = sizeof peer;
-    struct pollfd ended = {.events = POLLIN};
-    g_auto(Fd) process = -1;
 
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0 || peer.pid <= 0)
         return TRUE; /* of another PID namespace */
-    process = (int)syscall(SYS_pidfd_open, peer.pid, 0);
-    if (process < 0)
-        return errno != ESRCH;
-    ended.fd = process;
-    return poll(&ended, 1, 0) == 0;
+    return process_started(peer.pid, NULL) != 0;
 }
 
 /* A socket file outlives its server; one that nobody accepts on is stale. That of a server that was

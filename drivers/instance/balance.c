@@ -4,8 +4,8 @@
 
 #include "cgroup.h"
 #include "cpus.h"
-#include "ensure.h"
 #include "file.h"
+#include "host_look.h"
 #include "limit_table.h"
 #include "record.h"
 

@@ -8,6 +8,7 @@
 #include "ended.h"
 #include "error.h"
 #include "file.h"
+#include "host_look.h"
 #include "limits.h"
 #include "record.h"
 #include "run.h"

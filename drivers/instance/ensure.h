@@ -16,6 +16,3 @@ gboolean limits_ensure(Host *host, const Step *step, GError **error);
 
 /* FactRow.has_ended. */
 gboolean running_has_ended(Host *host, const char *key);
-
-/* The CPUs that containers may use, as a set ("0-3"). Newly allocated. */
-char *host_cpus(void);

@@ -1,11 +1,11 @@
+#include "host_look.h"
+
 #include <string.h>
 #include <sys/utsname.h>
 
 #include "apparmor.h"
 #include "cgroup.h"
 #include "cpus.h"
-#include "ensure.h"
-#include "host_look.h"
 #include "idmap.h"
 
 static GArray *read_cpus(const char *path)

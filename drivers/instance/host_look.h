@@ -5,3 +5,6 @@
 #include "host_facts.h"
 
 extern const HostFact INSTANCE_HOST_FACTS[];
+
+/* The CPUs that containers may use, as a set ("0-3"). Newly allocated. */
+char *host_cpus(void);

@@ -5,7 +5,7 @@
 
 #include "instance/cgroup.h"
 #include "instance/cpus.h"
-#include "instance/ensure.h"
+#include "instance/host_look.h"
 #include "scene.h"
 
 TestSuite(balance, .timeout = 60);

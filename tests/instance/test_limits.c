@@ -3,7 +3,7 @@
 
 #include "instance/cgroup.h"
 #include "instance/cpus.h"
-#include "instance/ensure.h"
+#include "instance/host_look.h"
 #include "scene.h"
 
 TestSuite(limits, .timeout = 60);
